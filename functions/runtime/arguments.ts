@@ -1,0 +1,179 @@
+/** Binds the arguments of a call to its declaration: every check happens here, before anything is written. */
+import type { ArgumentType, Declaration, Option, Rest } from "./declare";
+import { fail, quote } from "./errors";
+
+/** Whole numbers are exact in a double up to 15 digits. */
+const MAX_DIGITS = 15;
+
+function describe(expected: ArgumentType<unknown>): string {
+  switch (expected.kind) {
+    case "text":
+      return `text of ${expected.min} to ${expected.max} bytes`;
+    case "integer":
+      return `an integer from ${expected.min} to ${expected.max}`;
+    case "time":
+      return "a unix time in milliseconds";
+    case "choice":
+      return `one of ${expected.values!.join(", ")}`;
+    case "id":
+      return "an id of 40 hex digits";
+    default:
+      return `a JSON object of at most ${expected.max} bytes`;
+  }
+}
+
+function parseInteger(value: string, min: number, max: number): number | undefined {
+  const [whole] = string.find(value, "^%-?%d+$");
+  if (whole === undefined || value.length > MAX_DIGITS) return undefined;
+  const parsed = tonumber(value)!;
+  return parsed >= min && parsed <= max ? parsed : undefined;
+}
+
+function parseChoice(value: string, values: readonly string[]): string | undefined {
+  const wanted = string.upper(value);
+  for (const candidate of values) {
+    if (string.upper(candidate) === wanted) return candidate;
+  }
+  return undefined;
+}
+
+function parse(value: string, expected: ArgumentType<unknown>): unknown {
+  switch (expected.kind) {
+    case "integer":
+    case "time":
+      return parseInteger(value, expected.min!, expected.max!);
+    case "choice":
+      return parseChoice(value, expected.values!);
+    case "id": {
+      const [hex] = string.match(value, "^%x+$");
+      return hex !== undefined && hex.length === 40 ? string.lower(hex) : undefined;
+    }
+    case "json": {
+      const [brace] = string.find(value, "^%s*{");
+      return brace !== undefined && value.length <= expected.max! ? value : undefined;
+    }
+    default:
+      return value.length >= expected.min! && value.length <= expected.max! ? value : undefined;
+  }
+}
+
+function bindValue(name: string, value: string, expected: ArgumentType<unknown>): unknown {
+  const parsed = parse(value, expected);
+  if (parsed === undefined) fail("BADARG", `${name} must be ${describe(expected)}, got ${quote(value)}`);
+  return parsed;
+}
+
+function placeholder(option: Option): string {
+  switch (option.type.kind) {
+    case "choice":
+      return option.type.values!.join("|");
+    case "time":
+      return "ms";
+    case "integer":
+      return "n";
+    default:
+      return option.type.kind;
+  }
+}
+
+/** How the function is called, as it is shown in errors: `count_pg dimension id FROM ms TO ms [NOW ms]`. */
+export function usage(declaration: Declaration): string {
+  const words = [declaration.name];
+  for (const parameter of declaration.positional) words.push(parameter.name);
+  if (declaration.rest !== undefined) words.push(`${declaration.rest.name} [${declaration.rest.name} ...]`);
+  for (const option of declaration.options) {
+    const shown = `${option.name} ${placeholder(option)}`;
+    words.push(option.required === true ? shown : `[${shown}]`);
+  }
+  return words.join(" ");
+}
+
+/** An option with the name under which it is bound. */
+interface Keyword {
+  option: Option;
+  field: string;
+}
+
+/** A declaration made ready once, so that a call only looks up. */
+export interface Binder {
+  declaration: Declaration;
+  keywords: LuaMap<string, Keyword>;
+  /** Options that are required or have a default. */
+  assured: Keyword[];
+}
+
+/** Makes a declaration ready for `bind`. */
+export function newBinder(declaration: Declaration): Binder {
+  const binder: Binder = { declaration, keywords: new LuaMap(), assured: [] };
+  for (const option of declaration.options) {
+    const keyword = { option, field: string.lower(option.name) };
+    binder.keywords.set(option.name, keyword);
+    if (option.required === true || option.default !== undefined) binder.assured.push(keyword);
+  }
+  return binder;
+}
+
+const BRACE = 123;
+
+/** How many leading arguments are JSON: up to the last one that starts with a brace. */
+function restLength(args: string[]): number {
+  for (const position of $range(args.length, 1, -1)) {
+    if (string.byte(args[position - 1]!) === BRACE) return position;
+  }
+  return 0;
+}
+
+function bindRest(rest: Rest, declaration: Declaration, args: string[], bound: Record<string, unknown>): number {
+  const count = restLength(args);
+  if (count === 0) {
+    const first = args[0];
+    const got = first === undefined ? "nothing" : quote(first);
+    fail("BADARG", `${rest.name} must be a JSON object, got ${got}; usage: ${usage(declaration)}`);
+  }
+  if (count > rest.max) fail("LIMIT", `at most ${rest.max} of ${rest.name} a call, got ${count}`);
+  const values: string[] = [];
+  for (const position of $range(1, count)) values[position - 1] = args[position - 1]!;
+  bound["rest"] = values;
+  return count;
+}
+
+function bindOptions(binder: Binder, args: string[], from: number, bound: Record<string, unknown>): void {
+  for (const at of $range(from, args.length - 1, 2)) {
+    const name = args[at]!;
+    const keyword = binder.keywords.get(name) ?? binder.keywords.get(string.upper(name));
+    if (keyword === undefined) {
+      fail("BADARG", `unknown option ${quote(name)}; usage: ${usage(binder.declaration)}`);
+    }
+    const { option, field } = keyword;
+    if (bound[field] !== undefined) fail("BADARG", `${option.name} is given twice`);
+    const value = args[at + 1];
+    if (value === undefined) fail("BADARG", `${option.name} has no value; it must be ${describe(option.type)}`);
+    bound[field] = bindValue(option.name, value, option.type);
+  }
+  for (const { option, field } of binder.assured) {
+    if (bound[field] === undefined) {
+      if (option.required === true) fail("BADARG", `${option.name} is missing; usage: ${usage(binder.declaration)}`);
+      bound[field] = option.default;
+    }
+  }
+}
+
+/**
+ * Converts the arguments of a call by its declaration.
+ *
+ * Errors: BADARG names the argument and the offending value; LIMIT where there are too many of a list.
+ */
+export function bind(binder: Binder, args: string[]): Record<string, unknown> {
+  const { declaration } = binder;
+  const bound: Record<string, unknown> = {};
+  let at = 0;
+  for (const parameter of declaration.positional) {
+    const value = args[at];
+    if (value === undefined) fail("BADARG", `${parameter.name} is missing; usage: ${usage(declaration)}`);
+    bound[parameter.name] = bindValue(parameter.name, value, parameter.type);
+    at += 1;
+  }
+  if (declaration.rest !== undefined) at = bindRest(declaration.rest, declaration, args, bound);
+  bindOptions(binder, args, at, bound);
+  return bound;
+}

@@ -1,0 +1,12 @@
+/** The one seam for time: unix milliseconds, from the caller's NOW or from the server. */
+
+/**
+ * The clock of the call.
+ *
+ * @param given the value of the option NOW, in unix milliseconds
+ */
+export function clock(given: number | undefined): number {
+  if (given !== undefined) return given;
+  const [seconds, microseconds] = redis.call("TIME");
+  return tonumber(seconds)! * 1000 + Math.floor(tonumber(microseconds)! / 1000);
+}

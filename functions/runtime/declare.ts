@@ -1,0 +1,160 @@
+/**
+ * How a function is declared: once, next to its code. From the declaration come the registration in Redis, the checks of
+ * arguments, the typed client, the manifest and the reference.
+ *
+ * The build evaluates declarations in Node and compiles them to Lua; properties named `summary`, `doc`, `role`, `flags`
+ * and `errors` are left out of the Lua.
+ */
+import type { ErrorCode } from "./errors";
+
+/** What a value on the wire is; `T` is its type once bound. */
+export interface ArgumentType<T> {
+  kind: "text" | "integer" | "time" | "choice" | "id" | "json";
+  /** Bytes for text, value for integers; both included. */
+  min?: number;
+  max?: number;
+  values?: readonly string[];
+  /** Carries `T` for the compiler; never set. */
+  typed?: T;
+}
+
+/** Text of `min` to `max` bytes. */
+export function text(min: number, max: number): ArgumentType<string> {
+  return { kind: "text", min, max };
+}
+
+/** A whole number from `min` to `max`. */
+export function integer(min: number, max: number): ArgumentType<number> {
+  return { kind: "integer", min, max };
+}
+
+/** One of the words, in any case; bound in the spelling given here. */
+export function choice<const V extends readonly string[]>(values: V): ArgumentType<V[number]> {
+  return { kind: "choice", values };
+}
+
+/** The year 5138 in unix milliseconds: far off, and still exact in every number Lua prints. */
+export const MAX_TIME_MS = 99999999999999;
+
+/** A unix time in milliseconds. */
+export const unixMs: ArgumentType<number> = { kind: "time", min: 0, max: MAX_TIME_MS };
+
+/** A record's id: 40 lower-case hex digits. */
+export const recordId: ArgumentType<string> = { kind: "id" };
+
+/** A JSON object, kept as text, of at most `max` bytes. */
+export function json(max: number): ArgumentType<string> {
+  return { kind: "json", min: 2, max };
+}
+
+export interface Parameter {
+  /** Lower case for a positional argument, upper case for a keyword. */
+  name: string;
+  type: ArgumentType<unknown>;
+  doc: string;
+}
+
+export interface Option extends Parameter {
+  required?: boolean;
+  default?: number | string;
+}
+
+/** Leading JSON objects: options follow the last argument that starts with a brace. */
+export interface Rest {
+  name: string;
+  max: number;
+  doc: string;
+}
+
+/** What a reply holds. A record is a flat array of field, value, field, value. */
+export interface ReplyType {
+  kind: "integer" | "text" | "json" | "nullable" | "list" | "tuple" | "record";
+  of?: ReplyType;
+  items?: readonly ReplyField[];
+  doc?: string;
+}
+
+export interface ReplyField {
+  name: string;
+  type: ReplyType;
+  doc: string;
+}
+
+export const integerReply: ReplyType = { kind: "integer" };
+export const textReply: ReplyType = { kind: "text" };
+export const jsonReply: ReplyType = { kind: "json" };
+
+/** `of`, or nil where there is nothing. */
+export function nullable(of: ReplyType): ReplyType {
+  return { kind: "nullable", of };
+}
+
+/** An array of any length. */
+export function list(of: ReplyType): ReplyType {
+  return { kind: "list", of };
+}
+
+/** An array with one value a place. */
+export function tuple(items: readonly ReplyField[]): ReplyType {
+  return { kind: "tuple", items };
+}
+
+/** A flat array of field, value, field, value, in this order. */
+export function record(items: readonly ReplyField[]): ReplyType {
+  return { kind: "record", items };
+}
+
+/**
+ * Who may call it: `ingest` writes events, `worker` claims and finishes, `scheduler` rotates and ingests streams,
+ * `reader` changes no data, `admin` configures.
+ */
+export type Role = "ingest" | "worker" | "scheduler" | "reader" | "admin";
+
+export interface Declaration {
+  name: string;
+  /** One line, shown by FUNCTION LIST. */
+  summary: string;
+  /** The rest of what a caller must know. */
+  doc?: string;
+  role: Role;
+  /** Flags of FUNCTION LOAD; `no-writes` makes it callable with FCALL_RO. */
+  flags: readonly ("no-writes" | "allow-stale" | "allow-oom")[];
+  positional: readonly Parameter[];
+  rest?: Rest;
+  options: readonly Option[];
+  reply: ReplyType;
+  errors: readonly ErrorCode[];
+}
+
+type Bound<P extends Parameter> = P["type"] extends ArgumentType<infer T> ? T : never;
+
+type BoundOption<O extends Option> = O extends { required: true } | { default: number | string }
+  ? Bound<O>
+  : Bound<O> | undefined;
+
+/** What a handler gets: positional arguments and options by name, in lower case. */
+export type Arguments<D extends Declaration> = {
+  [P in D["positional"][number] as P["name"]]: Bound<P>;
+} & {
+  [O in D["options"][number] as Lowercase<O["name"]>]: BoundOption<O>;
+} & (D["rest"] extends Rest ? { rest: string[] } : unknown);
+
+/** A record is answered as an object by its handler; everything else as it goes on the wire. */
+export type Handler<D extends Declaration> = (this: void, args: Arguments<D>) => unknown;
+
+export interface Command {
+  declaration: Declaration;
+  run: (this: void, args: never) => unknown;
+}
+
+/** Ties a declaration to its code. */
+export function command<const D extends Declaration>(declaration: D, run: Handler<D>): Command {
+  return { declaration, run };
+}
+
+/** The clock of the call, for every function whose result depends on it. */
+export const NOW = {
+  name: "NOW",
+  type: unixMs,
+  doc: "clock of the call, in place of the server's",
+} as const satisfies Option;

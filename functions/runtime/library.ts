@@ -1,0 +1,94 @@
+/** From commands to what Redis calls: routing key, arguments, reply, and errors without script positions. */
+import { bind, newBinder, type Binder } from "./arguments";
+import type { Command, ReplyType } from "./declare";
+import { command, record, textReply } from "./declare";
+import { fail, quote, toErrorReply } from "./errors";
+import { hashTag, usePartition } from "./keys";
+
+/** A function as Redis calls it. */
+export type Callback = (this: void, keys: string[], args: string[]) => unknown;
+
+/** A handler may answer a record flat already; what has a first element is. */
+function encode(reply: ReplyType, value: unknown): unknown {
+  if (reply.kind === "record") {
+    if (value === undefined) return false;
+    if ((value as unknown[])[0] !== undefined) return value;
+    const fields = value as Record<string, unknown>;
+    const flat: unknown[] = [];
+    for (const field of reply.items!) {
+      const content = fields[field.name];
+      flat.push(field.name);
+      flat.push(content === undefined ? false : content);
+    }
+    return flat;
+  }
+  if (reply.kind === "nullable") return value === undefined ? false : encode(reply.of!, value);
+  return value;
+}
+
+function route(keys: string[]): void {
+  const routingKey = keys[0];
+  if (routingKey === undefined) {
+    usePartition("");
+    return;
+  }
+  if (keys.length > 1) fail("BADARG", `at most one routing key, got ${keys.length}`);
+  const tag = hashTag(routingKey);
+  const [colon] = string.find(tag, ":", 1, true);
+  if (colon !== undefined) fail("BADARG", `the routing key must have no colon in its braces, got ${quote(routingKey)}`);
+  usePartition(tag);
+}
+
+/** The call that runs; kept here so that no closure is made for each call. */
+let calledCommand: Command;
+let calledBinder: Binder;
+let calledKeys: string[];
+let calledArgs: string[];
+
+function dispatch(): unknown {
+  route(calledKeys);
+  const args = bind(calledBinder, calledArgs);
+  return encode(calledCommand.declaration.reply, calledCommand.run(args as never));
+}
+
+/** xpcall, because Redis replaces pcall by one that flattens `{err}` to its text: ours could not be told from a defect. */
+function callback(target: Command): Callback {
+  const onError = (raised: unknown): RedisError => toErrorReply(target.declaration.name, raised);
+  const binder = newBinder(target.declaration);
+  return (keys, args) => {
+    calledCommand = target;
+    calledBinder = binder;
+    calledKeys = keys;
+    calledArgs = args;
+    const [, result] = xpcall(dispatch, onError);
+    return result;
+  };
+}
+
+/** Every library can be asked what it is, so that deploying can verify it and a host can see drift. */
+export function libraryInfo(functionName: string): Command {
+  return command(
+    {
+      name: functionName,
+      summary: "Name, version and content hash of this library",
+      role: "reader",
+      flags: ["no-writes", "allow-stale"],
+      positional: [],
+      options: [],
+      reply: record([
+        { name: "library", type: textReply, doc: "name of the library" },
+        { name: "version", type: textReply, doc: "version of the package it was built from" },
+        { name: "hash", type: textReply, doc: "SHA-1 of the library's code" },
+      ]),
+      errors: ["BADARG"],
+    },
+    () => ({ library: LIBRARY_NAME, version: LIBRARY_VERSION, hash: LIBRARY_HASH }),
+  );
+}
+
+/** The callbacks of a library by function name. */
+export function callbacks(commands: readonly Command[]): Record<string, Callback> {
+  const byName: Record<string, Callback> = {};
+  for (const each of commands) byName[each.declaration.name] = callback(each);
+  return byName;
+}

@@ -1,0 +1,108 @@
+/**
+ * The Redis Lua API as it really answers (RESP2 conversion), command by command.
+ *
+ * What surprises, and why the types say it: a missing bulk reply is `false`, never nil; a status reply is a table
+ * with `ok`; a number comes back as an integer; scores come back as strings. Each signature is tried against a server
+ * by `test/redis-api.test.ts`, and a command without a signature does not compile.
+ */
+
+/** What redis.call takes. Redis prints numbers with `%.17g`, which costs more than the rest of a short call: pass text. */
+type RedisArgument = string | number;
+
+/** `+OK` and the like. */
+interface RedisStatus {
+  ok: string;
+}
+
+/** What an error looks like, thrown by `redis.call` or answered by a function. */
+interface RedisError {
+  err: string;
+}
+
+/** One stream entry: its id, then field, value, field, value. */
+type RedisStreamEntry = [id: string, fields: string[]];
+
+interface RedisCommands {
+  DEL(this: void, ...keys: string[]): number;
+  UNLINK(this: void, ...keys: string[]): number;
+  EXISTS(this: void, ...keys: string[]): number;
+  COPY(this: void, source: string, destination: string): number;
+  RENAME(this: void, from: string, to: string): RedisStatus;
+  TYPE(this: void, key: string): RedisStatus;
+  PEXPIRE(this: void, key: string, ms: RedisArgument): number;
+  TIME(this: void): [seconds: string, microseconds: string];
+
+  GETRANGE(this: void, key: string, start: RedisArgument, end: RedisArgument): string;
+  HDEL(this: void, key: string, ...fields: string[]): number;
+  HGET(this: void, key: string, field: RedisArgument): string | false;
+  HMGET(this: void, key: string, ...fields: RedisArgument[]): (string | false)[];
+  HGETALL(this: void, key: string): string[];
+  HLEN(this: void, key: string): number;
+  HRANDFIELD(this: void, key: string, count: RedisArgument, option: "WITHVALUES"): string[];
+  HINCRBY(this: void, key: string, field: RedisArgument, by: RedisArgument): number;
+  HSET(this: void, key: string, ...fieldsAndValues: RedisArgument[]): number;
+
+  PFADD(this: void, key: string, ...elements: string[]): number;
+  PFCOUNT(this: void, ...keys: string[]): number;
+  PFMERGE(this: void, destination: string, ...sources: string[]): RedisStatus;
+
+  SADD(this: void, key: string, ...members: string[]): number;
+  SCARD(this: void, key: string): number;
+  SRANDMEMBER(this: void, key: string, count: RedisArgument): string[];
+  SREM(this: void, key: string, ...members: string[]): number;
+
+  ZADD(this: void, key: string, ...optionsScoresAndMembers: RedisArgument[]): number;
+  ZCARD(this: void, key: string): number;
+  ZCOUNT(this: void, key: string, min: RedisArgument, max: RedisArgument): number;
+  ZINCRBY(this: void, key: string, by: RedisArgument, member: string): string;
+  ZMSCORE(this: void, key: string, ...members: string[]): (string | false)[];
+  ZRANGE(this: void, key: string, start: RedisArgument, stop: RedisArgument, ...options: RedisArgument[]): string[];
+  ZREM(this: void, key: string, ...members: string[]): number;
+  ZSCORE(this: void, key: string, member: string): string | false;
+
+  XADD(this: void, key: string, ...optionsIdAndFields: RedisArgument[]): string;
+  XINFO(this: void, subcommand: "STREAM", key: string): (RedisArgument | false | RedisStreamEntry)[];
+  XLEN(this: void, key: string): number;
+  XRANGE(this: void, key: string, start: string, end: string, ...count: ["COUNT", number] | []): RedisStreamEntry[];
+  XTRIM(this: void, key: string, strategy: "MAXLEN" | "MINID", precision: "~" | "=", threshold: RedisArgument): number;
+}
+
+declare namespace redis {
+  const LOG_WARNING: number;
+
+  /** Runs a command; its error is thrown as a table with `err`, and what was written before stays written. */
+  function call<C extends keyof RedisCommands>(
+    this: void,
+    command: C,
+    ...args: Parameters<RedisCommands[C]>
+  ): ReturnType<RedisCommands[C]>;
+
+  /** Runs a command; its error is answered, not thrown. */
+  function pcall<C extends keyof RedisCommands>(
+    this: void,
+    command: C,
+    ...args: Parameters<RedisCommands[C]>
+  ): ReturnType<RedisCommands[C]> | RedisError;
+
+  /** SHA-1 of the bytes of `text`, 40 lower-case hex digits. */
+  function sha1hex(this: void, text: string): string;
+
+  /** Writes a line to the server's log. */
+  function log(this: void, level: number, message: string): void;
+}
+
+declare const cjson: {
+  /** Throws a string on malformed text. Numbers are doubles; `null` is `cjson.null`. */
+  decode(this: void, text: string): unknown;
+  /** Numbers keep 14 digits; an empty table is `{}`; slashes are escaped. */
+  encode(this: void, value: unknown): string;
+  null: unknown;
+};
+
+/** lua-types knows `error` with strings only; a table with `err` is how Redis passes an error on. */
+declare function error(this: void, value: RedisError): never;
+
+/** Set by the build in the head of each library: the package's version and the SHA-1 of the library's code. */
+declare const LIBRARY_NAME: string;
+declare const LIBRARY_VERSION: string;
+declare const LIBRARY_HASH: string;

@@ -1,0 +1,208 @@
+/** What an operator can set, where it is kept, and the two functions for it. */
+import { choice, command, integer, integerReply, json, jsonReply, record, textReply } from "../runtime/declare";
+import { fail, quote } from "../runtime/errors";
+import { fields, requireType } from "../runtime/types";
+import type { Naming } from "./identity";
+import * as names from "./names";
+import { FINEST, TIERS, windowStart } from "./windows";
+
+const MAX_HOSTS = 10000;
+const MAX_WEBSITE_BYTES = 128;
+const MAX_HOSTS_BYTES = 1048576;
+
+/** What becomes of an event whose host is not in the table: named after the host, put under `other`, or refused. */
+const UNKNOWN_HOSTS = ["host", "other", "refuse"] as const;
+
+const DEFAULTS = { unknown: "host", maxlen: 10000, documentDays: 90, seriesFineDays: 30, seriesCoarseDays: 400 };
+
+/** Options in force, and how far rotation has come. */
+export interface State extends Naming {
+  /** End of the last five-minute window that rotation has looked at. */
+  rotatedMs: number;
+  /** The latest clock that rotation has gone by: what it dropped is dropped for every clock. */
+  clockMs: number;
+}
+
+function numberOr(stored: string | false | undefined, otherwise: number): number {
+  return stored === false || stored === undefined ? otherwise : tonumber(stored)!;
+}
+
+const STATE_FIELDS = ["rotated", "config:unknown", "config:hosts", "clock"];
+
+type Stored = [rotated: string | false, unknown: string | false, hosts: string | false, clock: string | false];
+
+let latestStored: Stored | undefined;
+let latestState: State;
+
+function parseState(stored: Stored): State {
+  const [rotated, unknown, hosts, clockMs] = stored;
+  return {
+    rotatedMs: numberOr(rotated, 0),
+    unknown: unknown === false ? DEFAULTS.unknown : unknown,
+    hosts: hosts === false ? "" : hosts,
+    clockMs: numberOr(clockMs, 0),
+  };
+}
+
+/**
+ * What counting needs to know, in one read; CONFLICT if the state hash is no hash. Equal fields are parsed once: they
+ * change every five minutes, and events come by the thousand.
+ */
+export function readState(): State {
+  const stored = fields(names.state(), STATE_FIELDS) as Stored;
+  const known = latestStored;
+  if (
+    known === undefined ||
+    stored[0] !== known[0] ||
+    stored[1] !== known[1] ||
+    stored[2] !== known[2] ||
+    stored[3] !== known[3]
+  ) {
+    latestStored = stored;
+    latestState = parseState(stored);
+  }
+  return latestState;
+}
+
+/** How much and how long things are kept. */
+export interface Retention {
+  maxlen: number;
+  documentDays: number;
+  seriesFineDays: number;
+  seriesCoarseDays: number;
+}
+
+const RETENTION_FIELDS = [
+  "config:maxlen",
+  "config:document_days",
+  "config:series_fine_days",
+  "config:series_coarse_days",
+];
+
+/** The options of retention, in one read; CONFLICT if the state hash is no hash. */
+export function readRetention(): Retention {
+  const [maxlen, documentDays, seriesFineDays, seriesCoarseDays] = fields(names.state(), RETENTION_FIELDS);
+  return {
+    maxlen: numberOr(maxlen, DEFAULTS.maxlen),
+    documentDays: numberOr(documentDays, DEFAULTS.documentDays),
+    seriesFineDays: numberOr(seriesFineDays, DEFAULTS.seriesFineDays),
+    seriesCoarseDays: numberOr(seriesCoarseDays, DEFAULTS.seriesCoarseDays),
+  };
+}
+
+/** Notes how far a rotation has gone; a clock that runs backwards undoes nothing. */
+export function noteRotation(state: State, nowMs: number, fromMinutes: boolean): void {
+  if (nowMs > state.clockMs) redis.call("HSET", names.state(), "clock", `${nowMs}`);
+  const rotatedMs = windowStart(TIERS[FINEST + 1]!.lengthMs, nowMs);
+  if (fromMinutes && rotatedMs > state.rotatedMs) redis.call("HSET", names.state(), "rotated", `${rotatedMs}`);
+}
+
+/** The table of hosts as host, website, host, website. */
+function parseHosts(text: string): string[] {
+  const [ok, decoded] = pcall(cjson.decode, text);
+  if (!ok || type(decoded) !== "table") fail("BADCONFIG", `HOSTS must be a JSON object of host to website, got ${quote(text)}`);
+  const flat: string[] = [];
+  for (const [host, website] of pairs(decoded as Record<string, unknown>)) {
+    if (type(host) !== "string") fail("BADCONFIG", "HOSTS must be a JSON object of host to website, got an array");
+    const name = type(website) === "string" ? (website as string) : "";
+    if (name === "" || name.length > MAX_WEBSITE_BYTES) {
+      fail("BADCONFIG", `HOSTS: the website of ${quote(host)} must be text of 1 to ${MAX_WEBSITE_BYTES} bytes`);
+    }
+    flat.push(string.lower(host));
+    flat.push(string.lower(name));
+  }
+  if (flat.length > 2 * MAX_HOSTS) fail("LIMIT", `HOSTS holds ${flat.length / 2} hosts, at most ${MAX_HOSTS} are allowed`);
+  return flat;
+}
+
+/** Replaces the table, and its fingerprint: equal tables have equal fingerprints, however they came to be. */
+function replaceHosts(flat: string[], text: string): void {
+  redis.call("DEL", names.hosts());
+  for (const at of $range(1, flat.length, 2)) redis.call("HSET", names.hosts(), flat[at - 1]!, flat[at]!);
+  redis.call("HSET", names.state(), "config:hosts", flat.length > 0 ? redis.sha1hex(text) : "");
+}
+
+const days = (min: number) => integer(min, 3650);
+
+export const configureTracker = command(
+  {
+    name: "configure_tracker",
+    summary: "Sets options of the tracker; those not named stay as they are",
+    doc: "Every option applies from the next call on; what is stored already keeps the time to live it has.",
+    role: "admin",
+    flags: [],
+    positional: [],
+    options: [
+      {
+        name: "HOSTS",
+        type: json(MAX_HOSTS_BYTES),
+        doc: 'the whole table of hosts, in place of the one before: `{"www.rtl.lu": "rtl"}`; `{}` empties it',
+      },
+      { name: "UNKNOWN", type: choice(UNKNOWN_HOSTS), doc: "an event whose host is not in the table: website named after the host, website `other`, or refused" },
+      { name: "MAXLEN", type: integer(0, 1000000000), doc: "about how many consumed entries an event stream keeps" },
+      { name: "DOCUMENT_DAYS", type: days(1), doc: "days without a visit after which a document is removed" },
+      { name: "SERIES_FINE_DAYS", type: days(8), doc: "days that points of 5 and 10 minutes are kept" },
+      { name: "SERIES_COARSE_DAYS", type: days(8), doc: "days that points of 1 and 3 hours are kept" },
+    ],
+    reply: integerReply,
+    errors: ["BADARG", "BADCONFIG", "LIMIT", "CONFLICT"],
+  },
+  (args) => {
+    const hosts = args.hosts === undefined ? undefined : parseHosts(args.hosts);
+    requireType(names.state(), "hash");
+    requireType(names.hosts(), "hash");
+    const changes: (string | number)[] = [];
+    const set = (name: string, value: string | number | undefined): void => {
+      if (value === undefined) return;
+      changes.push(`config:${name}`);
+      changes.push(value);
+    };
+    set("unknown", args.unknown);
+    set("maxlen", args.maxlen);
+    set("document_days", args.document_days);
+    set("series_fine_days", args.series_fine_days);
+    set("series_coarse_days", args.series_coarse_days);
+    if (changes.length > 0) redis.call("HSET", names.state(), ...changes);
+    if (hosts !== undefined) replaceHosts(hosts, args.hosts!);
+    return 1;
+  },
+);
+
+function hostsJson(): string {
+  const flat = redis.call("HGETALL", names.hosts());
+  const table: Record<string, string> = {};
+  for (const at of $range(1, flat.length, 2)) table[flat[at - 1]!] = flat[at]!;
+  return cjson.encode(table);
+}
+
+export const getTrackerConfig = command(
+  {
+    name: "get_tracker_config",
+    summary: "The options of the tracker that are in force, defaults included",
+    role: "reader",
+    flags: ["no-writes"],
+    positional: [],
+    options: [],
+    reply: record([
+      { name: "hosts", type: jsonReply, doc: "host to website" },
+      { name: "unknown", type: textReply, doc: "what becomes of an event whose host is not in the table" },
+      { name: "maxlen", type: integerReply, doc: "about how many consumed entries an event stream keeps" },
+      { name: "document_days", type: integerReply, doc: "days without a visit after which a document is removed" },
+      { name: "series_fine_days", type: integerReply, doc: "days that points of 5 and 10 minutes are kept" },
+      { name: "series_coarse_days", type: integerReply, doc: "days that points of 1 and 3 hours are kept" },
+    ]),
+    errors: ["BADARG", "CONFLICT"],
+  },
+  () => {
+    requireType(names.hosts(), "hash");
+    const { maxlen, documentDays, seriesFineDays, seriesCoarseDays } = readRetention();
+    return {
+      hosts: hostsJson(),
+      unknown: readState().unknown,
+      maxlen,
+      document_days: documentDays,
+      series_fine_days: seriesFineDays,
+      series_coarse_days: seriesCoarseDays,
+    };
+  },
+);

@@ -1,0 +1,110 @@
+/** Events as they arrive, from JSON or from a stream entry, and why one is refused. */
+import { MAX_AGE_MS, MAX_AHEAD_MS } from "./windows";
+
+export const MAX_URL_BYTES = 2048;
+const MAX_DEVICE_BYTES = 256;
+const MAX_MEDIA_BYTES = 256;
+
+/** Integers up to here print exactly (`%.14g`). */
+const MAX_EXACT = 99999999999999;
+
+/** What an event says before it is checked, from JSON or from a stream. */
+export interface RawEvent {
+  url?: unknown;
+  uui?: unknown;
+  dt?: unknown;
+  audio?: unknown;
+  video?: unknown;
+  podcast?: unknown;
+}
+
+/** What was played. */
+export type Media = [dimension: "A" | "V" | "PC", id: string][];
+
+/** Why an event is refused, as it is counted and kept. */
+export type Reason = "json" | "url" | "uui" | "dt" | "future" | "old" | "media" | "website";
+
+export const REASONS: Record<Reason, string> = {
+  json: "not a JSON object",
+  url: "url must be an absolute http(s) address of at most 2048 bytes",
+  uui: "uui must be a device id of 1 to 256 bytes",
+  dt: "dt must be a unix time in milliseconds",
+  future: "dt is more than 5 minutes ahead of the clock",
+  old: "dt is more than 7 days old",
+  media: "audio, video and podcast must be ids of at most 256 bytes",
+  website: "the host of url belongs to no configured website",
+};
+
+function isWhole(value: number): boolean {
+  return value >= 0 && value <= MAX_EXACT && value === Math.floor(value);
+}
+
+/** Text as it is; a whole number as its digits; undefined for anything else. */
+function asText(value: unknown): string | undefined {
+  if (type(value) === "string") return value as string;
+  return type(value) === "number" && isWhole(value as number) ? `${value as number}` : undefined;
+}
+
+/** A unix time from a whole number or digits; undefined for anything else. */
+function asTime(value: unknown): number | undefined {
+  if (type(value) === "number") return isWhole(value as number) ? (value as number) : undefined;
+  if (type(value) !== "string" || (value as string).length > 14) return undefined;
+  const [other] = string.find(value as string, "%D");
+  return other === undefined ? tonumber(value) : undefined;
+}
+
+/** The device id in the field `uui`, or undefined where it cannot be one. */
+export function deviceOf(uui: unknown): string | undefined {
+  const device = asText(uui);
+  if (device === undefined || device === "" || device === "null" || device.length > MAX_DEVICE_BYTES) return undefined;
+  return device;
+}
+
+/** The time in the field `dt`, or the reason why the event is refused. */
+export function timeOf(dt: unknown, nowMs: number): LuaMultiReturn<[timeMs: number | undefined, reason: Reason | undefined]> {
+  const timeMs = asTime(dt);
+  if (timeMs === undefined) return $multi(undefined, "dt");
+  if (timeMs > nowMs + MAX_AHEAD_MS) return $multi(undefined, "future");
+  if (timeMs < nowMs - MAX_AGE_MS) return $multi(undefined, "old");
+  return $multi(timeMs, undefined);
+}
+
+const MEDIA = [
+  ["A", "audio"],
+  ["V", "video"],
+  ["PC", "podcast"],
+] as const;
+
+/** What was played; `false` where an id cannot be one. Absent, null and empty are the same. */
+export function mediaOf(raw: RawEvent): Media | undefined | false {
+  if (raw.audio === undefined && raw.video === undefined && raw.podcast === undefined) return undefined;
+  const media: Media = [];
+  for (const [dimension, field] of MEDIA) {
+    const value = raw[field];
+    if (value === undefined || value === cjson.null || value === "") continue;
+    const id = asText(value);
+    if (id === undefined || id.length > MAX_MEDIA_BYTES) return false;
+    media.push([dimension, id]);
+  }
+  return media;
+}
+
+/** An event from a JSON object; undefined for what is none. */
+export function rawFromJson(text: string): RawEvent | undefined {
+  const [brace] = string.find(text, "^%s*{");
+  if (brace === undefined) return undefined;
+  const [ok, decoded] = pcall(cjson.decode, text);
+  return ok && type(decoded) === "table" ? (decoded as RawEvent) : undefined;
+}
+
+/** Whether a stream entry is `url … uui … dt …` and nothing else, as most are: no table is needed to take it apart. */
+export function isPlainEntry(flat: string[]): boolean {
+  return flat[0] === "url" && flat[2] === "uui" && flat[4] === "dt" && flat[6] === undefined;
+}
+
+/** An event from the flat fields of a stream entry. */
+export function rawFromEntry(flat: string[]): RawEvent {
+  const raw: Record<string, string> = {};
+  for (const at of $range(1, flat.length, 2)) raw[flat[at - 1]!] = flat[at]!;
+  return raw;
+}

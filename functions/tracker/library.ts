@@ -1,0 +1,31 @@
+/** The tracker: what is registered, in reading order. */
+import { callbacks as byName, libraryInfo } from "../runtime/library";
+import { doneCommand, leadCommand } from "../runtime/ticks";
+import { configureTracker, getTrackerConfig } from "./configuration";
+import { getDocument } from "./documents";
+import { ingestEvents, trackEvents } from "./ingest";
+import { countPg, countUd } from "./queries";
+import { rankPg } from "./ranking";
+import { rotatePg, rotateUd } from "./rotation";
+import { rangePg, rangeUd } from "./series";
+import { getTrackerStatus } from "./status";
+
+export const commands = [
+  trackEvents,
+  ingestEvents,
+  rotatePg,
+  rotateUd,
+  countPg,
+  countUd,
+  rankPg,
+  rangePg,
+  rangeUd,
+  getDocument,
+  configureTracker,
+  getTrackerConfig,
+  getTrackerStatus,
+  leadCommand("tracker_lead"),
+  doneCommand("tracker_done"),
+  libraryInfo("tracker_library"),
+];
+export const callbacks = byName(commands);

@@ -1,0 +1,180 @@
+/** How the tracker is doing. */
+import { clock } from "../runtime/clock";
+import { command, integerReply, list, NOW, nullable, record, textReply, tuple } from "../runtime/declare";
+import { onKey, requireType } from "../runtime/types";
+import { documentsField } from "./documents";
+import { REASONS } from "./events";
+import type { Metric } from "./names";
+import * as names from "./names";
+import { rejectedField } from "./rejected";
+import { FINEST, remainingMs, TIERS, windowStart } from "./windows";
+
+const CURSOR_PREFIX = "cursor:";
+
+/** Fields of the state hash as a table. */
+function readFields(): Record<string, string> {
+  requireType(names.state(), "hash");
+  const flat = onKey("HGETALL", names.state());
+  const stored: Record<string, string> = {};
+  for (const at of $range(1, flat.length, 2)) stored[flat[at - 1]!] = flat[at]!;
+  return stored;
+}
+
+function numberField(stored: Record<string, string>, field: string): number {
+  return tonumber(stored[field] ?? "0")!;
+}
+
+function idMs(id: string): number {
+  const [ms] = string.match(id, "^%d+");
+  return tonumber(ms)!;
+}
+
+function lastId(stream: string): string | undefined {
+  if (redis.call("TYPE", stream).ok !== "stream") return undefined;
+  const info = redis.call("XINFO", "STREAM", stream);
+  for (const at of $range(1, info.length, 2)) {
+    if (info[at - 1] === "last-generated-id") return info[at] as string;
+  }
+  return undefined;
+}
+
+type StreamStatus = [stream: string, cursor: string, length: number, lagMs: number];
+
+function streamStatus(stream: string, cursor: string): StreamStatus {
+  const last = lastId(stream);
+  if (last === undefined) return [stream, cursor, 0, 0];
+  return [stream, cursor, onKey("XLEN", stream), Math.max(idMs(last) - idMs(cursor), 0)];
+}
+
+function streams(stored: Record<string, string>): StreamStatus[] {
+  const found: StreamStatus[] = [];
+  for (const [field, cursor] of pairs(stored)) {
+    if (string.sub(field, 1, CURSOR_PREFIX.length) === CURSOR_PREFIX) {
+      found.push(streamStatus(string.sub(field, CURSOR_PREFIX.length + 1), cursor));
+    }
+  }
+  table.sort(found, (a, b) => a[0] < b[0]);
+  return found;
+}
+
+function rejected(stored: Record<string, string>): [string, number][] {
+  const counts: [string, number][] = [];
+  for (const [reason] of pairs(REASONS)) {
+    const count = numberField(stored, rejectedField(reason));
+    if (count > 0) counts.push([reason, count]);
+  }
+  table.sort(counts, (a, b) => a[1] > b[1] || (a[1] === b[1] && a[0] < b[0]));
+  return counts;
+}
+
+/** How many windows of a tier wait, in all dimensions, and since when the oldest of them is over. */
+function pending(tier: number, metric: Metric, nowMs: number): LuaMultiReturn<[count: number, lagMs: number]> {
+  let count = 0;
+  let lagMs = 0;
+  for (const dimension of names.DIMENSIONS) {
+    const name = names.pendingWindows(tier, dimension, metric);
+    requireType(name, "zset");
+    count += onKey("ZCARD", name);
+    const [oldest] = onKey("ZRANGE", name, "0", "0");
+    if (oldest !== undefined) lagMs = Math.max(lagMs, nowMs - tonumber(oldest)! - TIERS[tier]!.lengthMs);
+  }
+  return $multi(count, lagMs);
+}
+
+/** The kept windows of a tier that hold pages, and how many pages they hold. */
+function held(tier: number, nowMs: number): LuaMultiReturn<[windows: number, records: number]> {
+  const { lengthMs, keepMs } = TIERS[tier]!;
+  let windows = 0;
+  let records = 0;
+  for (const startMs of $range(windowStart(lengthMs, nowMs - keepMs), nowMs, lengthMs)) {
+    if (remainingMs(TIERS[tier]!, startMs, nowMs) <= 0) continue;
+    const merged = names.mergedViews(tier, "P", `${startMs}`);
+    const open = names.openViews(tier, "P", `${startMs}`);
+    const size = tier === FINEST ? onKey("HLEN", merged) + onKey("HLEN", open) : onKey("ZCARD", merged) + onKey("ZCARD", open);
+    if (size > 0) windows += 1;
+    records += size;
+  }
+  return $multi(windows, records);
+}
+
+type TierStatus = [tier: string, windows: number, records: number, pgPending: number, pgLagMs: number, udPending: number, udLagMs: number];
+
+function tierStatus(tier: number, nowMs: number): TierStatus {
+  const [windows, records] = held(tier, nowMs);
+  if (tier === FINEST) return [TIERS[tier]!.name, windows, records, 0, 0, 0, 0];
+  const [pgPending, pgLagMs] = pending(tier, "PG", nowMs);
+  const [udPending, udLagMs] = pending(tier, "UD", nowMs);
+  return [TIERS[tier]!.name, windows, records, pgPending, pgLagMs, udPending, udLagMs];
+}
+
+export const getTrackerStatus = command(
+  {
+    name: "get_tracker_status",
+    summary: "Lag of streams and tiers, what was refused and why, and how much there is",
+    role: "reader",
+    flags: ["no-writes"],
+    positional: [],
+    options: [NOW],
+    reply: record([
+      {
+        name: "streams",
+        type: list(
+          tuple([
+            { name: "stream", type: textReply, doc: "key" },
+            { name: "cursor", type: textReply, doc: "id of the last entry counted" },
+            { name: "length", type: integerReply, doc: "entries in the stream, consumed ones included" },
+            { name: "lag_ms", type: integerReply, doc: "time between the cursor and the last entry" },
+          ]),
+        ),
+        doc: "streams that were ingested: key, cursor, length, lag in ms",
+      },
+      {
+        name: "tiers",
+        type: list(
+          tuple([
+            { name: "tier", type: textReply, doc: "tier" },
+            { name: "windows", type: integerReply, doc: "kept windows with pages" },
+            { name: "records", type: integerReply, doc: "pages in them" },
+            { name: "pg_pending", type: integerReply, doc: "windows with page views to merge, over or not" },
+            { name: "pg_lag_ms", type: integerReply, doc: "how long the oldest of them has been over" },
+            { name: "ud_pending", type: integerReply, doc: "windows with devices to merge, over or not" },
+            { name: "ud_lag_ms", type: integerReply, doc: "how long the oldest of them has been over" },
+          ]),
+        ),
+        doc: "tier, kept windows with pages, pages in them, windows with page views to merge, ms since the oldest of them was over, the same for devices",
+      },
+      {
+        name: "rejected",
+        type: list(
+          tuple([
+            { name: "reason", type: textReply, doc: "reason" },
+            { name: "events", type: integerReply, doc: "events" },
+          ]),
+        ),
+        doc: "reason and number of refused events, most first",
+      },
+      { name: "late", type: integerReply, doc: "events counted for a window that rotation had passed already" },
+      { name: "websites", type: integerReply, doc: "documents of websites" },
+      { name: "sections", type: integerReply, doc: "documents of sections" },
+      { name: "pages", type: integerReply, doc: "documents of pages" },
+      { name: "rotated_until", type: nullable(integerReply), doc: "end of the last five-minute window that rotation has looked at, or nil" },
+    ]),
+    errors: ["BADARG", "CONFLICT"],
+  },
+  (args) => {
+    const nowMs = clock(args.now);
+    const stored = readFields();
+    const tiers: TierStatus[] = [];
+    for (const tier of $range(FINEST, TIERS.length - 1)) tiers.push(tierStatus(tier, nowMs));
+    return {
+      streams: streams(stored),
+      tiers,
+      rejected: rejected(stored),
+      late: numberField(stored, "late"),
+      websites: numberField(stored, documentsField("W")),
+      sections: numberField(stored, documentsField("S")),
+      pages: numberField(stored, documentsField("P")),
+      rotated_until: stored["rotated"] === undefined ? undefined : tonumber(stored["rotated"]),
+    };
+  },
+);

@@ -1,0 +1,118 @@
+/** The command line. */
+import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
+import { describeError, UsageError } from "./errors";
+import { demoCommand } from "./commands/demo";
+import { deployCommand } from "./commands/deploy";
+import { runCommand } from "./commands/run";
+import { serveCommand } from "./commands/serve";
+import { statusCommand } from "./commands/status";
+import { JOBS, type Job } from "./run";
+import { VERSION } from "./version";
+
+const EXIT_FAILURE = 1;
+const EXIT_USAGE = 2;
+
+const ENVIRONMENT = `
+Environment:
+  REDIS_URL      redis://[user:password@]host:port/db, rediss://…, redis+cluster://host:port,host:port,
+                 redis+sentinel://host:port,host:port/master-name; takes the place of redis.url
+  CONFIG_PATH    the configuration file; else config/$ENV.json, with ENV "default" unless set
+  HOTPATH_DEBUG  1 shows stack traces`;
+
+function examples(...lines: string[]): string {
+  return `\nExamples:\n${lines.map((line) => `  ${line}`).join("\n")}`;
+}
+
+function collect(value: string, previous: string[] = []): string[] {
+  return [...previous, value];
+}
+
+/** Parses an option's number. */
+function wholeNumber(least: number, most: number): (value: string) => number {
+  return (value) => {
+    const number = Number(value);
+    if (/^\d+$/.test(value) && number >= least && number <= most) return number;
+    throw new InvalidArgumentError(`It must be a whole number from ${least} to ${most}.`);
+  };
+}
+
+function buildProgram(): Command {
+  const program = new Command("hotpath")
+    .description("Redis Functions for counting traffic in real time, and the host that keeps them running")
+    .version(VERSION)
+    .addHelpText("after", ENVIRONMENT)
+    .exitOverride()
+    .configureOutput({ outputError: () => undefined });
+
+  program
+    .command("deploy")
+    .description("load the libraries that differ, on every primary or on none")
+    .option("--dry-run", "say what would be done, and do nothing")
+    .addOption(new Option("--library <name>", "only this library; may be repeated").argParser(collect))
+    .option("--json", "print JSON")
+    .addHelpText(
+      "after",
+      examples("REDIS_URL=redis://10.0.0.1 hotpath deploy", "hotpath deploy --dry-run --library tracker"),
+    )
+    .action(deployCommand);
+
+  program
+    .command("status")
+    .description("show what is loaded on each primary, what differs, and how the tracker is doing")
+    .option("--check", "exit with 1 unless every library is loaded and in step")
+    .option("--json", "print JSON")
+    .addHelpText("after", examples("hotpath status", "hotpath status --check --json"))
+    .action(statusCommand);
+
+  program
+    .command("serve")
+    .description("ingest and rotate until SIGTERM; several hosts may serve at once")
+    .option("--embedded", "without REDIS_URL, start this machine's Redis with its data in .hotpath/")
+    .addHelpText("after", examples("REDIS_URL=redis://10.0.0.1 hotpath serve", "hotpath serve --embedded"))
+    .action(serveCommand);
+
+  program
+    .command("run")
+    .description("do one job once: everything that is due, then exit with 0 (done) or 1")
+    .addArgument(program.createArgument("<job>", JOBS.join(", ")).choices(JOBS))
+    .addHelpText("after", examples("hotpath run ingest", "*/5 * * * *  hotpath run rotate    # in a crontab"))
+    .action((job: Job) => runCommand(job));
+
+  program
+    .command("demo")
+    .description("count a day of traffic and print a report; without REDIS_URL, on a server of its own in .hotpath/demo")
+    .option("--log <file>", "an access log (common or combined, also .gz; - for stdin) in place of generated traffic; it is shifted to end now")
+    .option("--website <host>", "the host that all addresses of the log get")
+    .addOption(new Option("--events <n>", "how many events to generate (default: 200000)").argParser(wholeNumber(1, 100_000_000)))
+    .addOption(new Option("--seed <n>", "equal seeds give equal traffic (default: 1)").argParser(wholeNumber(0, 4_294_967_295)))
+    .option("--json", "print the report as JSON")
+    .option("--keep", "leave the server of its own running until Ctrl-C (default: on a terminal)")
+    .option("--no-keep", "end it with the report")
+    .option("--force", "count into a database that holds data of the tracker already")
+    .addHelpText("after", examples("hotpath demo", "hotpath demo --log access.log.gz", "zcat access.log.*.gz | hotpath demo --log - --website www.example.org"))
+    .action(demoCommand);
+
+  return program;
+}
+
+/** One line on stderr, and the exit code. */
+function fail(error: unknown): void {
+  if (error instanceof CommanderError) {
+    // Help and version end this way too.
+    process.exitCode = error.exitCode === 0 ? 0 : EXIT_USAGE;
+    // Without a command, the help that was shown says it all.
+    if (error.exitCode !== 0 && error.code !== "commander.help") {
+      console.error(`hotpath: ${describeError(error).replace(/^error: /, "")}`);
+    }
+    return;
+  }
+  console.error(`hotpath: ${describeError(error)}`);
+  if (process.env["HOTPATH_DEBUG"] && error instanceof Error) console.error(error.stack);
+  process.exitCode = error instanceof UsageError ? EXIT_USAGE : EXIT_FAILURE;
+}
+
+try {
+  await buildProgram().parseAsync();
+} catch (error) {
+  fail(error);
+}

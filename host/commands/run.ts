@@ -1,0 +1,15 @@
+/** `hotpath run <job>` */
+import { loadConfig } from "../config";
+import { createLogger } from "../log";
+import { runJob, type Job } from "../run";
+import { stopOnSignals } from "../signals";
+
+/** Does one job once and prints one line of JSON; exits with 1 if it failed or was ended before its time. */
+export async function runCommand(job: Job): Promise<void> {
+  const config = loadConfig();
+  // The summary is all that belongs on stdout.
+  const summary = await runJob(config, job, createLogger("silent"), stopOnSignals());
+  console.log(JSON.stringify(summary));
+  if (summary.error) console.error(`hotpath: ${summary.error}`);
+  process.exit(summary.ok ? 0 : 1);
+}

@@ -1,0 +1,184 @@
+/** The configuration: a file, REDIS_URL, and defaults; checked as a whole before anything starts. */
+import { existsSync, readFileSync } from "node:fs";
+import { resolve } from "node:path";
+import { z } from "zod";
+import { UserError } from "./errors";
+import { LOG_LEVELS } from "./log";
+import { DEFAULT_STREAM, partitionOf, streamOf } from "./partitions";
+import { parsePattern } from "./slots";
+import { parseServerUrl } from "./url";
+
+/** The tiers that rotation makes, finest first. */
+export const TIERS = ["5MINUTES", "10MINUTES", "1HOUR", "3HOURS"] as const;
+export type Tier = (typeof TIERS)[number];
+
+/** Each tier as soon as one of its windows can be over. */
+const SCHEDULE: Record<Tier, string> = {
+  "5MINUTES": "*/5 * * * *",
+  "10MINUTES": "*/10 * * * *",
+  "1HOUR": "0 * * * *",
+  "3HOURS": "0 */3 * * *",
+};
+
+/** Text that `read` accepts; its error becomes the problem. */
+const readable = (read: (text: string) => unknown) =>
+  z.string().superRefine((text, context) => {
+    try {
+      read(text);
+    } catch (error) {
+      context.addIssue({ code: "custom", message: (error as Error).message });
+    }
+  });
+
+const pattern = (tier: Tier) => readable(parsePattern).default(SCHEDULE[tier]);
+const limit = z.int().min(1).max(10_000);
+
+const streamSchema = z.strictObject({ key: z.string().min(1).max(512), limit: z.int().min(1).max(1000).optional() });
+
+const trackerSchema = z.strictObject({
+  streams: z.array(streamSchema).optional(),
+  partitions: z
+    .array(z.string().regex(/^[^{}:\s]{1,128}$/, "must be text without braces, colons and spaces"))
+    .default([]),
+  hosts: z.record(z.string().min(1), z.string().min(1).max(128)).optional(),
+  unknown: z.enum(["host", "other", "refuse"]).optional(),
+  maxlen: z.int().min(0).max(1_000_000_000).optional(),
+  documentDays: z.int().min(1).max(3650).optional(),
+  seriesFineDays: z.int().min(8).max(3650).optional(),
+  seriesCoarseDays: z.int().min(8).max(3650).optional(),
+  schedule: z
+    .strictObject({
+      "5MINUTES": pattern("5MINUTES"),
+      "10MINUTES": pattern("10MINUTES"),
+      "1HOUR": pattern("1HOUR"),
+      "3HOURS": pattern("3HOURS"),
+    })
+    .prefault({}),
+  settleSeconds: z.int().min(0).max(60).default(5),
+  leaseSeconds: z.int().min(1).max(3600).default(30),
+  rotation: z.strictObject({ pageViewsLimit: limit.optional(), uniqueDevicesLimit: limit.optional() }).prefault({}),
+});
+
+const schema = z.strictObject({
+  redis: z.strictObject({ url: readable(parseServerUrl).default("redis://127.0.0.1:6379") }).prefault({}),
+  log: z.strictObject({ level: z.enum(LOG_LEVELS).default("info") }).prefault({}),
+  http: z
+    .strictObject({ port: z.int().min(0).max(65535).optional(), host: z.string().min(1).default("127.0.0.1") })
+    .prefault({}),
+  tracker: trackerSchema.prefault({}),
+});
+
+type Parsed = z.output<typeof schema>;
+
+/** One event stream and where its calls go. */
+export interface StreamConfig {
+  key: string;
+  /** Entries a call; the function's own default if undefined. */
+  limit?: number | undefined;
+  partition: string | null;
+}
+
+export type TrackerConfig = Omit<Parsed["tracker"], "streams"> & { streams: StreamConfig[] };
+
+export type Config = Omit<Parsed, "tracker"> & {
+  tracker: TrackerConfig;
+  /** The file it was read from; undefined if there was none. */
+  file: string | undefined;
+};
+
+export interface ConfigSource {
+  env: Record<string, string | undefined>;
+  /** Where `config/` is looked for. */
+  cwd: string;
+}
+
+/**
+ * Reads the configuration: the file that `CONFIG_PATH` names, else `config/$ENV.json` (`ENV` is `default` unless set; without
+ * `config/default.json` the defaults hold). `REDIS_URL` takes the place of `redis.url`.
+ *
+ * @throws UserError that names the file and every problem with its path
+ */
+export function loadConfig({ env, cwd }: ConfigSource = { env: process.env, cwd: process.cwd() }): Config {
+  const file = findFile(env, cwd);
+  const raw = file === undefined ? {} : readJson(file);
+  const parsed = schema.safeParse(withRedisUrl(raw, env));
+  const problems = parsed.success ? findContradictions(parsed.data) : parsed.error.issues.flatMap(describeIssue);
+  if (!parsed.success || problems.length > 0) {
+    const named = env["REDIS_URL"] ? problems.map((text) => text.replace(/^redis\.url:/, "REDIS_URL:")) : problems;
+    throw new UserError(`${file ?? "configuration"}: ${named.join("; ")}`);
+  }
+  const { tracker, ...rest } = parsed.data;
+  return { ...rest, tracker: { ...tracker, streams: resolveStreams(tracker) }, file };
+}
+
+function findFile(env: ConfigSource["env"], cwd: string): string | undefined {
+  const named = env["CONFIG_PATH"] || (env["ENV"] ? `config/${env["ENV"]}.json` : undefined);
+  const path = resolve(cwd, named ?? "config/default.json");
+  if (existsSync(path)) return path;
+  // Only `ENV=default` may lack its file as well: it says nothing that no ENV does not say.
+  if (named === undefined || (!env["CONFIG_PATH"] && env["ENV"] === "default")) return undefined;
+  throw new UserError(`${path}: there is no such file (${env["CONFIG_PATH"] ? "CONFIG_PATH" : "ENV"} names it)`);
+}
+
+function readJson(path: string): unknown {
+  try {
+    return JSON.parse(readFileSync(path, "utf8"));
+  } catch (error) {
+    throw new UserError(`${path}: ${(error as Error).message.replace(/\s*\n\s*/g, " ")}`);
+  }
+}
+
+function withRedisUrl(raw: unknown, env: ConfigSource["env"]): unknown {
+  const url = env["REDIS_URL"];
+  if (!url || typeof raw !== "object" || raw === null || Array.isArray(raw)) return raw;
+  const { redis } = raw as { redis?: unknown };
+  const isObject = typeof redis === "object" && redis !== null && !Array.isArray(redis);
+  return redis === undefined || isObject ? { ...raw, redis: { ...(redis as object), url } } : raw;
+}
+
+function describeIssue(issue: z.core.$ZodIssue): string[] {
+  const path = formatPath(issue.path);
+  if (issue.code === "unrecognized_keys") {
+    return issue.keys.map((key) => `${formatPath([...issue.path, key])}: unknown setting`);
+  }
+  return [`${path}: ${issue.message}`];
+}
+
+/** `tracker.streams[0].key` */
+function formatPath(path: readonly PropertyKey[]): string {
+  const text = path.reduce<string>((joined, part) => {
+    if (typeof part === "number") return `${joined}[${part}]`;
+    const name =
+      /^[A-Za-z_]\w*$/.test(String(part)) || /^\d+[A-Z]+$/.test(String(part)) ? String(part) : JSON.stringify(part);
+    return joined === "" ? name : `${joined}.${name}`;
+  }, "");
+  return text === "" ? "the whole" : text;
+}
+
+/** What is right by itself and wrong together. */
+function findContradictions({ tracker, redis }: Parsed): string[] {
+  const { partitions } = tracker;
+  const problems: string[] = [];
+  partitions.forEach((name, at) => {
+    if (partitions.indexOf(name) !== at) problems.push(`tracker.partitions[${at}]: '${name}' is named twice`);
+  });
+  tracker.streams?.forEach(({ key }, at) => {
+    const partition = partitionOf(key);
+    if (partition === undefined ? partitions.length > 0 : !partitions.includes(partition)) {
+      problems.push(
+        `tracker.streams[${at}].key: '${key}' must carry one of tracker.partitions in braces, or there must be neither`,
+      );
+    }
+  });
+  if (parseServerUrl(redis.url).kind === "cluster" && partitions.length === 0) {
+    problems.push("tracker.partitions: a cluster needs at least one, which says where the keys are");
+  }
+  return problems;
+}
+
+function resolveStreams(tracker: Parsed["tracker"]): StreamConfig[] {
+  const { streams, partitions } = tracker;
+  if (streams) return streams.map((stream) => ({ ...stream, partition: partitionOf(stream.key) ?? null }));
+  if (partitions.length === 0) return [{ key: DEFAULT_STREAM, partition: null }];
+  return partitions.map((partition) => ({ key: streamOf(partition), partition }));
+}

@@ -1,0 +1,150 @@
+/** What the host counts and measures, for /metrics and /healthz. */
+import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from "prom-client";
+import type { HotpathFunctions } from "./contract";
+import type { IngestSummary } from "./jobs/ingest";
+import type { RotationSummary } from "./jobs/rotate";
+import type { TickOutcome } from "./scheduler";
+
+/** The last tick of a job, as /healthz shows it. */
+export interface LastTick {
+  /** ISO 8601, UTC. */
+  slot: string;
+  endedAt: string;
+  outcome: TickOutcome | "failed";
+}
+
+/** How far behind streams and tiers are; a part of what `get_tracker_status` answers. */
+export interface Lags extends Pick<Awaited<ReturnType<HotpathFunctions["getTrackerStatus"]>>, "streams" | "tiers"> {
+  /** Empty where there are none. */
+  partition: string;
+}
+
+export interface HostState {
+  readonly isUp: boolean;
+  /** Of each partition; rejects if it cannot be told. */
+  readLags(): Promise<Lags[]>;
+}
+
+export class Metrics {
+  readonly lastTicks: Record<string, LastTick> = {};
+  readonly #registry = new Registry();
+  readonly #ticks: Counter;
+  readonly #lastTick: Gauge;
+  readonly #durations: Histogram;
+  readonly #merged: Counter;
+  readonly #events: Counter;
+  readonly #errors: Counter;
+  readonly #ingestLag: Gauge;
+  readonly #rotationLag: Gauge;
+
+  constructor(private readonly state: HostState) {
+    const registers = [this.#registry];
+    collectDefaultMetrics({ register: this.#registry });
+    this.#ticks = new Counter({
+      name: "hotpath_ticks_total",
+      help: "Ticks of scheduled jobs by outcome",
+      labelNames: ["job", "outcome"],
+      registers,
+    });
+    this.#lastTick = new Gauge({
+      name: "hotpath_last_tick_timestamp_seconds",
+      help: "Slot of the last tick that is known to be done or led",
+      labelNames: ["job"],
+      registers,
+    });
+    this.#durations = new Histogram({
+      name: "hotpath_tick_duration_seconds",
+      help: "How long ticks led by this host took",
+      labelNames: ["job"],
+      buckets: [0.01, 0.05, 0.25, 1, 5, 30, 120, 600],
+      registers,
+    });
+    this.#merged = new Counter({
+      name: "hotpath_rotated_records_total",
+      help: "Records merged by this host",
+      labelNames: ["job"],
+      registers,
+    });
+    this.#events = new Counter({
+      name: "hotpath_ingested_events_total",
+      help: "Events read from streams by this host",
+      labelNames: ["stream", "outcome"],
+      registers,
+    });
+    this.#errors = new Counter({
+      name: "hotpath_errors_total",
+      help: "Failures by what failed",
+      labelNames: ["source"],
+      registers,
+    });
+    new Gauge({
+      name: "hotpath_redis_up",
+      help: "1 while Redis can be reached",
+      registers,
+      collect() {
+        this.set(state.isUp ? 1 : 0);
+      },
+    });
+    this.#ingestLag = new Gauge({
+      name: "hotpath_ingest_lag_seconds",
+      help: "Time between the last entry of a stream and the last one that was counted",
+      labelNames: ["stream"],
+      registers,
+    });
+    this.#rotationLag = new Gauge({
+      name: "hotpath_rotation_lag_seconds",
+      help: "How long the oldest window that waits to be merged has been over",
+      labelNames: ["partition", "tier", "metric"],
+      registers,
+    });
+  }
+
+  /** All metrics in Prometheus' text format. */
+  async render(): Promise<string> {
+    await this.#measureLags();
+    return this.#registry.metrics();
+  }
+
+  /** How {@link render} is to be labelled. */
+  get contentType(): string {
+    return this.#registry.contentType;
+  }
+
+  /** Takes note of a tick. */
+  ticked(job: string, slot: number, outcome: TickOutcome | "failed"): void {
+    this.lastTicks[job] = { slot: new Date(slot).toISOString(), endedAt: new Date().toISOString(), outcome };
+    this.#ticks.inc({ job, outcome });
+    if (outcome === "done" || outcome === "elsewhere") this.#lastTick.set({ job }, slot / 1000);
+  }
+
+  /** Takes note of what a tick led by this host has done. */
+  rotated(job: string, summary: RotationSummary, durationMs: number): void {
+    this.#durations.observe({ job }, durationMs / 1000);
+    this.#merged.inc({ job }, summary.merged);
+  }
+
+  /** Takes note of a round of ingest. */
+  ingested(stream: string, { accepted, rejected, late }: IngestSummary): void {
+    this.#events.inc({ stream, outcome: "accepted" }, accepted);
+    this.#events.inc({ stream, outcome: "rejected" }, rejected);
+    this.#events.inc({ stream, outcome: "late" }, late);
+  }
+
+  /** Takes note of a failure. */
+  failed(source: string): void {
+    this.#errors.inc({ source });
+  }
+
+  /** Once a scrape; left out where Redis does not tell. */
+  async #measureLags(): Promise<void> {
+    this.#ingestLag.reset();
+    this.#rotationLag.reset();
+    for (const { partition, streams, tiers } of await this.state.readLags().catch(() => [])) {
+      for (const [stream, , , lagMs] of streams) this.#ingestLag.set({ stream }, lagMs / 1000);
+      for (const [tier, , , , pgLagMs, , udLagMs] of tiers) {
+        this.#rotationLag.set({ partition, tier, metric: "pg" }, pgLagMs / 1000);
+        this.#rotationLag.set({ partition, tier, metric: "ud" }, udLagMs / 1000);
+      }
+    }
+  }
+}

@@ -1,0 +1,77 @@
+/** `hotpath run <job>`: a job once, for crontab or a Kubernetes CronJob. */
+import { performance } from "node:perf_hooks";
+import type { Config } from "./config";
+import { describeError } from "./errors";
+import { Host } from "./host";
+import { drain } from "./jobs/ingest";
+import { addSummaries, METRICS, NOTHING_ROTATED, rotate, type Metric } from "./jobs/rotate";
+import type { Logger } from "./log";
+
+export const JOBS = ["ingest", "rotate", "rotate-pg", "rotate-ud"] as const;
+export type Job = (typeof JOBS)[number];
+
+/** The line that `hotpath run` prints. */
+export interface RunSummary {
+  job: Job;
+  /** Whether all there was to do is done. */
+  ok: boolean;
+  ms: number;
+  error?: string;
+  [count: string]: unknown;
+}
+
+const METRICS_OF: Record<Exclude<Job, "ingest">, readonly Metric[]> = {
+  rotate: METRICS,
+  "rotate-pg": ["pg"],
+  "rotate-ud": ["ud"],
+};
+
+/**
+ * Does everything that is due. Nobody has to lead: the functions may be called by several hosts at once.
+ *
+ * @param signal ends it between two calls
+ * @returns what was done; `error` if it failed, it does not throw then
+ */
+export async function runJob(config: Config, job: Job, log: Logger, signal: AbortSignal): Promise<RunSummary> {
+  const startedAt = performance.now();
+  const elapsed = (): number => Math.round(performance.now() - startedAt);
+  const host = new Host(config, log);
+  try {
+    await host.prepare();
+    const { finished, ...counts } =
+      job === "ingest" ? await ingestAll(host, config, signal) : await rotateAll(host, config, job, signal);
+    return { job, ok: finished, ms: elapsed(), ...counts };
+  } catch (error) {
+    return { job, ok: false, ms: elapsed(), error: describeError(error) };
+  } finally {
+    host.close();
+  }
+}
+
+async function ingestAll(host: Host, config: Config, signal: AbortSignal) {
+  const total = { read: 0, accepted: 0, rejected: 0, late: 0, slices: 0, finished: true };
+  for (const stream of config.tracker.streams) {
+    const summary = await drain(host.functions(stream.partition), stream, signal);
+    total.read += summary.read;
+    total.accepted += summary.accepted;
+    total.rejected += summary.rejected;
+    total.late += summary.late;
+    total.slices += summary.slices;
+    total.finished &&= summary.finished;
+  }
+  return total;
+}
+
+async function rotateAll(host: Host, config: Config, job: Exclude<Job, "ingest">, signal: AbortSignal) {
+  let total = NOTHING_ROTATED;
+  for (const partition of host.partitions) {
+    for (const metric of METRICS_OF[job]) {
+      const functions = host.functions(partition);
+      total = addSummaries(
+        total,
+        await rotate(functions, metric, undefined, config.tracker.rotation, () => !signal.aborted),
+      );
+    }
+  }
+  return total;
+}

@@ -1,0 +1,180 @@
+/** `hotpath serve`: ingest and rotation, for as long as the process lives. */
+import { performance } from "node:perf_hooks";
+import { Availability } from "./availability";
+import { backoffMs } from "./backoff";
+import { TIERS, type Config, type StreamConfig, type Tier } from "./config";
+import { UnavailableError } from "./errors";
+import { Host } from "./host";
+import { startHttp } from "./http";
+import { followStream } from "./jobs/ingest";
+import { rotationTick } from "./jobs/rotate";
+import type { Logger } from "./log";
+import { Metrics, type Lags } from "./metrics";
+import { runSchedule, Schedule, type ScheduledJob } from "./scheduler";
+import { parsePattern } from "./slots";
+import { Troubles } from "./troubles";
+import { parseServerUrl } from "./url";
+import { VERSION } from "./version";
+import { pause } from "./wait";
+
+/** Work that went on for so long had not failed at its start; what fails at its start is tried again ever more slowly. */
+const STEADY_MS = 10_000;
+
+/** What the parts of a serving host share. */
+interface Service {
+  config: Config;
+  log: Logger;
+  signal: AbortSignal;
+  host: Host;
+  availability: Availability;
+  metrics: Metrics;
+  troubles: Troubles;
+}
+
+/**
+ * Serves until the signal is aborted; then finishes the calls under way and returns.
+ *
+ * While Redis is away it waits, from the start on; mistakes (a wrong password, a server that is too old, a port that is taken)
+ * end it at the start.
+ *
+ * @throws UserError for such a mistake
+ */
+export async function serve(config: Config, log: Logger, signal: AbortSignal): Promise<void> {
+  const service = createService(config, log, signal);
+  const { host, availability } = service;
+  log.info(
+    { version: VERSION, worker: host.worker, redis: parseServerUrl(config.redis.url).shown, config: config.file },
+    "starting",
+  );
+  const http = await serveHttp(service);
+  try {
+    await availability.start();
+    await Promise.all([
+      ...config.tracker.streams.map((stream) =>
+        keepRunning(service, `ingest ${stream.key}`, () => ingest(service, stream)),
+      ),
+      ...host.partitions.map((partition) => rotation(service, partition)),
+    ]);
+  } finally {
+    http?.close();
+    host.close();
+  }
+  log.info("stopped");
+}
+
+function createService(config: Config, log: Logger, signal: AbortSignal): Service {
+  const host = new Host(config, log);
+  const availability = new Availability(() => host.prepare(), log, signal);
+  const metrics = new Metrics({
+    get isUp() {
+      return availability.isUp;
+    },
+    readLags: () => readLags(host),
+  });
+  const troubles = new Troubles(log, (source) => metrics.failed(source));
+  return { config, log, signal, host, availability, metrics, troubles };
+}
+
+/** Runs `work` again whenever it fails, when Redis is back or after a while, until the host stops. */
+async function keepRunning(
+  { signal, availability, troubles }: Service,
+  source: string,
+  work: () => Promise<void>,
+): Promise<void> {
+  for (let failures = 0; !signal.aborted; failures += 1) {
+    const startedAt = performance.now();
+    try {
+      await work();
+    } catch (error) {
+      if (error instanceof UnavailableError) await availability.whenReady(error);
+      else troubles.report(source, error);
+    }
+    if (performance.now() - startedAt > STEADY_MS) failures = 0;
+    await pause(backoffMs(failures), signal);
+  }
+}
+
+async function ingest({ host, log, signal, metrics, troubles }: Service, stream: StreamConfig): Promise<void> {
+  const reading = await host.connection.duplicate();
+  try {
+    await followStream(host.functions(stream.partition), stream, reading, signal, (summary) => {
+      troubles.clear(`ingest ${stream.key}`);
+      metrics.ingested(stream.key, summary);
+      if (summary.read > 0) log.debug({ job: "ingest", stream: stream.key, ...summary }, "ingested");
+    });
+  } finally {
+    reading.close();
+  }
+}
+
+async function rotation(service: Service, partition: string | null): Promise<void> {
+  const { config, signal, metrics, troubles, log } = service;
+  const { settleSeconds, leaseSeconds } = config.tracker;
+  const jobs = TIERS.map((tier) => rotationJob(service, tier, partition));
+  const schedule = new Schedule(jobs, { settleMs: settleSeconds * 1000, retryMs: leaseSeconds * 1000 });
+  await keepRunning(service, "schedule", () =>
+    runSchedule(schedule, signal, (job, slot, outcome, error) => {
+      metrics.ticked(job.name, slot, outcome);
+      if (outcome === "failed") return troubles.report(job.name, error);
+      troubles.clear(job.name);
+      log.debug({ job: job.name, slot: new Date(slot).toISOString(), outcome }, "tick ended");
+    }),
+  );
+}
+
+function rotationJob(service: Service, tier: Tier, partition: string | null): ScheduledJob {
+  const { config, host, log, signal, metrics } = service;
+  const { schedule, rotation: limits, leaseSeconds } = config.tracker;
+  const job = `rotate-${tier}`;
+  const name = partition === null ? job : `${job} ${partition}`;
+  const functions = host.functions(partition);
+  return {
+    name,
+    pattern: parsePattern(schedule[tier]),
+    run: async (slot) => {
+      const startedAt = performance.now();
+      const leading = { job, slot, worker: host.worker, leaseMs: leaseSeconds * 1000 };
+      const { outcome, summary } = await rotationTick(functions, tier, leading, limits, signal);
+      if (summary.slices > 0) {
+        const ms = Math.round(performance.now() - startedAt);
+        metrics.rotated(name, summary, ms);
+        log.info({ job: name, slot: new Date(slot).toISOString(), outcome, ...summary, ms }, "rotated");
+      }
+      return outcome;
+    },
+  };
+}
+
+async function serveHttp(service: Service): Promise<{ close(): void } | undefined> {
+  const { config, log, metrics } = service;
+  if (config.http.port === undefined) return undefined;
+  const http = await startHttp(config.http.host, config.http.port, {
+    health: () => health(service),
+    metrics: async () => ({ text: await metrics.render(), contentType: metrics.contentType }),
+  });
+  log.info({ host: config.http.host, port: http.port }, "listening");
+  return http;
+}
+
+async function readLags(host: Host): Promise<Lags[]> {
+  return Promise.all(
+    host.partitions.map(async (partition) => ({
+      partition: partition ?? "",
+      ...(await host.functions(partition).getTrackerStatus()),
+    })),
+  );
+}
+
+function health({ availability, host, metrics, signal }: Service): { healthy: boolean; body: unknown } {
+  const healthy = availability.isUp && !signal.aborted;
+  return {
+    healthy,
+    body: {
+      status: healthy ? "ok" : signal.aborted ? "stopping" : "redis away",
+      version: VERSION,
+      worker: host.worker,
+      redis: { up: availability.isUp, since: new Date(availability.since).toISOString() },
+      jobs: metrics.lastTicks,
+    },
+  };
+}

@@ -1,0 +1,126 @@
+/** A line of an access log, taken apart. Texts are as written, escapes included. */
+export interface LogLine {
+  /** Name and port of the virtual host, where the line begins with them (Apache's `vhost_combined`). */
+  vhost: { name: string; port: number | undefined } | undefined;
+  /** Address or name of the client. */
+  client: string;
+  /** Time of the request, unix milliseconds. */
+  timeMs: number;
+  /** The request line: `GET /path HTTP/1.1`, but also `-` or whatever else a client sent. */
+  request: string;
+  status: number;
+  /** Undefined in the common format, which does not have it. */
+  userAgent: string | undefined;
+}
+
+/** A request line that makes sense, taken apart. */
+export interface RequestLine {
+  method: string;
+  /** What was asked for, as written. */
+  target: string;
+}
+
+const IPV4 = String.raw`\d{1,3}(?:\.\d{1,3}){3}`;
+const IPV6 = String.raw`[\da-fA-F:.]*:[\da-fA-F:.]*`;
+const HOST_NAME = String.raw`[A-Za-z0-9][A-Za-z0-9.-]*`;
+// `host:port ` says what it is. A host alone is told from a client by the address that follows it.
+const VHOST = String.raw`(?:(?<vhost>${HOST_NAME}):(?<port>\d{1,5}) |(?<bareVhost>${HOST_NAME}) (?=(?:${IPV4}|${IPV6}) ))?`;
+// Of fixed length, so that a line full of brackets costs no more than any other.
+const TIME = String.raw`\[(?<time>\d{2}/[A-Za-z]{3}/\d{4}:\d{2}:\d{2}:\d{2} [+-]\d{4})\]`;
+const quoted = (name: string): string => String.raw`"(?<${name}>(?:[^"\\]|\\.)*)"`;
+// Servers add fields of their own at the end. After a common line they may not hold quotes: a combined line that was
+// cut off within its user agent is a broken line, not a common one.
+const TAIL = String.raw`(?: ${quoted("referer")} ${quoted("userAgent")}(?: .*)?|(?: [^"]*)?)`;
+
+const LINE = new RegExp(
+  String.raw`^${VHOST}(?<client>\S+) \S+ .*? ${TIME} ${quoted("request")} (?<status>\d{3}) (?:\d+|-)${TAIL}$`,
+  "s",
+);
+
+/**
+ * Parses a line in Apache's or nginx's common, combined or vhost_combined format. Further fields at the end are ignored.
+ *
+ * @param line the line, without its line end
+ * @returns its parts, or undefined where the line is none or its time does not exist
+ */
+export function parseLogLine(line: string): LogLine | undefined {
+  const groups = LINE.exec(line)?.groups;
+  const timeMs = groups?.time === undefined ? undefined : parseLogTime(groups.time);
+  if (groups === undefined || timeMs === undefined) {
+    return undefined;
+  }
+  const name = groups.vhost ?? groups.bareVhost;
+  return {
+    vhost: name === undefined ? undefined : { name, port: groups.port === undefined ? undefined : Number(groups.port) },
+    client: groups.client!,
+    timeMs,
+    request: groups.request!,
+    status: Number(groups.status),
+    userAgent: groups.userAgent,
+  };
+}
+
+const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+const LOG_TIME = /^(\d{2})\/([A-Za-z]{3})\/(\d{4}):(\d{2}):(\d{2}):(\d{2}) ([+-])(\d{2})(\d{2})$/;
+
+/**
+ * Parses the time of a log line, such as `17/May/2015:10:05:03 +0200`.
+ *
+ * @param text the time, without brackets
+ * @returns unix milliseconds, or undefined where there is no such time (31 February, 25 o'clock)
+ */
+export function parseLogTime(text: string): number | undefined {
+  const match = LOG_TIME.exec(text);
+  if (match === null) {
+    return undefined;
+  }
+  const [day, year, hour, minute, second, offsetHours, offsetMinutes] = [1, 3, 4, 5, 6, 8, 9].map((group) =>
+    Number(match[group]),
+  ) as [number, number, number, number, number, number, number];
+  const local = Date.UTC(year, MONTHS.indexOf(match[2]!), day, hour, minute, second);
+  // 60 is a leap second, which servers do write; unix time has the next second for it.
+  const exists =
+    new Date(local - (second === 60 ? 1_000 : 0)).toISOString().slice(0, 16) ===
+      `${match[3]}-${String(MONTHS.indexOf(match[2]!) + 1).padStart(2, "0")}-${match[1]}T${match[4]}:${match[5]}` &&
+    second <= 60 &&
+    offsetMinutes < 60;
+  const offsetMs = (match[7] === "-" ? -1 : 1) * (offsetHours * 60 + offsetMinutes) * 60_000;
+  return exists ? local - offsetMs : undefined;
+}
+
+const REQUEST = /^([A-Z][A-Z_-]*) (\S.*?)(?: HTTP\/\d(?:\.\d)?)?$/s;
+
+/**
+ * Parses a request line. The protocol may be missing (HTTP/0.9), the target may hold spaces, as some clients send it.
+ *
+ * @param request the request line, as in the log
+ * @returns method and target, or undefined for `-`, TLS handshakes on a plain port and other rubbish
+ */
+export function parseRequestLine(request: string): RequestLine | undefined {
+  const match = REQUEST.exec(request);
+  return match === null ? undefined : { method: match[1]!, target: match[2]! };
+}
+
+/**
+ * Turns the target of a request into path and query as a browser would send them: the log's escapes (`\xc3`, `\"`) and
+ * what may not stand in an address become percent escapes; of an absolute target (`GET http://host/path`) only path and
+ * query remain, since a client may claim any host.
+ *
+ * @param target the target, as in the log
+ * @returns path and query with a leading slash, or undefined where the target names no path
+ */
+export function pathOfTarget(target: string): string | undefined {
+  const path = /^https?:\/\//i.test(target) ? target.replace(/^https?:\/\/[^/?#]*/i, "").replace(/^(?!\/)/, "/") : target;
+  return path.startsWith("/") ? percentEscaped(path) : undefined;
+}
+
+const LOG_ESCAPE = /\\x([\da-fA-F]{2})|\\(.)/gs;
+const NAMED_ESCAPES: Readonly<Record<string, string>> = { n: "\n", t: "\t", r: "\r", b: "\b", f: "\f", v: "\v" };
+
+function percentEscaped(path: string): string {
+  return path
+    .replace(LOG_ESCAPE, (_, hex: string | undefined, char: string) =>
+      hex === undefined ? (NAMED_ESCAPES[char] ?? char) : `%${hex.toUpperCase()}`,
+    )
+    .replace(/[\x00-\x20"\\<>^`{|}\x7f]/g, (char) => `%${char.charCodeAt(0).toString(16).toUpperCase().padStart(2, "0")}`);
+}

@@ -1,0 +1,216 @@
+import { mkdtempSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { loadConfig } from "../host/config";
+import { parseServerUrl, redactUrl } from "../host/url";
+
+let cwd = "";
+beforeEach(() => {
+  cwd = mkdtempSync(join(tmpdir(), "hotpath-test-"));
+  mkdirSync(join(cwd, "config"));
+});
+afterEach(() => rmSync(cwd, { recursive: true }));
+
+function write(name: string, content: unknown): void {
+  writeFileSync(join(cwd, name), typeof content === "string" ? content : JSON.stringify(content));
+}
+
+function load(env: Record<string, string> = {}) {
+  return loadConfig({ env, cwd });
+}
+
+/** The problems that a configuration is refused for. */
+function problems(content: unknown, env: Record<string, string> = {}): string[] {
+  write("config/default.json", content);
+  try {
+    load(env);
+  } catch (error) {
+    const prefix = `${join(cwd, "config/default.json")}: `;
+    expect((error as Error).message).toMatch(/^[^\n]*$/);
+    expect((error as Error).message.startsWith(prefix)).toBe(true);
+    return (error as Error).message.slice(prefix.length).split("; ");
+  }
+  return [];
+}
+
+describe("which file", () => {
+  it("has defaults for everything", () => {
+    const config = load();
+    expect(config.file).toBeUndefined();
+    expect(config.redis.url).toBe("redis://127.0.0.1:6379");
+    expect(config.http.port).toBeUndefined();
+    expect(config.tracker.streams).toEqual([{ key: "ST:TRACKER::::", partition: null }]);
+    expect(config.tracker.schedule).toEqual({
+      "5MINUTES": "*/5 * * * *",
+      "10MINUTES": "*/10 * * * *",
+      "1HOUR": "0 * * * *",
+      "3HOURS": "0 */3 * * *",
+    });
+    // Not set means: what Redis has stays.
+    expect(config.tracker.maxlen).toBeUndefined();
+  });
+
+  it("reads config/default.json, config/$ENV.json, or what CONFIG_PATH names", () => {
+    write("config/default.json", { http: { port: 1 } });
+    write("config/test.json", { http: { port: 2 } });
+    write("own.json", { http: { port: 3 } });
+    expect(load().http.port).toBe(1);
+    expect(load({ ENV: "test" }).http.port).toBe(2);
+    expect(load({ ENV: "test", CONFIG_PATH: "own.json" }).http.port).toBe(3);
+    expect(load({ ENV: "test", CONFIG_PATH: "own.json" }).file).toBe(join(cwd, "own.json"));
+  });
+
+  it("misses a file that is named, and does not miss the default one", () => {
+    expect(() => load({ ENV: "production" })).toThrow(
+      /config\/production\.json: there is no such file \(ENV names it\)/,
+    );
+    expect(() => load({ CONFIG_PATH: "x.json" })).toThrow(/x\.json: there is no such file \(CONFIG_PATH names it\)/);
+    expect(load({ ENV: "default" }).file).toBeUndefined();
+  });
+
+  it("lets REDIS_URL take the place of redis.url", () => {
+    write("config/default.json", { redis: { url: "redis://one" } });
+    expect(load({ REDIS_URL: "rediss://two:1" }).redis.url).toBe("rediss://two:1");
+    expect(load({ REDIS_URL: "" }).redis.url).toBe("redis://one");
+  });
+
+  it("reads the configuration that is shipped", () => {
+    const shipped = loadConfig({ env: {}, cwd: process.cwd() });
+    expect(shipped.file).toMatch(/config\/default\.json$/);
+    expect({ ...shipped, file: undefined }).toEqual(load());
+  });
+});
+
+describe("what is refused", () => {
+  it("names every problem at once, each with its path", () => {
+    const found = problems({
+      redis: { url: "http://user:secret@host" },
+      htp: { port: 1 },
+      http: { port: 70000, hots: "x" },
+      log: { level: "loud" },
+      tracker: {
+        streams: [{ key: "" }, { key: "a", limit: 1001 }],
+        schedule: { "5MINUTES": "*/77 * * * *", "2HOURS": "x" },
+        maxlen: -1,
+      },
+    });
+    const expected = [
+      /^redis\.url: 'http:\/\/\*\*\*@host' is not a Redis URL/,
+      /^htp: unknown setting$/,
+      /^http\.port: /,
+      /^http\.hots: unknown setting$/,
+      /^log\.level: /,
+      /^tracker\.streams\[0\]\.key: /,
+      /^tracker\.streams\[1\]\.limit: /,
+      /^tracker\.schedule\.5MINUTES: .*steps/,
+      /^tracker\.schedule\.2HOURS: unknown setting$/,
+      /^tracker\.maxlen: /,
+    ];
+    for (const pattern of expected) expect(found).toContainEqual(expect.stringMatching(pattern));
+    expect(found).toHaveLength(expected.length);
+  });
+
+  it.each([
+    ["not JSON", "{", /JSON/],
+    ["not an object", "[]", /^the whole: /],
+    ["a redis that is no object", { redis: "redis://x" }, /^redis: /],
+  ])("%s", (_, content, pattern) => {
+    expect(problems(content, { REDIS_URL: "redis://y" }).join("; ")).toMatch(pattern);
+  });
+
+  it("names REDIS_URL where that is what is wrong, without its secrets", () => {
+    const [problem] = problems({}, { REDIS_URL: "redis://u:secret@h:99999" });
+    expect(problem).toBe("REDIS_URL: 'redis://***@h:99999': 'h:99999' is not host:port");
+  });
+
+  it("does not let streams and partitions contradict each other", () => {
+    const one = { key: "ST:TRACKER::{rtl}::" };
+    expect(problems({ tracker: { streams: [one] } })).toHaveLength(1);
+    expect(problems({ tracker: { streams: [{ key: "ST:TRACKER::::" }], partitions: ["rtl"] } })).toHaveLength(1);
+    expect(problems({ tracker: { streams: [one], partitions: ["today"] } })).toHaveLength(1);
+    expect(problems({ tracker: { streams: [one], partitions: ["rtl", "today"] } })).toEqual([]);
+    expect(problems({ tracker: { partitions: ["rtl", "rtl"] } })).toEqual([
+      "tracker.partitions[1]: 'rtl' is named twice",
+    ]);
+    expect(problems({ tracker: { partitions: ["a:b"] } })).toEqual([
+      expect.stringMatching(/^tracker\.partitions\[0\]: must be/),
+    ]);
+  });
+
+  it("wants partitions for a cluster, and gives each its stream", () => {
+    const redis = { url: "redis+cluster://a,b:7000" };
+    expect(problems({ redis })).toEqual([expect.stringMatching(/^tracker\.partitions: a cluster needs/)]);
+    write("config/default.json", { redis, tracker: { partitions: ["rtl", "today"] } });
+    expect(load().tracker.streams).toEqual([
+      { key: "ST:TRACKER::{rtl}::", partition: "rtl" },
+      { key: "ST:TRACKER::{today}::", partition: "today" },
+    ]);
+  });
+});
+
+describe("Redis URLs", () => {
+  it("reads each form", () => {
+    expect(parseServerUrl("redis://localhost")).toMatchObject({
+      kind: "single",
+      nodes: [{ host: "localhost", port: 6379 }],
+      tls: false,
+      database: 0,
+    });
+    expect(parseServerUrl("rediss://u:p%40%2F@h:1/5")).toMatchObject({
+      tls: true,
+      database: 5,
+      credentials: { username: "u", password: "p@/" },
+    });
+    expect(parseServerUrl("redis://:p@h").credentials).toEqual({ password: "p" });
+    expect(parseServerUrl("redis://[::1]:7000").nodes).toEqual([{ host: "::1", port: 7000 }]);
+    expect(parseServerUrl("redis+cluster://u:p@a:1,b")).toMatchObject({
+      kind: "cluster",
+      nodes: [
+        { host: "a", port: 1 },
+        { host: "b", port: 6379 },
+      ],
+    });
+    expect(parseServerUrl("redis+sentinel://u:p@a:1,b/my%20master/2?password=s")).toMatchObject({
+      kind: "sentinel",
+      nodes: [
+        { host: "a", port: 1 },
+        { host: "b", port: 26379 },
+      ],
+      masterName: "my master",
+      database: 2,
+      credentials: { username: "u", password: "p" },
+      sentinelCredentials: { password: "s" },
+    });
+  });
+
+  it.each([
+    "",
+    "localhost:6379",
+    "redis://",
+    "redis://h:0",
+    "redis://h:65536",
+    "redis://h:x",
+    "redis://h/x",
+    "redis://h/1/2",
+    "redis://a,b",
+    "redis+cluster://a/1",
+    "redis+cluster://a,",
+    "redis+sentinel://a",
+    "redis+sentinel://a/m/x",
+    "redis://h?x=1",
+    "redis://%zz@h",
+  ])("refuses %s", (url) => {
+    expect(() => parseServerUrl(url)).toThrow(/^'/);
+  });
+
+  it("shows none of the secrets", () => {
+    for (const url of [
+      "redis://u:secret@h",
+      "redis+sentinel://secret@a,b/m?password=secret",
+      "rubbish://x:secret@y@z",
+    ]) {
+      expect(redactUrl(url)).not.toContain("secret");
+    }
+  });
+});

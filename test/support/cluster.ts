@@ -1,0 +1,98 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, inject } from "vitest";
+import { startServer, type EmbeddedServer } from "../../host/embedded";
+import { freePort } from "../../host/embedded/probe";
+import { openClient, type Client } from "../../host/link";
+import { until } from "./wait";
+
+const SLOTS = 16_384;
+const NO_LOGIN = { tls: false, credentials: {}, database: 0 };
+
+/** A node of the cluster, and a connection to it alone. */
+export interface ClusterNode {
+  server: EmbeddedServer;
+  client: Client;
+}
+
+export interface TestCluster {
+  /** `redis+cluster://…`, naming the first node only. */
+  readonly url: string;
+  readonly nodes: ClusterNode[];
+}
+
+/**
+ * A cluster of primaries on loopback, without replicas. Call it inside `describeWithOwnServer`.
+ * @param size how many primaries; each gets an equal share of the slots.
+ */
+export function useCluster(size: number): TestCluster {
+  const nodes: ClusterNode[] = [];
+  const dirs: string[] = [];
+
+  beforeAll(async () => {
+    for (let at = 0; at < size; at += 1) nodes.push(await startNode(dirs));
+    await joinNodes(nodes);
+  });
+
+  afterAll(async () => {
+    for (const { server, client } of nodes) {
+      client.destroy();
+      await server.stop();
+    }
+    for (const dir of dirs) await rm(dir, { recursive: true, force: true });
+  });
+
+  return {
+    nodes,
+    get url() {
+      return `redis+cluster://127.0.0.1:${nodes[0]!.server.port}`;
+    },
+  };
+}
+
+async function startNode(dirs: string[]): Promise<ClusterNode> {
+  const redis = inject("redis");
+  if (redis.mode !== "own") throw new Error("A cluster needs a server program; use describeWithOwnServer.");
+  const dir = await mkdtemp(join(tmpdir(), "hotpath-test-"));
+  dirs.push(dir);
+  // The default is the port and 10,000, which for a high port is none.
+  const args = [
+    "--cluster-enabled",
+    "yes",
+    "--cluster-port",
+    String(await freePort()),
+    "--cluster-node-timeout",
+    "2000",
+  ];
+  const server = await startServer({ program: redis.program, dir, persistence: false, args });
+  return { server, client: await openClient({ host: "127.0.0.1", port: server.port }, NO_LOGIN) };
+}
+
+async function joinNodes(nodes: ClusterNode[]): Promise<void> {
+  const share = Math.ceil(SLOTS / nodes.length);
+  for (const [at, { client }] of nodes.entries()) {
+    const last = Math.min(SLOTS, (at + 1) * share) - 1;
+    await client.sendCommand(["CLUSTER", "ADDSLOTSRANGE", String(at * share), String(last)]);
+    await client.sendCommand(["CLUSTER", "SET-CONFIG-EPOCH", String(at + 1)]);
+  }
+  for (const { server, client } of nodes.slice(1)) {
+    const [, busPort] = (await client.sendCommand(["CONFIG", "GET", "cluster-port"])) as unknown as [string, string];
+    await nodes[0]!.client.sendCommand(["CLUSTER", "MEET", "127.0.0.1", String(server.port), busPort]);
+  }
+  for (const { client } of nodes) {
+    await until(async () => isComplete(await client.sendCommand(["CLUSTER", "INFO"]), nodes.length), {
+      timeoutMs: 20_000,
+      what: "the cluster to be complete",
+    });
+  }
+}
+
+function isComplete(info: unknown, size: number): boolean {
+  const text = String(info);
+  return (
+    text.includes("cluster_state:ok") &&
+    text.includes(`cluster_size:${size}`) &&
+    text.includes(`cluster_slots_ok:${SLOTS}`)
+  );
+}

@@ -1,0 +1,6 @@
+/** The pure modules of functions/ in one library, compiled to Lua as the tracker is. */
+import * as keys from "../../../functions/runtime/keys";
+import * as url from "../../../functions/tracker/url";
+import * as windows from "../../../functions/tracker/windows";
+
+export { keys, url, windows };
