@@ -199,6 +199,14 @@ describe.each(FUNCTIONS.map((declaration) => [declaration.name, declaration] as 
   });
 });
 
+it("a defect of the library is no word about its insides: the position is in the server's log", async () => {
+  await seed();
+  // What nobody but the library writes, spoilt: the number of a time.
+  await tracker.client.hSet("H:TRACKER::::", "rotated", "spoilt");
+  const message = await tracker.refusal("track_events", event("http://a.example/x", "d", NOON), "NOW", NOON);
+  expect(message).toBe("ERR internal error in track_events, see the log of the server");
+});
+
 describe("good calls", () => {
   beforeEach(seed);
 

@@ -468,13 +468,23 @@ describe("one by one, in one batch, or through the stream", () => {
     }
   });
 
-  it("a batch in which one page is seen in the same minute before and after is the sum of its events", async () => {
-    const events = Array.from({ length: 7 }, (_, at) => event(URL, `d${at % 3}`, NOON + at));
-    await track(...events.slice(0, 1));
-    await track(...events.slice(1, 2));
-    await track(...events.slice(2));
-    expect(await viewsOf("P", sha1("www.rtl.lu/meenung/carte-blanche/a/1874304.html"))).toBe(7);
-    expect(await devicesOf("P", sha1("www.rtl.lu/meenung/carte-blanche/a/1874304.html"))).toBe(3);
+  it("a page that is seen again and again counts its views and devices, its section's and its website's", async () => {
+    const events = Array.from({ length: 9 }, (_, at) => event(URL, `d${at % 4}`, NOON + at));
+    await track(events[0]!);
+    await track(events[1]!);
+    await track(events[2]!);
+    await track(...events.slice(3));
+    const page = "www.rtl.lu/meenung/carte-blanche/a/1874304.html";
+    for (const [dimension, id] of [["W", sha1("rtl.lu")], ["S", sha1("rtl.lu/meenung/carte-blanche")], ["P", sha1(page)]] as const) {
+      expect([dimension, await viewsOf(dimension, id), await devicesOf(dimension, id)]).toEqual([dimension, 9, 4]);
+    }
+  });
+
+  it("each by itself, every event counts a device of its own", async () => {
+    for (const device of ["a", "b", "c"]) await track(event(URL, device, NOON));
+    for (const [dimension, id] of [["W", sha1("rtl.lu")], ["S", sha1("rtl.lu/meenung/carte-blanche")]] as const) {
+      expect([dimension, await viewsOf(dimension, id), await devicesOf(dimension, id)]).toEqual([dimension, 3, 3]);
+    }
   });
 });
 
@@ -484,6 +494,13 @@ describe("late", () => {
     expect(await track(event(URL, "d", NOON - 1), event(URL, "d", NOON - 5 * MINUTE), event(URL, "d", NOON), event(URL, "d", NOON - DAY))).toMatchObject({ accepted: 4, late: 3 });
     expect(await track(event(URL, "d", NOON - 1))).toMatchObject({ accepted: 1, late: 1 });
     expect(await status()).toMatchObject({ late: 4, rotated_until: NOON });
+  });
+
+  it("counts every event of a minute, in one batch or one by one", async () => {
+    await tracker.drain("rotate_pg", "NOW", NOON);
+    expect(await track(event(URL, "d", NOON - 3), event(URL, "e", NOON - 2), event("http://b.example/", "f", NOON - 1))).toMatchObject({ late: 3 });
+    expect(await track(event(URL, "d", NOON - 3), event(URL, "d", NOON - 3))).toMatchObject({ late: 2 });
+    expect(await status()).toMatchObject({ late: 5 });
   });
 
   it("counts them from the stream too, once each whatever they play", async () => {
@@ -623,6 +640,26 @@ describe("trimming", () => {
     expect(await tracker.drain("ingest_events", "LIMIT", 1, "NOW", NOW)).toBe(650);
     expect(await viewsOf("W", sha1("a.example"))).toBe(1000);
     expect(await length()).toBeLessThan(NODE);
+  });
+
+  it("unread entries of a stream that was deleted and begun anew never go either", async () => {
+    await call("configure_tracker", "MAXLEN", 0);
+    await fill(600);
+    await record("ingest_events", "LIMIT", 1000, "NOW", NOW);
+    await tracker.client.sendCommand(["DEL", STREAM]);
+    await fill(500);
+    expect(await record("ingest_events", "LIMIT", 100, "NOW", NOW)).toMatchObject({ read: 100, remaining: 1 });
+    expect(await length()).toBeGreaterThanOrEqual(400);
+    await tracker.drain("ingest_events", "LIMIT", 100, "NOW", NOW);
+    expect(await viewsOf("W", sha1("a.example"))).toBe(1100);
+  });
+
+  it("entries that somebody else has trimmed are not taken for unread ones", async () => {
+    await call("configure_tracker", "MAXLEN", 100);
+    await fill(1000);
+    await tracker.client.sendCommand(["XTRIM", STREAM, "MAXLEN", "=", "400"]);
+    expect(await record("ingest_events", "LIMIT", 1000, "NOW", NOW)).toMatchObject({ read: 400, remaining: 0 });
+    expect(await length()).toBeLessThan(100 + NODE);
   });
 
   it("consumed entries stay, about MAXLEN of them, while a backlog is worked off", async () => {

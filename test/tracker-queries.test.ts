@@ -208,6 +208,7 @@ describe("rotation of a crowded window", () => {
     const events = Array.from({ length: 4000 }, (_, at) => sent("a.example", "s", `${at}`, "d", NOON + at));
     await send(events, NOON + MINUTE);
     const nowMs = NOON + 20 * MINUTE;
+    expect(await record("rotate_pg", "DIMENSION", "P", "LIMIT", 50, "NOW", nowMs)).toEqual({ windows: 0, merged: 50, remaining: 1 });
     // Each page is moved twice: into five and into ten minutes.
     expect(await tracker.drain("rotate_pg", "DIMENSION", "P", "LIMIT", 50, "NOW", nowMs)).toBeLessThan(250);
     const options = ["FROM", NOON, "TO", NOON + MINUTE, "NOW", nowMs];

@@ -95,6 +95,16 @@ export function pendingWindows(tier: number, dimension: string, metric: Metric):
   return key("SS", PENDING_NAMES[tier]!, dimension, "", "", metric);
 }
 
+/** The beginning of the names of HyperLogLogs of a tier. */
+export function devicesFamily(tier: number, dimension: string): string {
+  return family("HLL", TIER_NAMES[tier]!, dimension);
+}
+
+/** The beginning of the names of series. */
+export function seriesFamily(tier: number, dimension: string): string {
+  return family("H", SERIES_NAMES[tier]!, dimension);
+}
+
 /** A run of points of one series: hash of position → value. */
 export function seriesChunk(tier: number, dimension: string, id: string, start: string, metric: Metric): string {
   return key("H", SERIES_NAMES[tier]!, dimension, id, start, metric);

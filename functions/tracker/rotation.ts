@@ -8,11 +8,12 @@
  */
 import { clock } from "../runtime/clock";
 import { choice, command, integer, integerReply, NOW, record } from "../runtime/declare";
+import { member } from "../runtime/keys";
 import { requireHyperLogLog, requireType } from "../runtime/types";
 import { noteRotation, readRetention, readState, type Retention } from "./configuration";
 import type { Dimension, Metric } from "./names";
 import * as names from "./names";
-import { addToPoint, chunkLifeMs, readPoint, setPoint, VIEWS_TIER } from "./series";
+import { addToPoint, placePoint, readPoint, setPoint, VIEWS_TIER, type PointPlace } from "./series";
 import { COARSEST, FINEST, KEEP_SLACK_MS, MADE_TIERS, remainingMs, tierIndex, TIERS, UNMERGED_KEEP_MS, windowStart } from "./windows";
 
 /** Windows looked at in one call without finding anything to do: they are gone after it, so the next call gets further. */
@@ -45,21 +46,18 @@ interface Target {
 /** Carries up to `work.left` records into a window; true when nothing is left to carry. */
 type Merge = (this: void, target: Target, work: Work) => boolean;
 
-/** Keeps a merged key as long as its window is kept, or lets it go with the end of the call. */
-function keepOrExpire(name: string, lifeMs: number): void {
-  redis.call("PEXPIRE", name, lifeMs > 0 ? `${lifeMs + KEEP_SLACK_MS}` : "1");
-}
-
 /**
- * What a slice needs, read and checked; undefined where a foreign key stops it after something was done. The call then
- * ends with what it has done, and the next one answers the error: a call that answers an error has written nothing.
+ * Runs what may meet a foreign key before it writes. The first thing that a call does raises its CONFLICT; after that, the
+ * call ends with what it has done, and the next one answers the error: a call that answers an error has written nothing.
  */
-function prepared<T>(work: Work, prepare: (this: void) => T): T | undefined {
-  if (work.merged === 0 && work.windows === 0) return prepare();
-  const [ok, slice] = pcall(prepare);
-  if (ok) return slice;
-  work.isBlocked = true;
-  return undefined;
+function attempted<T, U>(work: Work, run: (this: void, input: T, more: U) => void, input: T, more: U): boolean {
+  if (work.merged === 0 && work.windows === 0) {
+    run(input, more);
+    return true;
+  }
+  const [ok] = pcall(run, input, more);
+  if (!ok) work.isBlocked = true;
+  return ok;
 }
 
 // Page views
@@ -104,59 +102,94 @@ function settleSlice(tier: number, open: string, merged: string, flat: string[],
   if (lifeMs > 0) redis.call("PEXPIRE", merged, `${lifeMs + KEEP_SLACK_MS}`);
 }
 
-/** Adds a slice to the window above and, where points are made of it, to the series. */
-function addViews(target: Target, above: string, flat: string[], work: Work): void {
+/** What carrying any id's views into one window has in common. */
+interface ViewsPlan {
+  target: Target;
+  above: string;
+  /** Zero or less where the window above is not kept any more. */
+  aboveLifeMs: number;
+  /** Only where points are made of the window. */
+  point: PointPlace | undefined;
+}
+
+function planViews(target: Target, work: Work): ViewsPlan {
   const { tier, dimension, startMs } = target;
-  const lifeMs = tier === COARSEST ? remainingMs(TIERS[tier]!, startMs, work.nowMs) : UNMERGED_KEEP_MS;
-  const pointLifeMs = tier === VIEWS_TIER ? chunkLifeMs(tier, startMs, work.retention, work.nowMs) : 0;
+  const start = `${startMs}`;
+  const isTop = tier === COARSEST;
+  return {
+    target,
+    above: isTop ? names.mergedViews(tier, dimension, start) : names.openViews(tier, dimension, start),
+    aboveLifeMs: isTop ? remainingMs(TIERS[tier]!, startMs, work.nowMs) : UNMERGED_KEEP_MS,
+    point: tier === VIEWS_TIER ? placePoint(tier, dimension, startMs, "PG", work.retention, work.nowMs) : undefined,
+  };
+}
+
+/** Adds one id's views to the series and to the window above; an error leaves the id as it was. */
+function addViews(plan: ViewsPlan, id: string, views: string): void {
+  if (plan.point !== undefined) addToPoint(plan.point, id, views);
+  if (plan.aboveLifeMs > 0) redis.call("ZINCRBY", plan.above, views, id);
+}
+
+/** The keys of one source. */
+interface ViewsSource {
+  tier: number;
+  open: string;
+  merged: string;
+  lifeMs: number;
+}
+
+function checkViews(plan: ViewsPlan, source: ViewsSource): void {
+  const sourceType = source.tier === FINEST ? "hash" : "zset";
+  requireType(source.open, sourceType);
+  requireType(source.merged, sourceType);
+  requireType(plan.above, "zset");
+}
+
+/** How much of a slice was added: all, or up to a foreign key. */
+function addSlice(plan: ViewsPlan, flat: string[], work: Work): number {
   for (const at of $range(1, flat.length, 2)) {
     const id = flat[at - 1]!;
     const views = flat[at]!;
-    if (lifeMs > 0) redis.call("ZINCRBY", above, views, id);
-    if (pointLifeMs > 0) addToPoint(tier, dimension, id, startMs, "PG", views, pointLifeMs);
+    if (work.merged === 0 && work.windows === 0) addViews(plan, id, views);
+    else if (!pcall(addViews, plan, id, views)[0]) {
+      work.isBlocked = true;
+      return at - 1;
+    }
+    work.merged += 1;
   }
-  if (lifeMs > 0) redis.call("PEXPIRE", above, `${lifeMs + KEEP_SLACK_MS}`);
+  return flat.length;
 }
 
-/** A slice of open views with everything that carrying it on will write checked. */
-interface ViewsSlice {
-  flat: string[];
-  isAll: boolean;
-}
-
-function prepareViews(target: Target, above: string, open: string, merged: string, work: Work): ViewsSlice {
-  const sourceType = target.tier - 1 === FINEST ? "hash" : "zset";
-  requireType(open, sourceType);
-  requireType(merged, sourceType);
-  requireType(above, "zset");
-  const [flat, isAll] = openSlice(target.tier - 1, open, Math.min(work.left, MAX_SLICE));
-  if (target.tier === VIEWS_TIER) {
-    for (const at of $range(1, flat.length, 2)) readPoint(target.tier, target.dimension, flat[at - 1]!, target.startMs, "PG");
-  }
-  return { flat, isAll };
+/** Carries some of a source's open views on; false where a foreign key stops it. */
+function carrySlice(plan: ViewsPlan, source: ViewsSource, work: Work): boolean {
+  if (!attempted(work, checkViews, plan, source)) return false;
+  const [flat, isAll] = openSlice(source.tier, source.open, Math.min(work.left, MAX_SLICE));
+  const added = addSlice(plan, flat, work);
+  if (added === 0) return false;
+  const rest = flat.length - added;
+  for (const _ of $range(1, rest)) flat.pop();
+  if (plan.aboveLifeMs > 0) redis.call("PEXPIRE", plan.above, `${plan.aboveLifeMs + KEEP_SLACK_MS}`);
+  announceWindow(plan.target, "PG");
+  settleSlice(source.tier, source.open, source.merged, flat, isAll && rest === 0, source.lifeMs);
+  work.left -= added / 2;
+  return rest === 0;
 }
 
 /** Carries the open views of a window's sources. */
 const mergeViews: Merge = (target, work) => {
-  const { tier, dimension } = target;
-  const source = tier - 1;
-  const sourceMs = TIERS[source]!.lengthMs;
-  const start = `${target.startMs}`;
-  const above = tier === COARSEST ? names.mergedViews(tier, dimension, start) : names.openViews(tier, dimension, start);
-  const lastMs = target.startMs + TIERS[tier]!.lengthMs - sourceMs;
-  for (const startMs of $range(target.startMs, lastMs, sourceMs)) {
-    const open = names.openViews(source, dimension, `${startMs}`);
-    const merged = names.mergedViews(source, dimension, `${startMs}`);
-    while (redis.call("EXISTS", open) === 1) {
-      if (work.left <= 0) return false;
-      const slice = prepared(work, () => prepareViews(target, above, open, merged, work));
-      if (slice === undefined) return false;
-      const { flat, isAll } = slice;
-      announceWindow(target, "PG");
-      addViews(target, above, flat, work);
-      settleSlice(source, open, merged, flat, isAll, remainingMs(TIERS[source]!, startMs, work.nowMs));
-      work.left -= flat.length / 2;
-      work.merged += flat.length / 2;
+  const plan = planViews(target, work);
+  const tier = target.tier - 1;
+  const { lengthMs } = TIERS[tier]!;
+  const lastMs = target.startMs + TIERS[target.tier]!.lengthMs - lengthMs;
+  for (const startMs of $range(target.startMs, lastMs, lengthMs)) {
+    const source = {
+      tier,
+      open: names.openViews(tier, target.dimension, `${startMs}`),
+      merged: names.mergedViews(tier, target.dimension, `${startMs}`),
+      lifeMs: remainingMs(TIERS[tier]!, startMs, work.nowMs),
+    };
+    while (redis.call("EXISTS", source.open) === 1) {
+      if (work.left <= 0 || !carrySlice(plan, source, work)) return false;
     }
   }
   return true;
@@ -164,105 +197,126 @@ const mergeViews: Merge = (target, work) => {
 
 // Unique devices
 
-/** One id to merge, with those of its sources that exist. */
-interface IdMerge {
-  id: string;
-  name: string;
-  sources: string[];
-  livesMs: number[];
-  /** The value of the point before. */
-  before: number;
+/** What merging any id into one window has in common: ends of names, and lives as PEXPIRE takes them. */
+interface DevicesPlan {
+  target: Target;
+  family: string;
+  end: string;
+  life: string;
+  sourceFamily: string;
+  sourceEnds: string[];
+  sourceLives: string[];
+  point: PointPlace;
 }
 
-/** Reads and checks all that merging an id will touch. */
-function prepareId(target: Target, id: string, nowMs: number): IdMerge {
-  const { tier, dimension } = target;
-  const source = tier - 1;
-  const sourceTier = TIERS[source]!;
-  const merge: IdMerge = { id, name: names.devices(tier, dimension, id, `${target.startMs}`), sources: [], livesMs: [], before: 0 };
-  const lastMs = target.startMs + TIERS[tier]!.lengthMs - sourceTier.lengthMs;
-  for (const startMs of $range(target.startMs, lastMs, sourceTier.lengthMs)) {
-    const name = names.devices(source, dimension, id, `${startMs}`);
-    if (requireHyperLogLog(name)) {
-      merge.sources.push(name);
-      merge.livesMs.push(remainingMs(sourceTier, startMs, nowMs));
-    }
+/** A life as PEXPIRE takes it: a key whose window is not kept any more goes with the end of the call. */
+function lifeOf(lifeMs: number): string {
+  return lifeMs > 0 ? `${lifeMs + KEEP_SLACK_MS}` : "1";
+}
+
+function planDevices(target: Target, work: Work): DevicesPlan {
+  const { tier, dimension, startMs } = target;
+  const sourceTier = TIERS[tier - 1]!;
+  const plan: DevicesPlan = {
+    target,
+    family: names.devicesFamily(tier, dimension),
+    end: names.devicesSuffix(`${startMs}`),
+    life: lifeOf(tier === COARSEST ? remainingMs(TIERS[tier]!, startMs, work.nowMs) : UNMERGED_KEEP_MS),
+    sourceFamily: names.devicesFamily(tier - 1, dimension),
+    sourceEnds: [],
+    sourceLives: [],
+    point: placePoint(tier, dimension, startMs, "UD", work.retention, work.nowMs),
+  };
+  const lastMs = startMs + TIERS[tier]!.lengthMs - sourceTier.lengthMs;
+  for (const sourceMs of $range(startMs, lastMs, sourceTier.lengthMs)) {
+    plan.sourceEnds.push(names.devicesSuffix(`${sourceMs}`));
+    plan.sourceLives.push(lifeOf(remainingMs(sourceTier, sourceMs, work.nowMs)));
   }
-  requireHyperLogLog(merge.name);
-  merge.before = readPoint(tier, dimension, id, target.startMs, "UD");
-  return merge;
+  return plan;
+}
+
+/** The only key of `sources` that exists. */
+function onlyOf(sources: string[]): string {
+  for (const name of sources) if (requireHyperLogLog(name)) return name;
+  return sources[0]!;
+}
+
+/** Unites sources in `name`; CONFLICT, naming the key, where one of them is no HyperLogLog. */
+function unite(name: string, sources: string[], existing: number): void {
+  // A copy costs a tenth of a merge, and most ids of a long tail have a single source.
+  if (existing === 1 && redis.call("COPY", onlyOf(sources), name) === 1) return;
+  const united = redis.pcall("PFMERGE", name, ...sources);
+  if ((united as RedisError).err === undefined) return;
+  for (const source of sources) requireHyperLogLog(source);
+  requireHyperLogLog(name);
+  error(united as RedisError);
 }
 
 /**
- * Merges one id's devices into a window and notes the point of its series. A point never goes down: where it would, the
- * window was dropped and what came late is all that is left of it.
+ * Merges one id's devices into a window and notes the point of its series; an error leaves the id as it was. A point never
+ * goes down: where it would, the window was dropped and what came late is all that is left of it.
  */
-function mergeId(target: Target, merge: IdMerge, lifeMs: number, pointLifeMs: number): void {
-  const { name, sources, livesMs } = merge;
-  const [only] = sources;
-  if (only === undefined) return;
-  // A copy costs a tenth of a merge, and most ids of a long tail have a single source.
-  if (sources.length > 1 || redis.call("COPY", only, name) === 0) redis.call("PFMERGE", name, ...sources);
+function mergeId(plan: DevicesPlan, id: string): void {
+  const sources: string[] = [];
+  for (const end of plan.sourceEnds) sources.push(member(plan.sourceFamily, id, end));
+  const existing = redis.call("EXISTS", ...sources);
+  if (existing === 0) return;
+  const name = member(plan.family, id, plan.end);
+  const before = readPoint(plan.point, id);
+  unite(name, sources, existing);
   for (const position of $range(1, sources.length)) {
-    keepOrExpire(sources[position - 1]!, livesMs[position - 1]!);
+    redis.call("PEXPIRE", sources[position - 1]!, plan.sourceLives[position - 1]!);
   }
-  if (pointLifeMs > 0) {
-    const devices = redis.call("PFCOUNT", name);
-    const { tier, dimension, startMs } = target;
-    if (devices > merge.before) setPoint(tier, dimension, merge.id, startMs, "UD", devices, pointLifeMs);
-  }
-  keepOrExpire(name, lifeMs);
+  const devices = redis.call("PFCOUNT", name);
+  if (devices > before) setPoint(plan.point, id, devices);
+  redis.call("PEXPIRE", name, plan.life);
 }
 
 /** Announces ids to the window above. */
-function announceAbove(target: Target, ids: string[]): void {
-  const parent = target.tier + 1;
-  if (parent > COARSEST) return;
-  const parentMs = windowStart(TIERS[parent]!.lengthMs, target.startMs);
-  const openDevices = names.openDevices(parent, target.dimension, `${parentMs}`);
+function announceAbove(target: Target, openDevices: string | undefined, ids: string[]): void {
+  if (openDevices === undefined) return;
   redis.call("SADD", openDevices, ...ids);
   redis.call("PEXPIRE", openDevices, UNMERGED_KEEP);
+  announceWindow(target, "UD");
 }
 
-/** A slice of ids with everything that merging them will touch checked. */
-interface DevicesSlice {
-  ids: string[];
-  merges: IdMerge[];
-}
-
-function prepareDevices(target: Target, open: string, work: Work): DevicesSlice {
-  requireType(open, "set");
-  const ids = redis.call("SRANDMEMBER", open, `${Math.min(work.left, MAX_SLICE)}`);
-  const merges: IdMerge[] = [];
-  for (const id of ids) merges.push(prepareId(target, id, work.nowMs));
+/** The set of ids that the window above has to take over; undefined at the top. */
+function openAbove(target: Target): string | undefined {
   const parent = target.tier + 1;
-  if (parent <= COARSEST) {
-    const parentMs = windowStart(TIERS[parent]!.lengthMs, target.startMs);
-    requireType(names.openDevices(parent, target.dimension, `${parentMs}`), "set");
-  }
-  return { ids, merges };
+  if (parent > COARSEST) return undefined;
+  const parentMs = windowStart(TIERS[parent]!.lengthMs, target.startMs);
+  return names.openDevices(parent, target.dimension, `${parentMs}`);
 }
 
-function mergeSlice(target: Target, { ids, merges }: DevicesSlice, work: Work): void {
-  const { tier, startMs } = target;
-  const lifeMs = tier === COARSEST ? remainingMs(TIERS[tier]!, startMs, work.nowMs) : UNMERGED_KEEP_MS;
-  const pointLifeMs = chunkLifeMs(tier, startMs, work.retention, work.nowMs);
-  for (const merge of merges) mergeId(target, merge, lifeMs, pointLifeMs);
-  announceAbove(target, ids);
+/** Takes over the devices of some announced ids; false where a foreign key stops it. */
+function mergeSlice(plan: DevicesPlan, open: string, above: string | undefined, work: Work): boolean {
+  const ids = redis.call("SRANDMEMBER", open, `${Math.min(work.left, MAX_SLICE)}`);
+  const finished: string[] = [];
+  for (const id of ids) {
+    if (!attempted(work, mergeId, plan, id)) break;
+    finished.push(id);
+    work.merged += 1;
+  }
+  if (finished.length === 0) return false;
+  announceAbove(plan.target, above, finished);
+  redis.call("SREM", open, ...finished);
+  work.left -= finished.length;
+  return !work.isBlocked;
+}
+
+function checkDevices(open: string, above: string | undefined): void {
+  requireType(open, "set");
+  if (above !== undefined) requireType(above, "set");
 }
 
 /** Takes over the devices of announced ids. */
 const mergeDevices: Merge = (target, work) => {
   const open = names.openDevices(target.tier, target.dimension, `${target.startMs}`);
+  const above = openAbove(target);
+  if (!attempted(work, checkDevices, open, above)) return false;
+  const plan = planDevices(target, work);
   while (redis.call("EXISTS", open) === 1) {
-    if (work.left <= 0) return false;
-    const slice = prepared(work, () => prepareDevices(target, open, work));
-    if (slice === undefined) return false;
-    announceWindow(target, "UD");
-    mergeSlice(target, slice, work);
-    redis.call("SREM", open, ...slice.ids);
-    work.left -= slice.ids.length;
-    work.merged += slice.ids.length;
+    if (work.left <= 0 || !mergeSlice(plan, open, above, work)) return false;
   }
   return true;
 };
@@ -373,7 +427,7 @@ export const rotatePg = command(
     role: "scheduler",
     flags: [],
     positional: [],
-    options: ROTATE_OPTIONS(200),
+    options: ROTATE_OPTIONS(100),
     reply: ROTATE_REPLY,
     errors: ["BADARG", "CONFLICT"],
   },
@@ -388,7 +442,7 @@ export const rotateUd = command(
     role: "scheduler",
     flags: [],
     positional: [],
-    options: ROTATE_OPTIONS(50),
+    options: ROTATE_OPTIONS(25),
     reply: ROTATE_REPLY,
     errors: ["BADARG", "CONFLICT"],
   },

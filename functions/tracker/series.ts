@@ -4,10 +4,11 @@
  */
 import { choice, command, integerReply, list, recordId, tuple, unixMs } from "../runtime/declare";
 import { fail } from "../runtime/errors";
-import { fields } from "../runtime/types";
+import { member, suffix } from "../runtime/keys";
+import { fields, onKey } from "../runtime/types";
 import type { Retention } from "./configuration";
 import type { Metric } from "./names";
-import { DIMENSIONS, seriesChunk } from "./names";
+import { DIMENSIONS, seriesChunk, seriesFamily } from "./names";
 import { MADE_TIERS, tierIndex, TIERS, windowStart } from "./windows";
 
 /** `hash-max-listpack-entries` is 128 by default: one more field, and a hash takes ten times the memory. */
@@ -28,43 +29,53 @@ function chunkMs(tier: number): number {
   return POINTS * TIERS[tier]!.lengthMs;
 }
 
-/** The hash of a point, and its position there. */
-function locate(tier: number, dimension: string, id: string, windowMs: number, metric: Metric): LuaMultiReturn<[name: string, position: string]> {
-  const startMs = windowStart(chunkMs(tier), windowMs);
-  const name = seriesChunk(tier, dimension, id, `${startMs}`, metric);
-  return $multi(name, `${(windowMs - startMs) / TIERS[tier]!.lengthMs}`);
+/** Where the points of one window are, whatever the id. */
+export interface PointPlace {
+  family: string;
+  end: string;
+  position: string;
+  /** As PEXPIRE takes it; undefined where the time of the points is over. */
+  life: string | undefined;
 }
 
-/**
- * What the hash of a window's point has left to live by the call's clock; zero or less where its time is over.
- */
-export function chunkLifeMs(tier: number, windowMs: number, retention: Retention, nowMs: number): number {
+/** What the hash of a window's point has left to live by the call's clock; zero or less where its time is over. */
+function chunkLifeMs(tier: number, chunkStartMs: number, retention: Retention, nowMs: number): number {
   const keepDays = tier <= COARSEST_FINE_TIER ? retention.seriesFineDays : retention.seriesCoarseDays;
-  return windowStart(chunkMs(tier), windowMs) + chunkMs(tier) + keepDays * DAY_MS - nowMs;
+  return chunkStartMs + chunkMs(tier) + keepDays * DAY_MS - nowMs;
+}
+
+/** The place of the points of one window. */
+export function placePoint(tier: number, dimension: string, windowMs: number, metric: Metric, retention: Retention, nowMs: number): PointPlace {
+  const startMs = windowStart(chunkMs(tier), windowMs);
+  const lifeMs = chunkLifeMs(tier, startMs, retention, nowMs);
+  return {
+    family: seriesFamily(tier, dimension),
+    end: suffix(`${startMs}`, metric),
+    position: `${(windowMs - startMs) / TIERS[tier]!.lengthMs}`,
+    life: lifeMs > 0 ? `${lifeMs}` : undefined,
+  };
 }
 
 /** The value of a point, 0 for none; CONFLICT if its hash is something else. */
-export function readPoint(tier: number, dimension: string, id: string, windowMs: number, metric: Metric): number {
-  const [name, position] = locate(tier, dimension, id, windowMs, metric);
-  const value = redis.pcall("HGET", name, position);
-  if (type(value) === "table") fail("CONFLICT", `${name} holds something that is no hash`);
+export function readPoint(place: PointPlace, id: string): number {
+  const value = onKey("HGET", member(place.family, id, place.end), place.position);
   return value === false ? 0 : tonumber(value)!;
 }
 
-/** Adds to a point. */
-export function addToPoint(tier: number, dimension: string, id: string, windowMs: number, metric: Metric, by: string, lifeMs: number): void {
-  if (lifeMs <= 0) return;
-  const [name, position] = locate(tier, dimension, id, windowMs, metric);
-  redis.call("HINCRBY", name, position, by);
-  redis.call("PEXPIRE", name, `${lifeMs}`);
+/** Adds to a point; CONFLICT, with nothing written, if its hash is something else. */
+export function addToPoint(place: PointPlace, id: string, by: string): void {
+  if (place.life === undefined) return;
+  const name = member(place.family, id, place.end);
+  onKey("HINCRBY", name, place.position, by);
+  redis.call("PEXPIRE", name, place.life);
 }
 
 /** Sets a point. */
-export function setPoint(tier: number, dimension: string, id: string, windowMs: number, metric: Metric, value: number, lifeMs: number): void {
-  if (lifeMs <= 0) return;
-  const [name, position] = locate(tier, dimension, id, windowMs, metric);
-  redis.call("HSET", name, position, `${value}`);
-  redis.call("PEXPIRE", name, `${lifeMs}`);
+export function setPoint(place: PointPlace, id: string, value: number): void {
+  if (place.life === undefined) return;
+  const name = member(place.family, id, place.end);
+  redis.call("HSET", name, place.position, `${value}`);
+  redis.call("PEXPIRE", name, place.life);
 }
 
 type Point = [windowMs: number, value: number];
