@@ -56,6 +56,11 @@ export function suffix(timestamp: string, metric: string): string {
   return `:${timestamp}:${metric}`;
 }
 
+/** A family in the partition of the running call: what stands before the id in all names of it. */
+export function prefix(familyOfKey: string): string {
+  return familyOfKey + partition;
+}
+
 /** A whole name from its parts, in the partition of the running call. */
 export function member(familyOfKey: string, id: string, suffixOfKey: string): string {
   return `${familyOfKey}${partition}${id}${suffixOfKey}`;

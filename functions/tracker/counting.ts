@@ -6,7 +6,8 @@
  * that the next tier has to take over. An id that has open views in its minute was announced and its keys were checked
  * then, so a further event of it is only counted.
  */
-import { fields, onKey, requireHyperLogLog, requireType } from "../runtime/types";
+import { fail } from "../runtime/errors";
+import { fields, requireHyperLogLog, requireType } from "../runtime/types";
 import { hasDocuments, prepareVisits, visit, writeVisits, type PreparedVisits, type VisitedSets } from "./documents";
 import type { Media } from "./events";
 import { mediaId, type Identity } from "./identity";
@@ -120,6 +121,7 @@ function parentStart(minute: Minute): number {
 /** Reads what is open and checks every HyperLogLog that is new. */
 function prepareGroup(dimension: Dimension, minute: Minute, list: Tally[], rotatedMs: number, newSections: LuaSet<string>): Group {
   const start = `${minute.startMs}`;
+  const before = names.minuteDevicesPrefix(dimension);
   const end = names.devicesSuffix(start);
   const isLate = parentStart(minute) + PARENT_MS <= rotatedMs;
   const ids: string[] = [];
@@ -134,7 +136,7 @@ function prepareGroup(dimension: Dimension, minute: Minute, list: Tally[], rotat
     if (isFresh) fresh.push(tally);
     if (isFresh && dimension === "S") newSections.add(tally.id);
     if (isFresh || isLate) {
-      requireHyperLogLog(names.minuteDevices(dimension, tally.id, end));
+      requireHyperLogLog(before + tally.id + end);
       announced.push(tally);
     }
   }
@@ -193,12 +195,14 @@ function writeViews(group: Group): void {
 }
 
 function writeDevices(group: Group): void {
-  const { dimension } = group;
+  const before = names.minuteDevicesPrefix(group.dimension);
   const end = names.devicesSuffix(`${group.minute.startMs}`);
-  for (const { id, devices } of group.list) onKey("PFADD", names.minuteDevices(dimension, id, end), ...devices);
-  for (const { id } of group.announced) {
-    redis.call("PEXPIRE", names.minuteDevices(dimension, id, end), UNMERGED_KEEP);
+  for (const { id, devices } of group.list) {
+    const name = before + id + end;
+    const added = redis.pcall("PFADD", name, ...devices);
+    if (type(added) !== "number") fail("CONFLICT", `${name} holds something that is no HyperLogLog`);
   }
+  for (const { id } of group.announced) redis.call("PEXPIRE", before + id + end, UNMERGED_KEEP);
 }
 
 /**
@@ -245,8 +249,8 @@ function addToSeen(name: string, id: string): boolean {
 }
 
 /** Adds a device; false if its key is something else, which the long way then reports. */
-function addDevice(dimension: Dimension, id: string, end: string, device: string): boolean {
-  return type(redis.pcall("PFADD", names.minuteDevices(dimension, id, end), device)) === "number";
+function addDevice(name: string, device: string): boolean {
+  return type(redis.pcall("PFADD", name, device)) === "number";
 }
 
 /**
@@ -256,7 +260,8 @@ function addDevice(dimension: Dimension, id: string, end: string, device: string
 export function countSeen(identity: Identity, device: string, timeMs: number, rotatedMs: number): boolean {
   const startMs = windowStart(MINUTE_MS, timeMs);
   if (windowStart(PARENT_MS, startMs) + PARENT_MS <= rotatedMs) return false;
-  const { websites, sections, pages, devicesEnd } = names.minuteNames(startMs);
+  const minute = names.minuteNames(startMs);
+  const { websites, sections, pages, devicesEnd } = minute;
   if (!addToSeen(pages, identity.pageId)) return false;
   // After a change of hosts a page that was seen belongs to a section that was not; the website was seen with its section.
   if (!addToSeen(sections, identity.sectionId)) {
@@ -269,9 +274,9 @@ export function countSeen(identity: Identity, device: string, timeMs: number, ro
     return false;
   }
   const isAdded =
-    addDevice("W", identity.websiteId, devicesEnd, device) &&
-    addDevice("S", identity.sectionId, devicesEnd, device) &&
-    addDevice("P", identity.pageId, devicesEnd, device);
+    addDevice(minute.websiteDevices + identity.websiteId + devicesEnd, device) &&
+    addDevice(minute.sectionDevices + identity.sectionId + devicesEnd, device) &&
+    addDevice(minute.pageDevices + identity.pageId + devicesEnd, device);
   if (isAdded) return true;
   redis.call("HINCRBY", pages, identity.pageId, "-1");
   redis.call("HINCRBY", sections, identity.sectionId, "-1");

@@ -1,5 +1,5 @@
 /** The tracker's keys, by purpose; every one is built by the key module. */
-import { currentPartition, family, key, member, suffix, type KeyType } from "../runtime/keys";
+import { currentPartition, family, key, member, prefix, suffix, type KeyType } from "../runtime/keys";
 import { FINEST, TIERS } from "./windows";
 
 /** What events are counted by: website, section, page, audio, video, podcast. */
@@ -45,9 +45,9 @@ export function devicesSuffix(start: string): string {
   return suffix(start, "UD");
 }
 
-/** The HyperLogLog of one id in one minute; `end` by `devicesSuffix`. */
-export function minuteDevices(dimension: string, id: string, end: string): string {
-  return member(MINUTE_DEVICES[dimension]!, id, end);
+/** What stands before the id in the names of the HyperLogLogs of minutes; `devicesSuffix` stands after it. */
+export function minuteDevicesPrefix(dimension: string): string {
+  return prefix(MINUTE_DEVICES[dimension]!);
 }
 
 /** The names that all events of a minute share. */
@@ -57,6 +57,9 @@ export interface MinuteNames {
   websites: string;
   sections: string;
   pages: string;
+  websiteDevices: string;
+  sectionDevices: string;
+  pageDevices: string;
   devicesEnd: string;
 }
 
@@ -75,6 +78,9 @@ export function minuteNames(startMs: number): MinuteNames {
     websites: openViews(FINEST, "W", start),
     sections: openViews(FINEST, "S", start),
     pages: openViews(FINEST, "P", start),
+    websiteDevices: minuteDevicesPrefix("W"),
+    sectionDevices: minuteDevicesPrefix("S"),
+    pageDevices: minuteDevicesPrefix("P"),
     devicesEnd: devicesSuffix(start),
   };
   return latestMinute;
