@@ -1,0 +1,98 @@
+/** The server under measurement and what every group needs of it. */
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import { createClient } from "redis";
+import { inspectServer, startServer, type EmbeddedServer } from "../../host/embedded";
+import { runPipeline } from "./pipeline";
+import { sizesOf, type Sizes } from "./sizes";
+
+/** Answers of any command, as redis hands them over. */
+export type Reply = string | number | null | Reply[];
+
+export interface Bench {
+  port: number;
+  sizes: Sizes;
+  /** Name and version of the server. */
+  server: string;
+  /** Runs one command. */
+  call(...args: (string | number)[]): Promise<Reply>;
+  /** Runs encoded commands in one pipeline; milliseconds. */
+  pipeline(commands: readonly Buffer[]): Promise<number>;
+  /** Empties the database; functions stay. */
+  flush(): Promise<void>;
+  /** Milliseconds of processor time that the server's main thread has used. */
+  cpuMs(): Promise<number>;
+}
+
+const LIBRARIES = ["../../dist/tracker.lua", "./twins/counting.lua", "./twins/rotation.lua"];
+
+function connect(url: string) {
+  return createClient({ url, RESP: 2 }).on("error", (error: Error) => console.error(error.message)).connect();
+}
+
+type Client = Awaited<ReturnType<typeof connect>>;
+
+async function loadLibraries(client: Client): Promise<void> {
+  for (const path of LIBRARIES) {
+    const code = readFileSync(fileURLToPath(new URL(path, import.meta.url)), "utf8");
+    await client.sendCommand(["FUNCTION", "LOAD", "REPLACE", code]);
+  }
+}
+
+async function info(client: Client, section: string): Promise<(field: string) => string | undefined> {
+  const text = (await client.sendCommand(["INFO", section])) as unknown as string;
+  return (field) => new RegExp(`^${field}:(.*?)\\r?$`, "m").exec(text)?.[1];
+}
+
+async function serverName(client: Client): Promise<string> {
+  const field = await info(client, "server");
+  const valkey = field("valkey_version");
+  return valkey === undefined ? `Redis ${field("redis_version")}` : `Valkey ${valkey}`;
+}
+
+async function connected(server: EmbeddedServer, quick: boolean): Promise<{ bench: Bench; client: Client }> {
+  const client = await connect(server.url);
+  await loadLibraries(client);
+  const call = (...args: (string | number)[]): Promise<Reply> =>
+    client.sendCommand(args.map(String)) as unknown as Promise<Reply>;
+  const bench: Bench = {
+    port: server.port,
+    sizes: sizesOf(quick),
+    server: await serverName(client),
+    call,
+    pipeline: (commands) => runPipeline(server.port, commands),
+    flush: async () => void (await call("FLUSHALL", "SYNC")),
+    cpuMs: async () => {
+      const field = await info(client, "cpu");
+      return 1000 * (Number(field("used_cpu_user_main_thread")) + Number(field("used_cpu_sys_main_thread")));
+    },
+  };
+  return { bench, client };
+}
+
+/**
+ * Starts a server without persistence on a free port of the loopback address, runs, and stops it in any case.
+ *
+ * @throws Error if `path` is no server
+ */
+export async function withServer(path: string | undefined, quick: boolean, run: (bench: Bench) => Promise<void>): Promise<void> {
+  const program = path === undefined ? undefined : inspectServer(resolve(path));
+  if (path !== undefined && program === undefined) throw new Error(`${path} is no Redis or Valkey server.`);
+  const dir = mkdtempSync(join(tmpdir(), "hotpath-bench-"));
+  // DEBUG restores a saved data set for each round, and compares data sets.
+  const args = ["--enable-debug-command", "local"];
+  const server = await startServer({ dir, persistence: false, args, ...(program && { program }), log: console.error });
+  try {
+    const { bench, client } = await connected(server, quick);
+    try {
+      await run(bench);
+    } finally {
+      client.destroy();
+    }
+  } finally {
+    await server.stop();
+    rmSync(dir, { recursive: true, force: true });
+  }
+}

@@ -1,0 +1,39 @@
+/** `npm run bench`: measures side by side on one server in one run, prints a table, and keeps it with --write. */
+import { writeFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { withServer, type Bench } from "./bench";
+import { configurationOf, documentOf } from "./document";
+import { readOptions } from "./options";
+import type { Findings, Group } from "./row";
+import { counting } from "./rows/counting";
+import { memory } from "./rows/memory";
+import { ranking } from "./rows/ranking";
+import { rotationOfDevices } from "./rows/rotate-ud";
+import { rotationOfViews } from "./rows/rotate-pg";
+import { tableOf } from "./table";
+
+const GROUPS: readonly Group[] = [counting, rotationOfDevices, rotationOfViews, ranking, memory];
+const DOCUMENT = fileURLToPath(new URL("../../docs/benchmarks.md", import.meta.url));
+
+async function measure(bench: Bench, groups: readonly Group[]): Promise<Findings> {
+  const all: Findings = { rows: [], notes: [] };
+  for (const group of groups) {
+    console.error(`${group.name} …`);
+    const { rows, notes } = await group.run(bench);
+    await bench.flush();
+    all.rows.push(...rows);
+    all.notes.push(...notes);
+  }
+  return all;
+}
+
+const options = readOptions(process.argv.slice(2), GROUPS.map((group) => group.name));
+const groups = options.only.length === 0 ? GROUPS : GROUPS.filter((group) => options.only.includes(group.name));
+
+await withServer(options.server, options.quick, async (bench) => {
+  const configuration = configurationOf(bench, options.quick);
+  console.log(configuration.join("\n"));
+  const findings = await measure(bench, groups);
+  console.log(`\n${tableOf(findings.rows)}\n\n${findings.notes.join("\n")}`);
+  if (options.write) writeFileSync(DOCUMENT, documentOf(configuration, findings));
+});

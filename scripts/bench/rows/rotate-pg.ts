@@ -1,0 +1,93 @@
+/** Rotation of page views: records a second, and what other clients wait meanwhile. */
+import type { Bench } from "../bench";
+import { interleave, rateOf, ratioOf, type Side } from "../measure";
+import { describeWaits, pingWhile, type Waits } from "../ping";
+import { encode } from "../pipeline";
+import { milliseconds, perSecond, type Findings, type Group } from "../row";
+import { requireSame, takePicture } from "../same-data";
+import { restore, save } from "../saved";
+import { requireRotated, rotateInSequence, rotationData, viewsCommands, type RotationData } from "./rotation-data";
+
+const DEFAULT_LIMIT = 100;
+const TWIN_PAGES = 2000;
+/** Later than everything is due: all tiers are made. */
+const HOURS_LATER_MS = 4 * 3_600_000;
+
+async function requireTwin(bench: Bench): Promise<void> {
+  const data = rotationData(TWIN_PAGES);
+  const options = ["NOW", data.startMs + HOURS_LATER_MS];
+  const pictures = [];
+  for (const name of ["rotate_pg", "twin_rotate_pg"]) {
+    await bench.flush();
+    await bench.pipeline(viewsCommands(data));
+    await rotateInSequence(bench, name, ...options);
+    pictures.push(await takePicture(bench));
+  }
+  requireSame("rotate_pg", pictures[0]!, pictures[1]!);
+}
+
+function side(bench: Bench, label: string, name: string, data: RotationData): Side {
+  const { ids, minutes, startMs } = data;
+  const count = Math.ceil((ids.length * minutes.length) / DEFAULT_LIMIT) + 1;
+  const calls = Array.from({ length: count }, () => encode(["FCALL", name, 0, "TIER", "5MINUTES"]));
+  return {
+    label,
+    prepare: () => restore(bench),
+    run: async () => {
+      const ms = await bench.pipeline(calls);
+      await requireRotated(bench, name, `SS:5MINUTES.OPEN:P::${startMs}:PG`, ids.length);
+      return ms;
+    },
+  };
+}
+
+interface InSequence {
+  wallMs: number;
+  calls: number;
+  waits: Waits;
+}
+
+async function inSequence(bench: Bench): Promise<InSequence> {
+  await restore(bench);
+  let calls = 0;
+  let wallMs = 0;
+  const waits = await pingWhile(bench, async () => {
+    const start = performance.now();
+    calls = await rotateInSequence(bench, "rotate_pg", "TIER", "5MINUTES");
+    wallMs = performance.now() - start;
+  });
+  return { wallMs, calls, waits };
+}
+
+async function run(bench: Bench): Promise<Findings> {
+  const { rotatedPages: pages, rotationRounds } = bench.sizes;
+  await requireTwin(bench);
+  await bench.flush();
+  const data = rotationData(pages);
+  const records = pages * data.minutes.length;
+  await bench.pipeline(viewsCommands(data));
+  await save(bench);
+  const sides = [side(bench, "ours", "rotate_pg", data), side(bench, "twin", "twin_rotate_pg", data)];
+  const samples = await interleave(bench, sides, rotationRounds);
+  const { wallMs, calls, waits } = await inSequence(bench);
+  const what = `rotate_pg, ${pages} pages of 5 minutes`;
+  return {
+    rows: [
+      {
+        what: `${what}, compiled`,
+        against: "the same by hand in Lua",
+        ours: perSecond(rateOf(samples, "ours", records), "records"),
+        theirs: perSecond(rateOf(samples, "twin", records), "records"),
+        ratio: ratioOf(samples, "ours", "twin"),
+        target: 0.95,
+      },
+      { what: `${what}, calls in sequence: PING p99.9 of another client`, against: "", ours: milliseconds(waits.p999), theirs: "" },
+    ],
+    notes: [
+      `rotate_pg in sequence: ${calls} calls of the default LIMIT (${DEFAULT_LIMIT}), ${milliseconds(wallMs / calls)} a call, ` +
+        `${perSecond((1000 * records) / wallMs, "records")} (page and minute); PING meanwhile ${describeWaits(waits)}.`,
+    ],
+  };
+}
+
+export const rotationOfViews: Group = { name: "rotate-pg", run };

@@ -1,0 +1,138 @@
+/** Rotation of unique devices, against raw PFMERGE of the same keys, and what other clients wait meanwhile. */
+import type { Bench } from "../bench";
+import { interleave, median, rateOf, ratioOf, type Samples, type Side } from "../measure";
+import { describeWaits, pingIdle, pingWhile, type Waits } from "../ping";
+import { encode } from "../pipeline";
+import { milliseconds, perSecond, type Findings, type Group, type Row } from "../row";
+import { requireSame, takePicture } from "../same-data";
+import { restore, save } from "../saved";
+import {
+  devicesCommands,
+  minuteDevices,
+  requireRotated,
+  rotateInSequence,
+  rotationData,
+  windowDevices,
+  type RotationData,
+} from "./rotation-data";
+
+const DEFAULT_LIMIT = 25;
+const MAX_WAIT_MS = 5;
+const IDLE_MS = 3000;
+const TWIN_PAGES = 2000;
+/** Later than everything is due: all tiers are made. */
+const HOURS_LATER_MS = 4 * 3_600_000;
+
+async function requireTwin(bench: Bench): Promise<void> {
+  const data = rotationData(TWIN_PAGES);
+  const options = ["NOW", data.startMs + HOURS_LATER_MS];
+  const pictures = [];
+  for (const name of ["rotate_ud", "twin_rotate_ud"]) {
+    await bench.flush();
+    await bench.pipeline(devicesCommands(data));
+    await rotateInSequence(bench, name, ...options);
+    pictures.push(await takePicture(bench));
+  }
+  requireSame("rotate_ud", pictures[0]!, pictures[1]!);
+}
+
+function mergeCommands({ ids, minutes, startMs }: RotationData): Buffer[] {
+  return ids.map((id) => encode(["PFMERGE", windowDevices(id, startMs), ...minutes.map((each) => minuteDevices(id, each))]));
+}
+
+function sidesOf(bench: Bench, data: RotationData): Side[] {
+  const pages = data.ids.length;
+  const merges = mergeCommands(data);
+  const calls = (name: string): Buffer[] =>
+    Array.from({ length: Math.ceil(pages / DEFAULT_LIMIT) + 1 }, () => encode(["FCALL", name, 0, "TIER", "5MINUTES"]));
+  const above = `S:10MINUTES.OPEN:P::${data.startMs - (data.startMs % 600_000)}:UD`;
+  const rotation = (label: string, name: string, run: () => Promise<number>): Side => ({
+    label,
+    prepare: () => restore(bench),
+    run: async () => {
+      const ms = await run();
+      await requireRotated(bench, name, above, pages);
+      return ms;
+    },
+  });
+  return [
+    { label: "raw", prepare: () => restore(bench), run: () => bench.pipeline(merges) },
+    rotation("ours", "rotate_ud", () => bench.pipeline(calls("rotate_ud"))),
+    rotation("ours twin", "twin_rotate_ud", () => bench.pipeline(calls("twin_rotate_ud"))),
+  ];
+}
+
+interface InSequence {
+  wallMs: number;
+  calls: number;
+  waits: Waits;
+}
+
+async function inSequence(bench: Bench): Promise<InSequence> {
+  await restore(bench);
+  let calls = 0;
+  let wallMs = 0;
+  const waits = await pingWhile(bench, async () => {
+    const start = performance.now();
+    calls = await rotateInSequence(bench, "rotate_ud", "TIER", "5MINUTES");
+    wallMs = performance.now() - start;
+  });
+  return { wallMs, calls, waits };
+}
+
+function rowsOf(samples: Samples, pages: number, sequences: InSequence[]): Row[] {
+  const rate = (label: string): string => perSecond(rateOf(samples, label, pages), "pages");
+  const what = `rotate_ud, ${pages} pages of 5 minutes`;
+  const waitMs = median(sequences.map((each) => each.waits.p999));
+  return [
+    {
+      what: `${what}, calls in a pipeline`,
+      against: "raw pipelined PFMERGE of the same keys",
+      ours: rate("ours"),
+      theirs: rate("raw"),
+      ratio: ratioOf(samples, "ours", "raw"),
+      target: 0.9,
+    },
+    {
+      what: `${what}, compiled`,
+      against: "the same by hand in Lua",
+      ours: rate("ours"),
+      theirs: rate("ours twin"),
+      ratio: ratioOf(samples, "ours", "ours twin"),
+      target: 0.95,
+    },
+    {
+      what: `${what}, calls in sequence: PING p99.9 of another client`,
+      against: "",
+      ours: milliseconds(waitMs),
+      theirs: "",
+      bound: { text: `≤ ${MAX_WAIT_MS} ms`, isHeld: waitMs <= MAX_WAIT_MS },
+    },
+  ];
+}
+
+function notesOf(pages: number, sequences: InSequence[], idle: Waits): string[] {
+  const middle = [...sequences].sort((a, b) => a.waits.p999 - b.waits.p999)[Math.floor((sequences.length - 1) / 2)]!;
+  return [
+    `rotate_ud: each of ${pages} pages has five HyperLogLogs of 1 to 5 devices; default LIMIT (${DEFAULT_LIMIT}).`,
+    `rotate_ud in sequence: ${middle.calls} calls, ${milliseconds(middle.wallMs / middle.calls)} a call as the client sees it, ` +
+      `${perSecond((1000 * pages) / middle.wallMs, "pages")}; PING meanwhile ${describeWaits(middle.waits)}; ` +
+      `on the idle server ${describeWaits(idle)}.`,
+  ];
+}
+
+async function run(bench: Bench): Promise<Findings> {
+  const { rotatedPages: pages, rotationRounds } = bench.sizes;
+  await requireTwin(bench);
+  await bench.flush();
+  const data = rotationData(pages);
+  await bench.pipeline(devicesCommands(data));
+  await save(bench);
+  const samples = await interleave(bench, sidesOf(bench, data), rotationRounds);
+  const idle = await pingIdle(bench, IDLE_MS);
+  const sequences: InSequence[] = [];
+  for (let round = 0; round < rotationRounds; round += 1) sequences.push(await inSequence(bench));
+  return { rows: rowsOf(samples, pages, sequences), notes: notesOf(pages, sequences, idle) };
+}
+
+export const rotationOfDevices: Group = { name: "rotate-ud", run };

@@ -1,0 +1,53 @@
+/** How much is measured: large enough for steady figures, or small enough for a quick look. */
+
+export interface Sizes {
+  /** Rounds that count; one more before them warms up. */
+  rounds: number;
+  /** Events of one run of counting. */
+  events: number;
+  websites: number;
+  pages: number;
+  devices: number;
+  /** Events of a minute on a busy site, and on a quiet one; `events` are spread so. */
+  busyMinute: number;
+  quietMinute: number;
+  /** Pages of a rotation. */
+  rotatedPages: number;
+  rotationRounds: number;
+  /** Events of the 24 hours that are ranked. */
+  rankedEvents: number;
+  rankedCalls: number;
+  /** Pages among which the memory of shared keys is divided. */
+  memoryPages: number;
+}
+
+const FULL: Sizes = {
+  rounds: 7,
+  events: 100_000,
+  websites: 5,
+  pages: 10_000,
+  devices: 50_000,
+  busyMinute: 100_000,
+  quietMinute: 20_000,
+  rotatedPages: 100_000,
+  rotationRounds: 3,
+  rankedEvents: 480_000,
+  rankedCalls: 200,
+  memoryPages: 100,
+};
+
+const QUICK: Partial<Sizes> = {
+  rounds: 3,
+  events: 40_000,
+  busyMinute: 40_000,
+  quietMinute: 8_000,
+  rotatedPages: 10_000,
+  rankedEvents: 120_000,
+  rankedCalls: 50,
+  memoryPages: 25,
+};
+
+/** Sizes of a full or a quick run. */
+export function sizesOf(quick: boolean): Sizes {
+  return quick ? { ...FULL, ...QUICK } : FULL;
+}

@@ -1,0 +1,697 @@
+#!lua name=twin_counting
+-- track_events and ingest_events by hand: the measure for what the compiler costs. Same keys, checks and replies as the
+-- compiled ones; written as one would write Lua for Redis, flat and with local aliases.
+
+local function load()
+  local call, try, sha1hex = redis.call, redis.pcall, redis.sha1hex
+  local decode, encode, null = cjson.decode, cjson.encode, cjson.null
+  local find, sub, match, gsub = string.find, string.sub, string.match, string.gsub
+  local byte, char, lower, upper = string.byte, string.char, string.lower, string.upper
+  local type, tonumber, tostring, pairs, pcall, xpcall = type, tonumber, tostring, pairs, pcall, xpcall
+  local unpack, concat, floor, error = unpack, table.concat, math.floor, error
+
+  local MINUTE_MS, PARENT_MS, UNMERGED_KEEP = 60000, 300000, "691200000"
+  local MAX_AHEAD_MS, MAX_AGE_MS, MAX_EXACT = 300000, 604800000, 99999999999999
+  local DIMENSIONS = { "W", "S", "P", "A", "V", "PC" }
+  local DOCUMENTED = { W = true, S = true, P = true }
+  local REASONS = {
+    json = "json: not a JSON object",
+    url = "url: url must be an absolute http(s) address of at most 2048 bytes",
+    uui = "uui: uui must be a device id of 1 to 256 bytes",
+    dt = "dt: dt must be a unix time in milliseconds",
+    future = "future: dt is more than 5 minutes ahead of the clock",
+    old = "old: dt is more than 7 days old",
+    media = "media: audio, video and podcast must be ids of at most 256 bytes",
+    website = "website: the host of url belongs to no configured website",
+  }
+
+  -- The partition in braces, and the state hash of the running call.
+  local part, state_key = "", "H:TRACKER::::"
+
+  local function fail(message) error({ err = message }) end
+
+  local function quote(value)
+    local shown = gsub(sub(value, 1, 64), "%c", "?")
+    if #value > 64 then return "'" .. shown .. "...'" end
+    return "'" .. shown .. "'"
+  end
+
+  local function require_type(name, expected)
+    local found = call("TYPE", name).ok
+    if found ~= expected and found ~= "none" then
+      fail("CONFLICT " .. name .. " holds a " .. found .. ", not a " .. expected)
+    end
+  end
+
+  local function whole(name, value, min, max, expected)
+    local number = value and #value <= 15 and find(value, "^%-?%d+$") and tonumber(value)
+    if not number or number < min or number > max then
+      fail("BADARG " .. name .. " must be " .. expected .. ", got " .. (value and quote(value) or "nothing"))
+    end
+    return number
+  end
+
+  local function clock(given)
+    if given then return given end
+    local now = call("TIME")
+    return tonumber(now[1]) * 1000 + floor(tonumber(now[2]) / 1000)
+  end
+
+  -- Addresses
+
+  -- Where the UTF-8 sequence at `at` ends; nil where there is none.
+  local function sequence_end(text, at)
+    local first = byte(text, at)
+    local more = (first < 0x80 and 0) or (first >= 0xc2 and first <= 0xdf and 1) or (first >= 0xe0 and first <= 0xef and 2)
+      or (first >= 0xf0 and first <= 0xf4 and 3)
+    if not more then return end
+    for offset = 1, more do
+      local next = byte(text, at + offset)
+      if not next or next < 0x80 or next > 0xbf then return end
+      if offset == 1 and ((first == 0xe0 and next < 0xa0) or (first == 0xed and next > 0x9f)
+        or (first == 0xf0 and next < 0x90) or (first == 0xf4 and next > 0x8f)) then return end
+    end
+    return at + more + 1
+  end
+
+  local function is_utf8(text)
+    local at = 1
+    while at and at <= #text do at = sequence_end(text, at) end
+    return at ~= nil
+  end
+
+  local function unescape(text)
+    return (gsub(text, "%%(%x%x)", function(hex) return char(tonumber(hex, 16)) end))
+  end
+
+  local function decode_run(run)
+    local bytes, parts, at = unescape(run), {}, 1
+    while at <= #bytes do
+      local last = sequence_end(bytes, at)
+      parts[#parts + 1] = last and sub(bytes, at, last - 1) or sub(run, 3 * at - 2, 3 * at)
+      at = last or at + 1
+    end
+    return concat(parts)
+  end
+
+  local function decode_runs(text)
+    local parts, at = {}, 1
+    while at <= #text do
+      local last = at
+      while find(text, "^%%%x%x", last) do last = last + 3 end
+      parts[#parts + 1] = last > at and decode_run(sub(text, at, last - 1)) or sub(text, at, at)
+      at = last > at and last or at + 1
+    end
+    return concat(parts)
+  end
+
+  local function percent_decode(text)
+    if not find(text, "%", 1, true) then return text end
+    local decoded = unescape(text)
+    if is_utf8(decoded) then return decoded end
+    return decode_runs(text)
+  end
+
+  local function directory_path(path)
+    local first = find(path, "/", 2, true)
+    local second = first and find(path, "/", first + 1, true)
+    return sub(path, 1, second or first or 1)
+  end
+
+  local function section_of(path)
+    local first = find(path, "/", 2, true)
+    if not first then return "/" end
+    local name = percent_decode(sub(path, 2, first - 1))
+    local second = find(path, "/", first + 1, true)
+    if not second then return name end
+    return name .. "/" .. percent_decode(sub(path, first + 1, second - 1))
+  end
+
+  local function parse_address(url)
+    local scheme, authority, path = match(url, "^(%a+)://([^/?#]*)([^?#]*)")
+    if not scheme then return end
+    scheme = lower(scheme)
+    local default = (scheme == "https" and "443") or (scheme == "http" and "80")
+    if not default then return end
+    local user_end = find(authority, "@[^@]*$")
+    if user_end then authority = sub(authority, user_end + 1) end
+    local host, port = authority, ""
+    if byte(authority) == 91 then
+      local rest
+      host, rest = match(authority, "^(%[[%x:.]+%])(.*)$")
+      if not host or (rest ~= "" and byte(rest) ~= 58) then return end
+      port = sub(rest, 2)
+    else
+      local colon = find(authority, ":", 1, true)
+      if colon then host, port = sub(authority, 1, colon - 1), sub(authority, colon + 1) end
+      if host == "" or find(host, "[%s%c<>\"\\^`{|}:]") then return end
+    end
+    if port ~= "" then
+      local digits = match(port, "^0*(%d+)$")
+      if not digits or #digits > 5 or tonumber(digits) > 65535 then return end
+      port = digits == default and "" or ":" .. digits
+    end
+    if path == "" then path = "/"
+    elseif find(path, "//", 1, true) then path = gsub(path, "/+", "/") end
+    return lower(host), port, path
+  end
+
+  local known, known_bytes, known_unknown, known_hosts = {}, 0, "", ""
+
+  local function website_of(host, port, unknown, hosts)
+    if hosts ~= "" then
+      local found = call("HMGET", "H:TRACKER.HOSTS:W:" .. part .. "::", host .. port, host)
+      if found[1] or found[2] then return found[1] or found[2] end
+    end
+    if unknown == "host" then
+      if sub(host, 1, 4) == "www." and #host > 4 then return sub(host, 5) end
+      return host
+    end
+    return unknown == "other" and "other" or ""
+  end
+
+  local function identify(url, unknown, hosts)
+    if type(url) ~= "string" or #url > 2048 then return nil, "url" end
+    local identity = known[url]
+    if identity then return identity end
+    local query = find(url, "?", 1, true)
+    local address = query and sub(url, 1, query - 1) or url
+    local fragment = find(address, "#", 1, true)
+    if fragment then address = sub(address, 1, fragment - 1) end
+    identity = known[address]
+    if identity then return identity end
+    local host, port, path = parse_address(address)
+    if not host then return nil, "url" end
+    local website = website_of(host, port, unknown, hosts)
+    if website == "" then return nil, "website" end
+    local section, page = section_of(path), host .. port .. path
+    identity = {
+      W = sha1hex(website), S = sha1hex(website .. "/" .. section), P = sha1hex(page),
+      website = website, section = section, page = page, path = path,
+    }
+    known_bytes = known_bytes + #address
+    if known_bytes > 262144 then known, known_bytes = {}, 0 end
+    known[address] = identity
+    return identity
+  end
+
+  -- Fields of events
+
+  local function as_text(value)
+    local kind = type(value)
+    if kind == "string" then return value end
+    if kind == "number" and value >= 0 and value <= MAX_EXACT and value == floor(value) then return "" .. value end
+  end
+
+  local function device_of(uui)
+    local device = as_text(uui)
+    if device and device ~= "" and device ~= "null" and #device <= 256 then return device end
+  end
+
+  local function time_of(dt, now)
+    local time
+    if type(dt) == "number" then
+      if dt >= 0 and dt <= MAX_EXACT and dt == floor(dt) then time = dt end
+    elseif type(dt) == "string" and #dt <= 14 and not find(dt, "%D") then
+      time = tonumber(dt)
+    end
+    if not time then return nil, "dt" end
+    if time > now + MAX_AHEAD_MS then return nil, "future" end
+    if time < now - MAX_AGE_MS then return nil, "old" end
+    return time
+  end
+
+  local function media_of(raw)
+    local audio, video, podcast = raw.audio, raw.video, raw.podcast
+    if audio == nil and video == nil and podcast == nil then return nil end
+    local media = {}
+    for _, each in pairs({ { "A", audio }, { "V", video }, { "PC", podcast } }) do
+      local value = each[2]
+      if value ~= nil and value ~= null and value ~= "" then
+        local id = as_text(value)
+        if not id or #id > 256 then return false end
+        media[#media + 1] = { each[1], id }
+      end
+    end
+    return media
+  end
+
+  -- Counting
+
+  local function read_state()
+    state_key = part == "" and "H:TRACKER::::" or "H:TRACKER::" .. part .. "::"
+    local stored = try("HMGET", state_key, "rotated", "config:unknown", "config:hosts", "clock")
+    if stored.err then fail("CONFLICT " .. state_key .. " holds something that is no hash") end
+    local unknown, hosts = stored[2] or "host", stored[3] or ""
+    if unknown ~= known_unknown or hosts ~= known_hosts then
+      known, known_bytes, known_unknown, known_hosts = {}, 0, unknown, hosts
+    end
+    return tonumber(stored[1] or 0), unknown, hosts
+  end
+
+  -- Ids, identities and devices side by side: no object for each id.
+  local function add(tallies, id, identity, device, time)
+    local at = tallies.at[id]
+    if at then
+      local devices = tallies.devices[at]
+      devices[#devices + 1] = device
+      return
+    end
+    at = tallies.count + 1
+    tallies.count, tallies.at[id] = at, at
+    tallies.ids[at], tallies.identities[at], tallies.devices[at], tallies.times[at] = id, identity, { device }, time
+  end
+
+  local function new_tallies() return { count = 0, at = {}, ids = {}, identities = {}, devices = {}, times = {} } end
+
+  -- Adds one event to the minutes; the reason if it is refused.
+  local function take(minutes, url, uui, dt, media, now, unknown, hosts)
+    local identity, reason = identify(url, unknown, hosts)
+    if not identity then return reason end
+    local device = device_of(uui)
+    if not device then return "uui" end
+    local time, wrong = time_of(dt, now)
+    if not time then return wrong end
+    if media == false then return "media" end
+    local start = time - time % MINUTE_MS
+    local minute = minutes[start]
+    if not minute then
+      minute = { start = start, events = 0, W = new_tallies(), S = new_tallies(), P = new_tallies() }
+      minutes[start] = minute
+    end
+    minute.events = minute.events + 1
+    add(minute.W, identity.W, identity, device, time)
+    add(minute.S, identity.S, identity, device, time)
+    add(minute.P, identity.P, identity, device, time)
+    if media then
+      for at = 1, #media do
+        local dimension = media[at][1]
+        minute[dimension] = minute[dimension] or new_tallies()
+        add(minute[dimension], sha1hex(identity.website .. "/" .. media[at][2]), identity, device, time)
+      end
+    end
+  end
+
+  local function note(sets, name, makes, id, identity, time)
+    local set = sets[name]
+    if not set then
+      set = { makes = makes, identities = {}, times = {} }
+      sets[name] = set
+    end
+    local before = set.times[id]
+    if not before or before < time then set.times[id], set.identities[id] = time, identity end
+  end
+
+  local function visit(sets, dimension, id, identity, time)
+    if dimension == "W" then
+      note(sets, "SS:VISITED:W:" .. part .. "::", "W", id, identity, time)
+    elseif dimension == "S" then
+      note(sets, "SS:SECTIONS:W:" .. part .. identity.W .. "::", "S", id, identity, time)
+    else
+      note(sets, "SS:PAGES:W:" .. part .. identity.W .. "::", "P", id, identity, time)
+      note(sets, "SS:PAGES:S:" .. part .. identity.S .. "::", nil, id, identity, time)
+    end
+  end
+
+  -- Reads and checks one dimension of one minute.
+  local function prepare_group(dimension, minute, tallies, rotated, new_sections, sets)
+    local tail = ":" .. minute.start .. ":UD"
+    local parent = minute.start - minute.start % PARENT_MS
+    local late = parent + PARENT_MS <= rotated
+    local open = "H:1MINUTE.OPEN:" .. dimension .. ":" .. part .. ":" .. minute.start .. ":PG"
+    local ids, identities = tallies.ids, tallies.identities
+    local views = try("HMGET", open, unpack(ids))
+    if views.err then fail("CONFLICT " .. open .. " holds something that is no hash") end
+    local head = "HLL:1MINUTE:" .. dimension .. ":" .. part
+    local announced, announced_keys, count = {}, {}, 0
+    for at = 1, tallies.count do
+      local identity = identities[at]
+      local fresh = not views[at] or (dimension == "P" and new_sections[identity.S])
+      if fresh or late then
+        local id = ids[at]
+        local name = head .. id .. tail
+        if fresh and dimension == "S" then new_sections[id] = true end
+        local magic = try("GETRANGE", name, "0", "3")
+        if magic ~= "HYLL" and magic ~= "" then fail("CONFLICT " .. name .. " holds something that is no HyperLogLog") end
+        count = count + 1
+        announced[count], announced_keys[count] = id, name
+        if fresh and DOCUMENTED[dimension] then visit(sets, dimension, id, identity, tallies.times[at]) end
+      end
+    end
+    return {
+      dimension = dimension, tallies = tallies, views = views, late = late, events = minute.events, head = head,
+      tail = tail, open = open, parent = "" .. parent, announced = announced, announced_keys = announced_keys,
+      open_devices = "S:5MINUTES.OPEN:" .. dimension .. ":" .. part .. ":" .. parent .. ":UD",
+      pending = "SS:5MINUTES.PENDING:" .. dimension .. ":" .. part .. "::",
+    }
+  end
+
+  local function prepare_visits(sets)
+    for name, set in pairs(sets) do
+      local ids, count = {}, 0
+      for id in pairs(set.times) do
+        count = count + 1
+        ids[count] = id
+      end
+      local before = try("ZMSCORE", name, unpack(ids))
+      if before.err then fail("CONFLICT " .. name .. " holds something that is no sorted set") end
+      if set.makes then
+        for at = 1, count do
+          if not before[at] then require_type("H:DOCUMENT:" .. set.makes .. ":" .. part .. ids[at] .. "::", "hash") end
+        end
+      end
+      set.ids, set.before = ids, before
+    end
+  end
+
+  local function prepare(minutes, rotated)
+    local groups, sets = {}, {}
+    for _, minute in pairs(minutes) do
+      local new_sections, opens = {}, false
+      for at = 1, 6 do
+        local dimension = DIMENSIONS[at]
+        local tallies = minute[dimension]
+        if tallies then
+          local group = prepare_group(dimension, minute, tallies, rotated, new_sections, sets)
+          if dimension == "W" or not DOCUMENTED[dimension] then opens = #group.announced > 0 end
+          group.opens = opens
+          if opens then
+            require_type(group.open_devices, "set")
+            require_type(group.pending .. "PG", "zset")
+            require_type(group.pending .. "UD", "zset")
+          end
+          groups[#groups + 1] = group
+        end
+      end
+    end
+    prepare_visits(sets)
+    return groups, sets
+  end
+
+  local function add_devices(name, ...)
+    local changed = try("PFADD", name, ...)
+    if type(changed) ~= "number" then fail("CONFLICT " .. name .. " holds something that is no HyperLogLog") end
+  end
+
+  local function write_group(group)
+    local tallies, views, head, tail = group.tallies, group.views, group.head, group.tail
+    local ids, devices, count = tallies.ids, tallies.devices, tallies.count
+    local flat = {}
+    for at = 1, count do
+      flat[2 * at - 1] = ids[at]
+      flat[2 * at] = "" .. (views[at] and tonumber(views[at]) + #devices[at] or #devices[at])
+    end
+    call("HSET", group.open, unpack(flat))
+    for at = 1, count do add_devices(head .. ids[at] .. tail, unpack(devices[at])) end
+    local announced = group.announced
+    if #announced == 0 then return end
+    local names = group.announced_keys
+    for at = 1, #names do call("PEXPIRE", names[at], UNMERGED_KEEP) end
+    call("SADD", group.open_devices, unpack(announced))
+    if not group.opens then return end
+    call("ZADD", group.pending .. "PG", group.parent, group.parent)
+    call("ZADD", group.pending .. "UD", group.parent, group.parent)
+    call("PEXPIRE", group.open, UNMERGED_KEEP)
+    call("PEXPIRE", group.open_devices, UNMERGED_KEEP)
+  end
+
+  local function create(dimension, id, identity)
+    local name = "H:DOCUMENT:" .. dimension .. ":" .. part .. id .. "::"
+    if dimension == "W" then return call("HSET", name, "name", identity.website) > 0 end
+    if dimension == "S" then
+      return call("HSET", name, "name", identity.section, "website", identity.W, "path", directory_path(identity.path)) > 0
+    end
+    return call("HSET", name, "url", identity.page, "website", identity.W, "section", identity.S) > 0
+  end
+
+  local function write_visits(sets)
+    for name, set in pairs(sets) do
+      local flat, created, ids, makes = {}, 0, set.ids, set.makes
+      for at = 1, #ids do
+        local id = ids[at]
+        if makes and not set.before[at] and create(makes, id, set.identities[id]) then created = created + 1 end
+        flat[2 * at - 1], flat[2 * at] = "" .. set.times[id], id
+      end
+      call("ZADD", name, "GT", unpack(flat))
+      if created > 0 then call("HINCRBY", state_key, "documents:" .. makes, "" .. created) end
+    end
+  end
+
+  local function keep_rejections(rejections, now)
+    local counts = {}
+    for at = 1, #rejections do
+      local reason, event = rejections[at][2], sub(rejections[at][3], 1, 4096)
+      counts[reason] = (counts[reason] or 0) + 1
+      call("XADD", "ST:REJECTED::" .. part .. "::", "MAXLEN", "~", 10000, "*", "reason", reason, "event", event, "at", now)
+    end
+    for reason, times in pairs(counts) do call("HINCRBY", state_key, "rejected:" .. reason, times) end
+  end
+
+  -- Writes a batch; how many events were late.
+  local function commit(minutes, rejections, rotated, now)
+    if #rejections > 0 then require_type("ST:REJECTED::" .. part .. "::", "stream") end
+    local groups, sets = prepare(minutes, rotated)
+    local late = 0
+    for at = 1, #groups do
+      local group = groups[at]
+      write_group(group)
+      if group.late and group.dimension == "W" then late = late + group.events end
+    end
+    write_visits(sets)
+    if late > 0 then call("HINCRBY", state_key, "late", "" .. late) end
+    if #rejections > 0 then keep_rejections(rejections, now) end
+    return late
+  end
+
+  local function decode_event(text)
+    if not find(text, "^%s*{") then return end
+    local ok, raw = pcall(decode, text)
+    if ok and type(raw) == "table" then return raw end
+  end
+
+  -- One more view of an id that has some; nothing is changed where it has none.
+  local function add_to_seen(name, id)
+    local views = try("HINCRBY", name, id, "1")
+    if views == 1 then call("HDEL", name, id) end
+    return views ~= 1 and type(views) == "number"
+  end
+
+  local minute_start, minute_part, minute_w, minute_s, minute_p, minute_tail
+
+  local function track_seen(json, now, rotated, unknown, hosts)
+    local raw = decode_event(json)
+    if not raw or media_of(raw) ~= nil then return false end
+    local identity, device, time = identify(raw.url, unknown, hosts), device_of(raw.uui), time_of(raw.dt, now)
+    if not identity or not device or not time then return false end
+    local start = time - time % MINUTE_MS
+    if start - start % PARENT_MS + PARENT_MS <= rotated then return false end
+    if start ~= minute_start or part ~= minute_part then
+      local tail = ":" .. part .. ":" .. start .. ":PG"
+      minute_start, minute_part, minute_tail = start, part, ":" .. start .. ":UD"
+      minute_w, minute_s, minute_p = "H:1MINUTE.OPEN:W" .. tail, "H:1MINUTE.OPEN:S" .. tail, "H:1MINUTE.OPEN:P" .. tail
+    end
+    if not add_to_seen(minute_p, identity.P) then return false end
+    if not add_to_seen(minute_s, identity.S) then
+      call("HINCRBY", minute_p, identity.P, "-1")
+      return false
+    end
+    if not add_to_seen(minute_w, identity.W) then
+      call("HINCRBY", minute_p, identity.P, "-1")
+      call("HINCRBY", minute_s, identity.S, "-1")
+      return false
+    end
+    add_devices("HLL:1MINUTE:W:" .. part .. identity.W .. minute_tail, device)
+    add_devices("HLL:1MINUTE:S:" .. part .. identity.S .. minute_tail, device)
+    add_devices("HLL:1MINUTE:P:" .. part .. identity.P .. minute_tail, device)
+    return true
+  end
+
+  local function report(rejections)
+    local errors = {}
+    for at = 1, #rejections do
+      if at > 100 then break end
+      errors[at] = { rejections[at][1], "BADEVENT", REASONS[rejections[at][2]] }
+    end
+    return errors
+  end
+
+  -- Values of options by name in `args` from `at` on; each named at most once.
+  local function options(args, at, allowed)
+    local found = {}
+    while args[at] do
+      local name = upper(args[at])
+      if not allowed[name] then fail("BADARG unknown option " .. quote(args[at])) end
+      if found[name] then fail("BADARG " .. name .. " is given twice") end
+      if not args[at + 1] then fail("BADARG " .. name .. " has no value") end
+      found[name] = args[at + 1]
+      at = at + 2
+    end
+    if found.NOW then found.NOW = whole("NOW", found.NOW, 0, MAX_EXACT, "a unix time in milliseconds") end
+    return found
+  end
+
+  local COUNTED_ONE = { "accepted", 1, "rejected", 0, "late", 0, "errors", {} }
+  local TRACK_OPTIONS, INGEST_OPTIONS = { NOW = true }, { NOW = true, STREAM = true, LIMIT = true }
+
+  local function track(args)
+    local count = #args
+    while count > 0 and byte(args[count]) ~= 123 do count = count - 1 end
+    if count == 0 then fail("BADARG event must be a JSON object") end
+    if count > 1000 then fail("LIMIT at most 1000 of event a call, got " .. count) end
+    local now = clock(options(args, count + 1, TRACK_OPTIONS).NOW)
+    local rotated, unknown, hosts = read_state()
+    if count == 1 and track_seen(args[1], now, rotated, unknown, hosts) then return COUNTED_ONE end
+    local minutes, rejections, accepted = {}, {}, 0
+    for at = 1, count do
+      local raw = decode_event(args[at])
+      local reason = "json"
+      if raw then reason = take(minutes, raw.url, raw.uui, raw.dt, media_of(raw), now, unknown, hosts) end
+      if reason then rejections[#rejections + 1] = { at - 1, reason, args[at] }
+      else accepted = accepted + 1 end
+    end
+    local late = commit(minutes, rejections, rotated, now)
+    return { "accepted", accepted, "rejected", #rejections, "late", late, "errors", report(rejections) }
+  end
+
+  local function raw_of(flat)
+    local raw = {}
+    for at = 1, #flat, 2 do raw[flat[at]] = flat[at + 1] end
+    return raw
+  end
+
+  local function take_entry(minutes, flat, now, unknown, hosts)
+    if flat[1] == "url" and flat[3] == "uui" and flat[5] == "dt" and not flat[7] then
+      return take(minutes, flat[2], flat[4], flat[6], nil, now, unknown, hosts)
+    end
+    local raw = raw_of(flat)
+    return take(minutes, raw.url, raw.uui, raw.dt, media_of(raw), now, unknown, hosts)
+  end
+
+  local function is_after(a, b)
+    local a_ms, a_seq = match(a, "^(%d+)%-(%d+)$")
+    local b_ms, b_seq = match(b, "^(%d+)%-(%d+)$")
+    local by_time = tonumber(a_ms) - tonumber(b_ms)
+    return by_time > 0 or (by_time == 0 and tonumber(a_seq) > tonumber(b_seq))
+  end
+
+  -- Length, entries ever added, last id, and the first entry's id.
+  local function info_of(stream)
+    local flat, info = call("XINFO", "STREAM", stream), {}
+    for at = 1, #flat, 2 do info[flat[at]] = flat[at + 1] end
+    local first = info["first-entry"]
+    return info.length, info["entries-added"], info["last-generated-id"], first and first[1]
+  end
+
+  -- Cursor and position to read on from.
+  local function place_of(stream)
+    local stored = try("HMGET", state_key, "cursor:" .. stream, "position:" .. stream)
+    if stored.err then fail("CONFLICT " .. state_key .. " holds something that is no hash") end
+    local cursor, position = stored[1] or "0-0", tonumber(stored[2] or 0)
+    if call("EXISTS", stream) == 0 then return cursor, 0 end
+    local length, added, last, first = info_of(stream)
+    local anew = is_after(cursor, last)
+    if anew or not first or is_after(first, cursor) then return anew and "0-0" or cursor, added - length end
+    return cursor, position < added and position or added
+  end
+
+  -- Counts up to `limit` entries and moves the cursor.
+  local function step(stream, cursor, position, limit, now, rotated, unknown, hosts)
+    local entries = call("XRANGE", stream, "(" .. cursor, "+", "COUNT", limit + 1)
+    local read = #entries
+    local more = read > limit
+    if more then read = limit end
+    local minutes, rejections = {}, {}
+    for at = 1, read do
+      local flat = entries[at][2]
+      local reason = take_entry(minutes, flat, now, unknown, hosts)
+      if reason then rejections[#rejections + 1] = { at - 1, reason, encode(raw_of(flat)) } end
+    end
+    local late = commit(minutes, rejections, rotated, now)
+    if read > 0 then
+      cursor = entries[read][1]
+      position = position + read
+      call("HSET", state_key, "cursor:" .. stream, cursor, "position:" .. stream, "" .. position)
+    end
+    return { read, #rejections, late, cursor, more, position }
+  end
+
+  local function maxlen()
+    local stored = call("HMGET", state_key, "config:maxlen", "config:document_days", "config:series_fine_days", "config:series_coarse_days")
+    return tonumber(stored[1] or 10000)
+  end
+
+  local function ingest(args)
+    local given = options(args, 1, INGEST_OPTIONS)
+    local limit = given.LIMIT and whole("LIMIT", given.LIMIT, 1, 10000, "an integer from 1 to 10000") or 250
+    local stream = given.STREAM or "ST:TRACKER::" .. part .. "::"
+    local now = clock(given.NOW)
+    local rotated, unknown, hosts = read_state()
+    require_type(stream, "stream")
+    local cursor, position = place_of(stream)
+    local more = true
+    local read, rejected, late = 0, 0, 0
+    while more and read < limit do
+      local size = limit - read > 1000 and 1000 or limit - read
+      local ok, done = true, nil
+      if read == 0 then done = step(stream, cursor, position, size, now, rotated, unknown, hosts)
+      else ok, done = pcall(step, stream, cursor, position, size, now, rotated, unknown, hosts) end
+      if not ok then break end
+      read, rejected, late = read + done[1], rejected + done[2], late + done[3]
+      cursor, more, position = done[4], done[5], done[6]
+    end
+    local keep = maxlen()
+    if call("XLEN", stream) > keep then
+      local _, added = info_of(stream)
+      call("XTRIM", stream, "MAXLEN", "~", "" .. added - position + keep)
+    end
+    return {
+      "read", read, "accepted", read - rejected, "rejected", rejected, "late", late, "remaining", more and 1 or 0,
+    }
+  end
+
+  local function route(keys)
+    local key = keys[1]
+    part = ""
+    if not key then return end
+    if keys[2] then fail("BADARG at most one routing key, got " .. #keys) end
+    local open = find(key, "{", 1, true)
+    local close = open and find(key, "}", open + 1, true)
+    if close and close > open + 1 then part = sub(key, open, close) end
+    if find(part, ":", 1, true) then fail("BADARG the routing key must have no colon in its braces, got " .. quote(key)) end
+  end
+
+  local function on_error(raised)
+    if type(raised) == "table" and raised.err then return { err = (gsub(raised.err, "^WRONGTYPE ", "CONFLICT ")) } end
+    redis.log(redis.LOG_WARNING, tostring(raised))
+    return { err = "ERR internal error" }
+  end
+
+  local run, run_keys, run_args
+  local function guarded()
+    route(run_keys)
+    return run(run_args)
+  end
+
+  local function callback(handler)
+    return function(keys, args)
+      run, run_keys, run_args = handler, keys, args
+      local _, reply = xpcall(guarded, on_error)
+      return reply
+    end
+  end
+
+  return { track = callback(track), ingest = callback(ingest) }
+end
+
+-- While a library loads, `redis` is the only global there is.
+local callbacks
+
+redis.register_function("twin_track_events", function(keys, args)
+  callbacks = callbacks or load()
+  return callbacks.track(keys, args)
+end)
+
+redis.register_function("twin_ingest_events", function(keys, args)
+  callbacks = callbacks or load()
+  return callbacks.ingest(keys, args)
+end)
