@@ -32,8 +32,8 @@ interface Work {
   windowsLeft: number;
   windows: number;
   merged: number;
-  /** A foreign key stands in the way of what is next. */
-  isBlocked: boolean;
+  /** The first error that a foreign key raised. */
+  problem: unknown;
 }
 
 /** A window that is made from the windows of the tier before. */
@@ -46,17 +46,17 @@ interface Target {
 /** Carries up to `work.left` records into a window; true when nothing is left to carry. */
 type Merge = (this: void, target: Target, work: Work) => boolean;
 
+function keep(raised: unknown): unknown {
+  return raised;
+}
+
 /**
- * Runs what may meet a foreign key before it writes. The first thing that a call does raises its CONFLICT; after that, the
- * call ends with what it has done, and the next one answers the error: a call that answers an error has written nothing.
+ * Runs what may meet a foreign key before it writes anything. One foreign key stops nothing but its own record; a call that
+ * gets nothing done answers the error, and has written nothing.
  */
-function attempted<T, U>(work: Work, run: (this: void, input: T, more: U) => void, input: T, more: U): boolean {
-  if (work.merged === 0 && work.windows === 0) {
-    run(input, more);
-    return true;
-  }
-  const [ok] = pcall(run, input, more);
-  if (!ok) work.isBlocked = true;
+function attempted(work: Work, run: (this: void) => void): boolean {
+  const [ok, raised] = xpcall(run, keep);
+  if (!ok && work.problem === undefined) work.problem = raised;
   return ok;
 }
 
@@ -145,34 +145,33 @@ function checkViews(plan: ViewsPlan, source: ViewsSource): void {
   requireType(plan.above, "zset");
 }
 
-/** How much of a slice was added: all, or up to a foreign key. */
-function addSlice(plan: ViewsPlan, flat: string[], work: Work): number {
+/** Adds a slice; what of it was added. */
+function addSlice(plan: ViewsPlan, flat: string[], work: Work): string[] {
+  const added: string[] = [];
   for (const at of $range(1, flat.length, 2)) {
     const id = flat[at - 1]!;
     const views = flat[at]!;
-    if (work.merged === 0 && work.windows === 0) addViews(plan, id, views);
-    else if (!pcall(addViews, plan, id, views)[0]) {
-      work.isBlocked = true;
-      return at - 1;
+    if (attempted(work, () => addViews(plan, id, views))) {
+      added.push(id);
+      added.push(views);
     }
-    work.merged += 1;
   }
-  return flat.length;
+  return added;
 }
 
-/** Carries some of a source's open views on; false where a foreign key stops it. */
+/** Carries some of a source's open views on; false where a foreign key leaves some. */
 function carrySlice(plan: ViewsPlan, source: ViewsSource, work: Work): boolean {
-  if (!attempted(work, checkViews, plan, source)) return false;
+  if (!attempted(work, () => checkViews(plan, source))) return false;
   const [flat, isAll] = openSlice(source.tier, source.open, Math.min(work.left, MAX_SLICE));
   const added = addSlice(plan, flat, work);
-  if (added === 0) return false;
-  const rest = flat.length - added;
-  for (const _ of $range(1, rest)) flat.pop();
+  if (added.length === 0) return false;
+  const isWhole = added.length === flat.length;
   if (plan.aboveLifeMs > 0) redis.call("PEXPIRE", plan.above, `${plan.aboveLifeMs + KEEP_SLACK_MS}`);
   announceWindow(plan.target, "PG");
-  settleSlice(source.tier, source.open, source.merged, flat, isAll && rest === 0, source.lifeMs);
-  work.left -= added / 2;
-  return rest === 0;
+  settleSlice(source.tier, source.open, source.merged, added, isAll && isWhole, source.lifeMs);
+  work.left -= added.length / 2;
+  work.merged += added.length / 2;
+  return isWhole;
 }
 
 /** Carries the open views of a window's sources. */
@@ -288,20 +287,19 @@ function openAbove(target: Target): string | undefined {
   return names.openDevices(parent, target.dimension, `${parentMs}`);
 }
 
-/** Takes over the devices of some announced ids; false where a foreign key stops it. */
+/** Takes over the devices of some announced ids; false where a foreign key leaves some. */
 function mergeSlice(plan: DevicesPlan, open: string, above: string | undefined, work: Work): boolean {
   const ids = redis.call("SRANDMEMBER", open, `${Math.min(work.left, MAX_SLICE)}`);
   const finished: string[] = [];
   for (const id of ids) {
-    if (!attempted(work, mergeId, plan, id)) break;
-    finished.push(id);
-    work.merged += 1;
+    if (attempted(work, () => mergeId(plan, id))) finished.push(id);
   }
   if (finished.length === 0) return false;
   announceAbove(plan.target, above, finished);
   redis.call("SREM", open, ...finished);
   work.left -= finished.length;
-  return !work.isBlocked;
+  work.merged += finished.length;
+  return finished.length === ids.length;
 }
 
 function checkDevices(open: string, above: string | undefined): void {
@@ -313,7 +311,7 @@ function checkDevices(open: string, above: string | undefined): void {
 const mergeDevices: Merge = (target, work) => {
   const open = names.openDevices(target.tier, target.dimension, `${target.startMs}`);
   const above = openAbove(target);
-  if (!attempted(work, checkDevices, open, above)) return false;
+  if (!attempted(work, () => checkDevices(open, above))) return false;
   const plan = planDevices(target, work);
   while (redis.call("EXISTS", open) === 1) {
     if (work.left <= 0 || !mergeSlice(plan, open, above, work)) return false;
@@ -350,16 +348,21 @@ function dueWindows(tier: number, dimension: Dimension, metric: Metric, work: Wo
 function rotateDimension(tier: number, dimension: Dimension, metric: Metric, merge: Merge, work: Work): boolean {
   const due = dueWindows(tier, dimension, metric, work);
   const before = work.windowsLeft;
+  let isLeft = false;
   for (const start of due) {
     const target = { tier, dimension, startMs: tonumber(start)! };
     if (isWaiting(target, metric)) continue;
     if (work.windowsLeft <= 0) return true;
     work.windowsLeft -= 1;
-    if (!merge(target, work)) return true;
-    redis.call("ZREM", names.pendingWindows(tier, dimension, metric), start);
-    work.windows += 1;
+    if (merge(target, work)) {
+      redis.call("ZREM", names.pendingWindows(tier, dimension, metric), start);
+      work.windows += 1;
+    } else {
+      isLeft = true;
+      if (work.left <= 0) break;
+    }
   }
-  return due.length >= MAX_WINDOWS && work.windowsLeft < before;
+  return isLeft || (due.length >= MAX_WINDOWS && work.windowsLeft < before);
 }
 
 interface RotateArguments {
@@ -390,7 +393,7 @@ function rotate(args: RotateArguments, metric: Metric, merge: Merge): { windows:
     windowsLeft: MAX_WINDOWS,
     windows: 0,
     merged: 0,
-    isBlocked: false,
+    problem: undefined,
   };
   const tiers: readonly string[] = args.tier === undefined ? MADE_TIERS : [args.tier];
   const dimensions: readonly Dimension[] = args.dimension === undefined ? names.DIMENSIONS : [args.dimension];
@@ -398,9 +401,10 @@ function rotate(args: RotateArguments, metric: Metric, merge: Merge): { windows:
   let isLeft = false;
   for (const tierName of tiers) {
     for (const dimension of dimensions) {
-      if (!work.isBlocked && rotateDimension(tierIndex(tierName), dimension, metric, merge, work)) isLeft = true;
+      if (rotateDimension(tierIndex(tierName), dimension, metric, merge, work)) isLeft = true;
     }
   }
+  if (work.problem !== undefined && work.merged === 0 && work.windows === 0) error(work.problem as RedisError);
   noteRotation(state, nowMs, tiers[0] === MADE_TIERS[0]);
   return { windows: work.windows, merged: work.merged, remaining: isLeft ? 1 : 0 };
 }
