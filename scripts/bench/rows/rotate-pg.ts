@@ -1,30 +1,14 @@
 /** Rotation of page views: records a second, and what other clients wait meanwhile. */
 import type { Bench } from "../bench";
 import { interleave, rateOf, ratioOf, type Side } from "../measure";
-import { describeWaits, pingWhile, type Waits } from "../ping";
+import { describeWaits } from "../ping";
 import { encode } from "../pipeline";
 import { milliseconds, perSecond, type Findings, type Group } from "../row";
-import { requireSame, takePicture } from "../same-data";
 import { restore, save } from "../saved";
-import { requireRotated, rotateInSequence, rotationData, viewsCommands, type RotationData } from "./rotation-data";
+import { requireRotated, rotationData, viewsCommands, type RotationData } from "./rotation-data";
+import { inSequence, requireTwin } from "./rotation-runs";
 
 const DEFAULT_LIMIT = 100;
-const TWIN_PAGES = 2000;
-/** Later than everything is due: all tiers are made. */
-const HOURS_LATER_MS = 4 * 3_600_000;
-
-async function requireTwin(bench: Bench): Promise<void> {
-  const data = rotationData(TWIN_PAGES);
-  const options = ["NOW", data.startMs + HOURS_LATER_MS];
-  const pictures = [];
-  for (const name of ["rotate_pg", "twin_rotate_pg"]) {
-    await bench.flush();
-    await bench.pipeline(viewsCommands(data));
-    await rotateInSequence(bench, name, ...options);
-    pictures.push(await takePicture(bench));
-  }
-  requireSame("rotate_pg", pictures[0]!, pictures[1]!);
-}
 
 function side(bench: Bench, label: string, name: string, data: RotationData): Side {
   const { ids, minutes, startMs } = data;
@@ -41,27 +25,9 @@ function side(bench: Bench, label: string, name: string, data: RotationData): Si
   };
 }
 
-interface InSequence {
-  wallMs: number;
-  calls: number;
-  waits: Waits;
-}
-
-async function inSequence(bench: Bench): Promise<InSequence> {
-  await restore(bench);
-  let calls = 0;
-  let wallMs = 0;
-  const waits = await pingWhile(bench, async () => {
-    const start = performance.now();
-    calls = await rotateInSequence(bench, "rotate_pg", "TIER", "5MINUTES");
-    wallMs = performance.now() - start;
-  });
-  return { wallMs, calls, waits };
-}
-
 async function run(bench: Bench): Promise<Findings> {
   const { rotatedPages: pages, rotationRounds } = bench.sizes;
-  await requireTwin(bench);
+  await requireTwin(bench, "rotate_pg", viewsCommands);
   await bench.flush();
   const data = rotationData(pages);
   const records = pages * data.minutes.length;
@@ -69,7 +35,7 @@ async function run(bench: Bench): Promise<Findings> {
   await save(bench);
   const sides = [side(bench, "ours", "rotate_pg", data), side(bench, "twin", "twin_rotate_pg", data)];
   const samples = await interleave(bench, sides, rotationRounds);
-  const { wallMs, calls, waits } = await inSequence(bench);
+  const { wallMs, calls, waits } = await inSequence(bench, "rotate_pg");
   const what = `rotate_pg, ${pages} pages of 5 minutes`;
   return {
     rows: [

@@ -1,40 +1,23 @@
 /** Rotation of unique devices, against raw PFMERGE of the same keys, and what other clients wait meanwhile. */
 import type { Bench } from "../bench";
 import { interleave, median, rateOf, ratioOf, type Samples, type Side } from "../measure";
-import { describeWaits, pingIdle, pingWhile, type Waits } from "../ping";
+import { describeWaits, pingIdle, type Waits } from "../ping";
 import { encode } from "../pipeline";
 import { milliseconds, perSecond, type Findings, type Group, type Row } from "../row";
-import { requireSame, takePicture } from "../same-data";
 import { restore, save } from "../saved";
 import {
   devicesCommands,
   minuteDevices,
   requireRotated,
-  rotateInSequence,
   rotationData,
   windowDevices,
   type RotationData,
 } from "./rotation-data";
+import { inSequence, requireTwin, type InSequence } from "./rotation-runs";
 
 const DEFAULT_LIMIT = 25;
 const MAX_WAIT_MS = 5;
 const IDLE_MS = 3000;
-const TWIN_PAGES = 2000;
-/** Later than everything is due: all tiers are made. */
-const HOURS_LATER_MS = 4 * 3_600_000;
-
-async function requireTwin(bench: Bench): Promise<void> {
-  const data = rotationData(TWIN_PAGES);
-  const options = ["NOW", data.startMs + HOURS_LATER_MS];
-  const pictures = [];
-  for (const name of ["rotate_ud", "twin_rotate_ud"]) {
-    await bench.flush();
-    await bench.pipeline(devicesCommands(data));
-    await rotateInSequence(bench, name, ...options);
-    pictures.push(await takePicture(bench));
-  }
-  requireSame("rotate_ud", pictures[0]!, pictures[1]!);
-}
 
 function mergeCommands({ ids, minutes, startMs }: RotationData): Buffer[] {
   return ids.map((id) => encode(["PFMERGE", windowDevices(id, startMs), ...minutes.map((each) => minuteDevices(id, each))]));
@@ -60,24 +43,6 @@ function sidesOf(bench: Bench, data: RotationData): Side[] {
     rotation("ours", "rotate_ud", () => bench.pipeline(calls("rotate_ud"))),
     rotation("ours twin", "twin_rotate_ud", () => bench.pipeline(calls("twin_rotate_ud"))),
   ];
-}
-
-interface InSequence {
-  wallMs: number;
-  calls: number;
-  waits: Waits;
-}
-
-async function inSequence(bench: Bench): Promise<InSequence> {
-  await restore(bench);
-  let calls = 0;
-  let wallMs = 0;
-  const waits = await pingWhile(bench, async () => {
-    const start = performance.now();
-    calls = await rotateInSequence(bench, "rotate_ud", "TIER", "5MINUTES");
-    wallMs = performance.now() - start;
-  });
-  return { wallMs, calls, waits };
 }
 
 function rowsOf(samples: Samples, pages: number, sequences: InSequence[]): Row[] {
@@ -123,7 +88,7 @@ function notesOf(pages: number, sequences: InSequence[], idle: Waits): string[] 
 
 async function run(bench: Bench): Promise<Findings> {
   const { rotatedPages: pages, rotationRounds } = bench.sizes;
-  await requireTwin(bench);
+  await requireTwin(bench, "rotate_ud", devicesCommands);
   await bench.flush();
   const data = rotationData(pages);
   await bench.pipeline(devicesCommands(data));
@@ -131,7 +96,7 @@ async function run(bench: Bench): Promise<Findings> {
   const samples = await interleave(bench, sidesOf(bench, data), rotationRounds);
   const idle = await pingIdle(bench, IDLE_MS);
   const sequences: InSequence[] = [];
-  for (let round = 0; round < rotationRounds; round += 1) sequences.push(await inSequence(bench));
+  for (let round = 0; round < rotationRounds; round += 1) sequences.push(await inSequence(bench, "rotate_ud"));
   return { rows: rowsOf(samples, pages, sequences), notes: notesOf(pages, sequences, idle) };
 }
 
