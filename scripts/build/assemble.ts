@@ -10,6 +10,11 @@ export interface AssembledLibrary {
   code: string;
 }
 
+/**
+ * Globals that the chunk reads as locals of its closure: an upvalue costs a fraction of a look-up in the table of globals.
+ */
+const HOT_GLOBALS = "redis, cjson, string, math, table, type, tonumber, tostring, ipairs, pairs, pcall, unpack";
+
 /** A Lua string literal: JSON's escapes are a subset of Lua's for the text that we print. */
 function luaString(text: string): string {
   return JSON.stringify(text);
@@ -37,6 +42,7 @@ export function assemble(
 ): AssembledLibrary {
   const body = `local require
 local function load(...)
+local ${HOT_GLOBALS} = ${HOT_GLOBALS}
 ${chunk.trim()}
 end
 local callbacks
