@@ -131,6 +131,10 @@ function bindRest(rest: Rest, declaration: Declaration, args: string[], bound: R
     fail("BADARG", `${rest.name} must be a JSON object, got ${got}; usage: ${usage(declaration)}`);
   }
   if (count > rest.max) fail("LIMIT", `at most ${rest.max} of ${rest.name} a call, got ${count}`);
+  if (count === args.length) {
+    bound["rest"] = args;
+    return count;
+  }
   const values: string[] = [];
   for (const position of $range(1, count)) values[position - 1] = args[position - 1]!;
   bound["rest"] = values;
@@ -150,7 +154,9 @@ function bindOptions(binder: Binder, args: string[], from: number, bound: Record
     if (value === undefined) fail("BADARG", `${option.name} has no value; it must be ${describe(option.type)}`);
     bound[field] = bindValue(option.name, value, option.type);
   }
-  for (const { option, field } of binder.assured) {
+  const { assured } = binder;
+  for (const position of $range(1, assured.length)) {
+    const { option, field } = assured[position - 1]!;
     if (bound[field] === undefined) {
       if (option.required === true) fail("BADARG", `${option.name} is missing; usage: ${usage(binder.declaration)}`);
       bound[field] = option.default;
@@ -165,13 +171,14 @@ function bindOptions(binder: Binder, args: string[], from: number, bound: Record
  */
 export function bind(binder: Binder, args: string[]): Record<string, unknown> {
   const { declaration } = binder;
+  const { positional } = declaration;
   const bound: Record<string, unknown> = {};
-  let at = 0;
-  for (const parameter of declaration.positional) {
-    const value = args[at];
-    if (value === undefined) fail("BADARG", `${parameter.name} is missing; usage: ${usage(declaration)}`);
-    bound[parameter.name] = bindValue(parameter.name, value, parameter.type);
-    at += 1;
+  let at = positional.length;
+  for (const position of $range(1, at)) {
+    const { name, type: expected } = positional[position - 1]!;
+    const value = args[position - 1];
+    if (value === undefined) fail("BADARG", `${name} is missing; usage: ${usage(declaration)}`);
+    bound[name] = bindValue(name, value, expected);
   }
   if (declaration.rest !== undefined) at = bindRest(declaration.rest, declaration, args, bound);
   bindOptions(binder, args, at, bound);

@@ -7,6 +7,6 @@
  */
 export function clock(given: number | undefined): number {
   if (given !== undefined) return given;
-  const [seconds, microseconds] = redis.call("TIME");
-  return tonumber(seconds)! * 1000 + Math.floor(tonumber(microseconds)! / 1000);
+  const time = redis.call("TIME");
+  return tonumber(time[0])! * 1000 + Math.floor(tonumber(time[1])! / 1000);
 }

@@ -1,7 +1,7 @@
 /** What an operator can set, where it is kept, and the two functions for it. */
 import { choice, command, integer, integerReply, json, jsonReply, record, textReply } from "../runtime/declare";
 import { fail, quote } from "../runtime/errors";
-import { fields, requireType } from "../runtime/types";
+import { fields, onKey, requireType } from "../runtime/types";
 import type { Naming } from "./identity";
 import * as names from "./names";
 import { FINEST, TIERS, windowStart } from "./windows";
@@ -27,8 +27,6 @@ function numberOr(stored: string | false | undefined, otherwise: number): number
   return stored === false || stored === undefined ? otherwise : tonumber(stored)!;
 }
 
-const STATE_FIELDS = ["rotated", "config:unknown", "config:hosts", "clock"];
-
 type Stored = [rotated: string | false, unknown: string | false, hosts: string | false, clock: string | false];
 
 let latestStored: Stored | undefined;
@@ -49,7 +47,7 @@ function parseState(stored: Stored): State {
  * change every five minutes, and events come by the thousand.
  */
 export function readState(): State {
-  const stored = fields(names.state(), STATE_FIELDS) as Stored;
+  const stored = onKey("HMGET", names.state(), "rotated", "config:unknown", "config:hosts", "clock") as Stored;
   const known = latestStored;
   if (
     known === undefined ||

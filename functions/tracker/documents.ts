@@ -8,9 +8,9 @@
  */
 import { choice, command, integer, jsonReply, nullable, recordId } from "../runtime/declare";
 import { onKey, requireType, scores } from "../runtime/types";
-import type { Identity } from "./identity";
+import { pageOf, type Section } from "./identity";
 import * as names from "./names";
-import { articleId, directories, directoryPath, escapeNonUtf8, isUtf8, SECTION_LEVELS } from "./url";
+import { articleId, directories, escapeNonUtf8, isUtf8, SECTION_LEVELS } from "./url";
 
 const MAX_LISTED = 10000;
 
@@ -26,7 +26,8 @@ interface Visits {
 }
 
 interface Visit {
-  identity: Identity;
+  section: Section;
+  url: string;
   lastMs: number;
 }
 
@@ -54,16 +55,16 @@ export function hasDocuments(dimension: string): boolean {
   return dimension === "W" || dimension === "S" || dimension === "P";
 }
 
-/** Notes that an id of a dimension was visited. */
-export function visit(sets: VisitedSets, dimension: string, identity: Identity, lastMs: number): void {
-  const seen = { identity, lastMs };
+/** Notes that an id of a dimension was visited: a page by its address, a section, or its website. */
+export function visit(sets: VisitedSets, dimension: string, id: string, section: Section, url: string, lastMs: number): void {
+  const seen = { section, url, lastMs };
   if (dimension === "W") {
-    note(sets, names.websites(), "W", identity.websiteId, seen);
+    note(sets, names.websites(), "W", id, seen);
   } else if (dimension === "S") {
-    note(sets, names.sectionsOfWebsite(identity.websiteId), "S", identity.sectionId, seen);
+    note(sets, names.sectionsOfWebsite(section.websiteId), "S", id, seen);
   } else {
-    note(sets, names.pagesOf("W", identity.websiteId), "P", identity.pageId, seen);
-    note(sets, names.pagesOf("S", identity.sectionId), undefined, identity.pageId, seen);
+    note(sets, names.pagesOf("W", section.websiteId), "P", id, seen);
+    note(sets, names.pagesOf("S", section.id), undefined, id, seen);
   }
 }
 
@@ -92,14 +93,12 @@ export function documentsField(dimension: "W" | "S" | "P"): string {
 }
 
 /** Writes a document; false if it was there, as a page's is when a change of hosts gives it to another website. */
-function createDocument(dimension: "W" | "S" | "P", id: string, identity: Identity): boolean {
+function createDocument(dimension: "W" | "S" | "P", id: string, { section, url }: Visit): boolean {
   const key = names.document(dimension, id);
-  if (dimension === "W") return redis.call("HSET", key, "name", identity.websiteName) > 0;
-  const website = identity.websiteId;
-  if (dimension === "S") {
-    return redis.call("HSET", key, "name", identity.sectionName, "website", website, "path", directoryPath(identity.path)) > 0;
-  }
-  return redis.call("HSET", key, "url", identity.page, "website", website, "section", identity.sectionId) > 0;
+  const website = section.websiteId;
+  if (dimension === "W") return redis.call("HSET", key, "name", section.websiteName) > 0;
+  if (dimension === "S") return redis.call("HSET", key, "name", section.name, "website", website, "path", section.path) > 0;
+  return redis.call("HSET", key, "url", pageOf(url), "website", website, "section", section.id) > 0;
 }
 
 function writeSet({ visits, ids, before }: PreparedVisits): void {
@@ -107,10 +106,10 @@ function writeSet({ visits, ids, before }: PreparedVisits): void {
   let created = 0;
   for (const position of $range(1, ids.length)) {
     const id = ids[position - 1]!;
-    const { lastMs, identity } = visits.members.get(id)!;
+    const latest = visits.members.get(id)!;
     const isNew = visits.makes !== undefined && before[position - 1] === false;
-    if (isNew && createDocument(visits.makes!, id, identity)) created += 1;
-    timesAndIds.push(`${lastMs}`);
+    if (isNew && createDocument(visits.makes!, id, latest)) created += 1;
+    timesAndIds.push(`${latest.lastMs}`);
     timesAndIds.push(id);
   }
   redis.call("ZADD", visits.key, "GT", ...timesAndIds);

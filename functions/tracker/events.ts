@@ -45,27 +45,42 @@ function asText(value: unknown): string | undefined {
   return type(value) === "number" && isWhole(value as number) ? `${value as number}` : undefined;
 }
 
+/** A unix time from digits; undefined for anything else. */
+export function fromDigits(text: string): number | undefined {
+  if (text.length > 14) return undefined;
+  const [digits] = string.find(text, "^%d+$");
+  return digits === undefined ? undefined : tonumber(text);
+}
+
 /** A unix time from a whole number or digits; undefined for anything else. */
 function asTime(value: unknown): number | undefined {
-  if (type(value) === "number") return isWhole(value as number) ? (value as number) : undefined;
-  if (type(value) !== "string" || (value as string).length > 14) return undefined;
-  const [other] = string.find(value as string, "%D");
-  return other === undefined ? tonumber(value) : undefined;
+  if (type(value) === "string") return fromDigits(value as string);
+  return type(value) === "number" && isWhole(value as number) ? (value as number) : undefined;
+}
+
+/** Whether text can be a device id. */
+export function isDevice(text: string): boolean {
+  return text !== "" && text !== "null" && text.length <= MAX_DEVICE_BYTES;
 }
 
 /** The device id in the field `uui`, or undefined where it cannot be one. */
 export function deviceOf(uui: unknown): string | undefined {
   const device = asText(uui);
-  if (device === undefined || device === "" || device === "null" || device.length > MAX_DEVICE_BYTES) return undefined;
-  return device;
+  return device !== undefined && isDevice(device) ? device : undefined;
+}
+
+/** Why an event of this time is refused; undefined if it is not. */
+export function untimely(timeMs: number, nowMs: number): Reason | undefined {
+  if (timeMs > nowMs + MAX_AHEAD_MS) return "future";
+  return timeMs < nowMs - MAX_AGE_MS ? "old" : undefined;
 }
 
 /** The time in the field `dt`, or the reason why the event is refused. */
 export function timeOf(dt: unknown, nowMs: number): LuaMultiReturn<[timeMs: number | undefined, reason: Reason | undefined]> {
   const timeMs = asTime(dt);
   if (timeMs === undefined) return $multi(undefined, "dt");
-  if (timeMs > nowMs + MAX_AHEAD_MS) return $multi(undefined, "future");
-  if (timeMs < nowMs - MAX_AGE_MS) return $multi(undefined, "old");
+  const reason = untimely(timeMs, nowMs);
+  if (reason !== undefined) return $multi(undefined, reason);
   return $multi(timeMs, undefined);
 }
 

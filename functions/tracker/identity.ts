@@ -1,32 +1,18 @@
 /** Which website, section and page an address belongs to. */
 import { MAX_URL_BYTES } from "./events";
 import * as names from "./names";
-import { bareHost, parseAddress, sectionName } from "./url";
+import { bareHost, directoryPath, parseAddress, sectionName } from "./url";
 
-export interface Identity {
+/** What all pages of a section have in common. */
+export interface Section {
+  id: string;
+  name: string;
+  /** The directories that the name was made of, as they stand in the address. */
+  path: string;
   websiteId: string;
   /** Lower case. */
   websiteName: string;
-  sectionId: string;
-  sectionName: string;
-  pageId: string;
-  /** Host, port and path: what `pageId` is the hash of. */
-  page: string;
-  path: string;
 }
-
-/**
- * Identities of addresses seen lately. An identity follows from the address and the options alone, so keeping it from one
- * call to the next changes no result; it saves the parsing and three SHA-1 for each event of a busy page.
- */
-let known = new LuaMap<string, Identity>();
-let knownBytes = 0;
-
-/** The options that `known` was made under. */
-let knownNaming: Naming | undefined;
-
-/** Beyond this many bytes of addresses, `known` is begun anew; with its identities it is then about 3 MB. */
-const MAX_KNOWN_BYTES = 262144;
 
 /** How websites are named: the option UNKNOWN, and a fingerprint of the table of hosts, empty where there is none. */
 export interface Naming {
@@ -34,16 +20,51 @@ export interface Naming {
   hosts: string;
 }
 
-function forget(): void {
-  known = new LuaMap();
-  knownBytes = 0;
+/** What was found out of addresses. */
+interface Memory {
+  pageIds: LuaMap<string, string>;
+  sections: LuaMap<string, Section>;
+  /** Bytes of addresses. */
+  size: number;
 }
+
+function newMemory(): Memory {
+  return { pageIds: new LuaMap(), sections: new LuaMap(), size: 0 };
+}
+
+/**
+ * Addresses seen lately. What is known of one follows from it and the options alone, so keeping it from one call to the next
+ * changes no result; it saves the parsing and three SHA-1 for each event of a busy page. Two tables take turns: when the
+ * recent one is full, it becomes the former one, and what is still asked for is carried over.
+ */
+let recent = newMemory();
+let former = newMemory();
+
+/** The options that the memories were made under. */
+let knownNaming: Naming | undefined;
+
+/** Most bytes of addresses in one memory: some 8,000 addresses, with what belongs to them 2 MB. */
+const MAX_MEMORY_BYTES = 393216;
 
 /** To be called once in a call, before `identify`. */
 export function useNaming(naming: Naming): void {
   if (naming === knownNaming) return;
-  if (knownNaming?.unknown !== naming.unknown || knownNaming.hosts !== naming.hosts) forget();
+  if (knownNaming?.unknown !== naming.unknown || knownNaming.hosts !== naming.hosts) {
+    recent = newMemory();
+    former = newMemory();
+  }
   knownNaming = naming;
+}
+
+function remember(address: string, pageId: string, section: Section): void {
+  recent.size += address.length;
+  if (recent.size > MAX_MEMORY_BYTES) {
+    former = recent;
+    recent = newMemory();
+    recent.size = address.length;
+  }
+  recent.pageIds.set(address, pageId);
+  recent.sections.set(address, section);
 }
 
 /** The name of the website that a host belongs to; empty where it is refused. */
@@ -57,26 +78,25 @@ function websiteOf(host: string, port: string, naming: Naming): string {
   return naming.unknown === "other" ? "other" : "";
 }
 
-/** An identity, or the reason why there is none. */
-type Found = LuaMultiReturn<[identity: Identity | undefined, reason: "url" | "website" | undefined]>;
+/** The page and the section of an address, or the reason why there are none. */
+type Found = LuaMultiReturn<
+  [pageId: string | undefined, section: Section | undefined, reason: "url" | "website" | undefined]
+>;
 
-function resolve(url: string, naming: Naming): Found {
-  const [host, port, path] = parseAddress(url);
-  if (host === undefined) return $multi(undefined, "url");
+function resolve(address: string, naming: Naming): Found {
+  const [host, port, path] = parseAddress(address);
+  if (host === undefined) return $multi(undefined, undefined, "url");
   const websiteName = websiteOf(host, port, naming);
-  if (websiteName === "") return $multi(undefined, "website");
-  const section = sectionName(path);
-  const page = host + port + path;
-  const identity = {
+  if (websiteName === "") return $multi(undefined, undefined, "website");
+  const name = sectionName(path);
+  const section = {
+    id: redis.sha1hex(`${websiteName}/${name}`),
+    name,
+    path: directoryPath(path),
     websiteId: redis.sha1hex(websiteName),
     websiteName,
-    sectionId: redis.sha1hex(`${websiteName}/${section}`),
-    sectionName: section,
-    pageId: redis.sha1hex(page),
-    page,
-    path,
   };
-  return $multi(identity, undefined);
+  return $multi(redis.sha1hex(host + port + path), section, undefined);
 }
 
 /** An address without query and fragment. */
@@ -87,23 +107,41 @@ function withoutQuery(url: string): string {
   return fragment === undefined ? address : string.sub(address, 1, fragment - 1);
 }
 
-/** The identity of the address of an event, or the reason why the event is refused. */
-export function identify(url: unknown, naming: Naming): Found {
-  if (type(url) !== "string" || (url as string).length > MAX_URL_BYTES) return $multi(undefined, "url");
-  let found = known.get(url as string);
-  if (found !== undefined) return $multi(found, undefined);
+/** An address that is not in the recent memory. */
+function identifyAnew(url: unknown, naming: Naming): Found {
+  if (type(url) !== "string" || (url as string).length > MAX_URL_BYTES) return $multi(undefined, undefined, "url");
   const address = withoutQuery(url as string);
-  found = known.get(address);
-  if (found !== undefined) return $multi(found, undefined);
-  const [identity, reason] = resolve(address, naming);
-  if (identity === undefined) return $multi(undefined, reason);
-  knownBytes += address.length;
-  if (knownBytes > MAX_KNOWN_BYTES) forget();
-  known.set(address, identity);
-  return $multi(identity, undefined);
+  const pageId = recent.pageIds.get(address);
+  if (pageId !== undefined) return $multi(pageId, recent.sections.get(address), undefined);
+  const formerId = former.pageIds.get(address);
+  if (formerId !== undefined) {
+    const section = former.sections.get(address)!;
+    remember(address, formerId, section);
+    return $multi(formerId, section, undefined);
+  }
+  const [newId, section, reason] = resolve(address, naming);
+  if (newId !== undefined) remember(address, newId, section!);
+  return $multi(newId, section, reason);
+}
+
+/**
+ * The page and the section of the address of an event, or the reason why the event is refused.
+ *
+ * @param url what the event says; anything but an address is refused
+ */
+export function identify(url: unknown, naming: Naming): Found {
+  const pageId = recent.pageIds.get(url as string);
+  if (pageId !== undefined) return $multi(pageId, recent.sections.get(url as string), undefined);
+  return identifyAnew(url, naming);
+}
+
+/** Host, port and path of an address that was identified: what the page's id is the hash of. */
+export function pageOf(url: string): string {
+  const [host, port, path] = parseAddress(withoutQuery(url));
+  return `${host}${port}${path}`;
 }
 
 /** The id of an audio, video or podcast of a website. */
-export function mediaId(identity: Identity, given: string): string {
-  return redis.sha1hex(`${identity.websiteName}/${given}`);
+export function mediaId(websiteName: string, given: string): string {
+  return redis.sha1hex(`${websiteName}/${given}`);
 }

@@ -3,15 +3,18 @@ import { clock } from "../runtime/clock";
 import { command, integer, integerReply, list, NOW, record, text, textReply, tuple } from "../runtime/declare";
 import { requireType } from "../runtime/types";
 import { readRetention, readState, type State } from "./configuration";
-import { count, countMedia, countSeen, newBatch, prepare, write, type Batch } from "./counting";
+import { count, countMedia, countOne, newBatch, write, type Batch } from "./counting";
 import {
   deviceOf,
+  fromDigits,
+  isDevice,
   isPlainEntry,
   mediaOf,
   rawFromEntry,
   rawFromJson,
   REASONS,
   timeOf,
+  untimely,
   type Media,
   type RawEvent,
   type Reason,
@@ -50,16 +53,16 @@ function newStep(state: State): Step {
 
 /** Adds an event to the step; the reason if it is refused. */
 function take(step: Step, url: unknown, uui: unknown, dt: unknown, media: Media | undefined | false, nowMs: number): Reason | undefined {
-  const [identity, noIdentity] = identify(url, step.state);
-  if (identity === undefined) return noIdentity;
+  const [pageId, section, unidentified] = identify(url, step.state);
+  if (pageId === undefined) return unidentified;
   const device = deviceOf(uui);
   if (device === undefined) return "uui";
   const [timeMs, noTime] = timeOf(dt, nowMs);
   if (timeMs === undefined) return noTime;
   if (media === false) return "media";
-  count(step.batch, identity, device, timeMs);
+  count(step.batch, pageId, section!, url as string, device, timeMs);
   step.accepted += 1;
-  if (media !== undefined) countMedia(step.batch, identity, media, device, timeMs);
+  if (media !== undefined) countMedia(step.batch, media, section!, url as string, device, timeMs);
   return undefined;
 }
 
@@ -67,14 +70,26 @@ function takeRaw(step: Step, raw: RawEvent, nowMs: number): Reason | undefined {
   return take(step, raw.url, raw.uui, raw.dt, mediaOf(raw), nowMs);
 }
 
+/** An entry of a stream: `take` for what is text, as most are, without looking for other types and for media. */
 function takeEntry(step: Step, flat: string[], nowMs: number): Reason | undefined {
-  if (isPlainEntry(flat)) return take(step, flat[1], flat[3], flat[5], undefined, nowMs);
-  return takeRaw(step, rawFromEntry(flat), nowMs);
+  if (!isPlainEntry(flat)) return takeRaw(step, rawFromEntry(flat), nowMs);
+  const url = flat[1]!;
+  const device = flat[3]!;
+  const [pageId, section, unidentified] = identify(url, step.state);
+  if (pageId === undefined) return unidentified;
+  if (!isDevice(device)) return "uui";
+  const timeMs = fromDigits(flat[5]!);
+  if (timeMs === undefined) return "dt";
+  const reason = untimely(timeMs, nowMs);
+  if (reason !== undefined) return reason;
+  count(step.batch, pageId, section!, url, device, timeMs);
+  step.accepted += 1;
+  return undefined;
 }
 
 function commit(step: Step, nowMs: number): Outcome {
   if (step.rejections.length > 0) requireType(names.rejectedStream(), "stream");
-  const late = write(prepare(step.batch, step.state.rotatedMs));
+  const late = write(step.batch, step.state.rotatedMs);
   if (late > 0) redis.call("HINCRBY", names.state(), "late", `${late}`);
   if (step.rejections.length > 0) keepRejections(step.rejections, nowMs);
   return { accepted: step.accepted, late, rejections: step.rejections };
@@ -89,15 +104,15 @@ function report(rejections: Rejection[]): [number, string, string][] {
   return reported;
 }
 
-/** The short way for one event that is like others before it in its minute; false, with nothing written, if it is not. */
-function trackSeen(state: State, json: string, nowMs: number): boolean {
+/** The short way for one event that is like others before it; false, with nothing written, if it is not. */
+function trackOne(state: State, json: string, nowMs: number): boolean {
   const raw = rawFromJson(json);
   if (raw === undefined || mediaOf(raw) !== undefined) return false;
-  const [identity] = identify(raw.url, state);
+  const [pageId, section] = identify(raw.url, state);
   const device = deviceOf(raw.uui);
   const [timeMs] = timeOf(raw.dt, nowMs);
-  if (identity === undefined || device === undefined || timeMs === undefined) return false;
-  return countSeen(identity, device, timeMs, state.rotatedMs);
+  if (pageId === undefined || device === undefined || timeMs === undefined) return false;
+  return countOne(pageId, section!, device, timeMs, state.rotatedMs);
 }
 
 const COUNTED_ONE = ["accepted", 1, "rejected", 0, "late", 0, "errors", []];
@@ -135,7 +150,7 @@ export const trackEvents = command(
     const state = readState();
     useNaming(state);
     const events = args.rest;
-    if (events.length === 1 && trackSeen(state, events[0]!, nowMs)) return COUNTED_ONE;
+    if (events.length === 1 && trackOne(state, events[0]!, nowMs)) return COUNTED_ONE;
     const step = newStep(state);
     for (const position of $range(1, events.length)) {
       const event = events[position - 1]!;

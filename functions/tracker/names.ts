@@ -1,10 +1,13 @@
 /** The tracker's keys, by purpose; every one is built by the key module. */
 import { currentPartition, family, key, member, prefix, suffix, type KeyType } from "../runtime/keys";
-import { FINEST, TIERS } from "./windows";
+import { FINEST, TIERS, windowStart } from "./windows";
 
 /** What events are counted by: website, section, page, audio, video, podcast. */
 export const DIMENSIONS = ["W", "S", "P", "A", "V", "PC"] as const;
 export type Dimension = (typeof DIMENSIONS)[number];
+
+/** Those that only some events have. */
+export const MEDIA_DIMENSIONS = ["A", "V", "PC"] as const;
 
 function tierNames(end: string): string[] {
   const built: string[] = [];
@@ -40,49 +43,50 @@ function families(keyType: KeyType, name: string): Record<string, string> {
 }
 
 const MINUTE_DEVICES = families("HLL", TIERS[FINEST]!.name);
+
 /** The end of the name of a HyperLogLog in a window. */
 export function devicesSuffix(start: string): string {
   return suffix(start, "UD");
 }
 
-/** What stands before the id in the names of the HyperLogLogs of minutes; `devicesSuffix` stands after it. */
-export function minuteDevicesPrefix(dimension: string): string {
-  return prefix(MINUTE_DEVICES[dimension]!);
-}
-
-/** The names that all events of a minute share. */
+/** The names that all events of a minute share, by dimension. */
 export interface MinuteNames {
   startMs: number;
   partition: string;
-  websites: string;
-  sections: string;
-  pages: string;
-  websiteDevices: string;
-  sectionDevices: string;
-  pageDevices: string;
-  devicesEnd: string;
+  openViews: Record<Dimension, string>;
+  /** What stands before the id in the names of HyperLogLogs, and after it. */
+  devicesBefore: Record<Dimension, string>;
+  devicesAfter: string;
+  /** The pages that the window above has to take over. */
+  openDevicesOfPages: string;
+}
+
+function buildMinuteNames(startMs: number): MinuteNames {
+  const start = `${startMs}`;
+  const openOf: Record<string, string> = {};
+  const devicesBefore: Record<string, string> = {};
+  for (const dimension of DIMENSIONS) {
+    openOf[dimension] = openViews(FINEST, dimension, start);
+    devicesBefore[dimension] = prefix(MINUTE_DEVICES[dimension]!);
+  }
+  const parent = FINEST + 1;
+  return {
+    startMs,
+    partition: currentPartition(),
+    openViews: openOf,
+    devicesBefore,
+    devicesAfter: devicesSuffix(start),
+    openDevicesOfPages: openDevices(parent, "P", `${windowStart(TIERS[parent]!.lengthMs, startMs)}`),
+  };
 }
 
 let latestMinute: MinuteNames | undefined;
 
-/** The names of a minute's open views; those of the latest minute are kept, because most calls are about one minute. */
+/** The names of a minute; those of the latest minute are kept, because most calls are about one minute. */
 export function minuteNames(startMs: number): MinuteNames {
-  const partition = currentPartition();
-  if (latestMinute !== undefined && latestMinute.startMs === startMs && latestMinute.partition === partition) {
-    return latestMinute;
+  if (latestMinute === undefined || latestMinute.startMs !== startMs || latestMinute.partition !== currentPartition()) {
+    latestMinute = buildMinuteNames(startMs);
   }
-  const start = `${startMs}`;
-  latestMinute = {
-    startMs,
-    partition,
-    websites: openViews(FINEST, "W", start),
-    sections: openViews(FINEST, "S", start),
-    pages: openViews(FINEST, "P", start),
-    websiteDevices: minuteDevicesPrefix("W"),
-    sectionDevices: minuteDevicesPrefix("S"),
-    pageDevices: minuteDevicesPrefix("P"),
-    devicesEnd: devicesSuffix(start),
-  };
   return latestMinute;
 }
 

@@ -156,7 +156,18 @@ local function load()
     return lower(host), port, path
   end
 
-  local known, known_bytes, known_unknown, known_hosts = {}, 0, "", ""
+  -- Page ids and sections of addresses seen lately; two memories take turns.
+  local function new_memory() return { pages = {}, sections = {}, size = 0 } end
+  local recent, former, known_unknown, known_hosts = new_memory(), new_memory(), "", ""
+
+  local function remember(address, page, section)
+    recent.size = recent.size + #address
+    if recent.size > 393216 then
+      former, recent = recent, new_memory()
+      recent.size = #address
+    end
+    recent.pages[address], recent.sections[address] = page, section
+  end
 
   local function website_of(host, port, unknown, hosts)
     if hosts ~= "" then
@@ -170,29 +181,43 @@ local function load()
     return unknown == "other" and "other" or ""
   end
 
-  local function identify(url, unknown, hosts)
-    if type(url) ~= "string" or #url > 2048 then return nil, "url" end
-    local identity = known[url]
-    if identity then return identity end
+  local function without_query(url)
     local query = find(url, "?", 1, true)
     local address = query and sub(url, 1, query - 1) or url
     local fragment = find(address, "#", 1, true)
-    if fragment then address = sub(address, 1, fragment - 1) end
-    identity = known[address]
-    if identity then return identity end
+    return fragment and sub(address, 1, fragment - 1) or address
+  end
+
+  -- The page's id and the section, or the reason why there are none.
+  local function identify(url, unknown, hosts)
+    local known = recent.pages[url]
+    if known then return known, recent.sections[url] end
+    if type(url) ~= "string" or #url > 2048 then return nil, nil, "url" end
+    local address = without_query(url)
+    known = recent.pages[address]
+    if known then return known, recent.sections[address] end
+    known = former.pages[address]
+    if known then
+      local section = former.sections[address]
+      remember(address, known, section)
+      return known, section
+    end
     local host, port, path = parse_address(address)
-    if not host then return nil, "url" end
+    if not host then return nil, nil, "url" end
     local website = website_of(host, port, unknown, hosts)
-    if website == "" then return nil, "website" end
-    local section, page = section_of(path), host .. port .. path
-    identity = {
-      W = sha1hex(website), S = sha1hex(website .. "/" .. section), P = sha1hex(page),
-      website = website, section = section, page = page, path = path,
+    if website == "" then return nil, nil, "website" end
+    local name, page = section_of(path), sha1hex(host .. port .. path)
+    local section = {
+      id = sha1hex(website .. "/" .. name), name = name, path = directory_path(path),
+      website_id = sha1hex(website), website = website,
     }
-    known_bytes = known_bytes + #address
-    if known_bytes > 262144 then known, known_bytes = {}, 0 end
-    known[address] = identity
-    return identity
+    remember(address, page, section)
+    return page, section
+  end
+
+  local function page_of(url)
+    local host, port, path = parse_address(without_query(url))
+    return host .. port .. path
   end
 
   -- Fields of events
@@ -212,7 +237,7 @@ local function load()
     local time
     if type(dt) == "number" then
       if dt >= 0 and dt <= MAX_EXACT and dt == floor(dt) then time = dt end
-    elseif type(dt) == "string" and #dt <= 14 and not find(dt, "%D") then
+    elseif type(dt) == "string" and #dt <= 14 and find(dt, "^%d+$") then
       time = tonumber(dt)
     end
     if not time then return nil, "dt" end
@@ -244,112 +269,96 @@ local function load()
     if stored.err then fail("CONFLICT " .. state_key .. " holds something that is no hash") end
     local unknown, hosts = stored[2] or "host", stored[3] or ""
     if unknown ~= known_unknown or hosts ~= known_hosts then
-      known, known_bytes, known_unknown, known_hosts = {}, 0, unknown, hosts
+      recent, former, known_unknown, known_hosts = new_memory(), new_memory(), unknown, hosts
     end
     return tonumber(stored[1] or 0), unknown, hosts
   end
 
-  -- Ids, identities and devices side by side: no object for each id.
-  local function add(tallies, id, identity, device, time)
-    local at = tallies.at[id]
-    if at then
-      local devices = tallies.devices[at]
-      devices[#devices + 1] = device
+  local function new_tallies() return { count = 0, list = {}, by_id = {} } end
+
+  local function add(tallies, id, section, url, device, time)
+    local known = tallies.by_id[id]
+    if known then
+      local views = known.views + 1
+      known.views, known.devices[views] = views, device
       return
     end
-    at = tallies.count + 1
-    tallies.count, tallies.at[id] = at, at
-    tallies.ids[at], tallies.identities[at], tallies.devices[at], tallies.times[at] = id, identity, { device }, time
+    known = { id = id, section = section, url = url, views = 1, devices = { device }, time = time }
+    tallies.count = tallies.count + 1
+    tallies.list[tallies.count], tallies.by_id[id] = known, known
   end
 
-  local function new_tallies() return { count = 0, at = {}, ids = {}, identities = {}, devices = {}, times = {} } end
+  -- Adds what a page got to its website or section.
+  local function add_all(tallies, id, page)
+    local known, more = tallies.by_id[id], page.devices
+    if not known then
+      known = { id = id, section = page.section, url = page.url, views = 0, devices = {}, time = page.time }
+      tallies.count = tallies.count + 1
+      tallies.list[tallies.count], tallies.by_id[id] = known, known
+    end
+    local views, devices = known.views, known.devices
+    for at = 1, page.views do devices[views + at] = more[at] end
+    known.views = views + page.views
+  end
+
+  local latest
 
   -- Adds one event to the minutes; the reason if it is refused.
   local function take(minutes, url, uui, dt, media, now, unknown, hosts)
-    local identity, reason = identify(url, unknown, hosts)
-    if not identity then return reason end
+    local page, section, reason = identify(url, unknown, hosts)
+    if not page then return reason end
     local device = device_of(uui)
     if not device then return "uui" end
     local time, wrong = time_of(dt, now)
     if not time then return wrong end
     if media == false then return "media" end
     local start = time - time % MINUTE_MS
-    local minute = minutes[start]
-    if not minute then
-      minute = { start = start, events = 0, W = new_tallies(), S = new_tallies(), P = new_tallies() }
-      minutes[start] = minute
+    local minute = latest
+    if not minute or minute.start ~= start then
+      minute = minutes[start]
+      if not minute then
+        minute = { start = start, events = 0, P = new_tallies() }
+        minutes[start] = minute
+      end
+      latest = minute
     end
     minute.events = minute.events + 1
-    add(minute.W, identity.W, identity, device, time)
-    add(minute.S, identity.S, identity, device, time)
-    add(minute.P, identity.P, identity, device, time)
+    add(minute.P, page, section, url, device, time)
     if media then
       for at = 1, #media do
         local dimension = media[at][1]
         minute[dimension] = minute[dimension] or new_tallies()
-        add(minute[dimension], sha1hex(identity.website .. "/" .. media[at][2]), identity, device, time)
+        add(minute[dimension], sha1hex(section.website .. "/" .. media[at][2]), section, url, device, time)
       end
     end
   end
 
-  local function note(sets, name, makes, id, identity, time)
+  local function note(sets, name, makes, tally)
     local set = sets[name]
     if not set then
-      set = { makes = makes, identities = {}, times = {} }
+      set = { makes = makes, tallies = {} }
       sets[name] = set
     end
-    local before = set.times[id]
-    if not before or before < time then set.times[id], set.identities[id] = time, identity end
+    local before = set.tallies[tally.id]
+    if not before or before.time < tally.time then set.tallies[tally.id] = tally end
   end
 
-  local function visit(sets, dimension, id, identity, time)
+  local function visit(sets, dimension, tally)
+    local section = tally.section
     if dimension == "W" then
-      note(sets, "SS:VISITED:W:" .. part .. "::", "W", id, identity, time)
+      note(sets, "SS:VISITED:W:" .. part .. "::", "W", tally)
     elseif dimension == "S" then
-      note(sets, "SS:SECTIONS:W:" .. part .. identity.W .. "::", "S", id, identity, time)
+      note(sets, "SS:SECTIONS:W:" .. part .. section.website_id .. "::", "S", tally)
     else
-      note(sets, "SS:PAGES:W:" .. part .. identity.W .. "::", "P", id, identity, time)
-      note(sets, "SS:PAGES:S:" .. part .. identity.S .. "::", nil, id, identity, time)
+      note(sets, "SS:PAGES:W:" .. part .. section.website_id .. "::", "P", tally)
+      note(sets, "SS:PAGES:S:" .. part .. section.id .. "::", nil, tally)
     end
-  end
-
-  -- Reads and checks one dimension of one minute.
-  local function prepare_group(dimension, minute, tallies, rotated, new_sections, sets)
-    local tail = ":" .. minute.start .. ":UD"
-    local parent = minute.start - minute.start % PARENT_MS
-    local late = parent + PARENT_MS <= rotated
-    local open = "H:1MINUTE.OPEN:" .. dimension .. ":" .. part .. ":" .. minute.start .. ":PG"
-    local ids, identities = tallies.ids, tallies.identities
-    local views = try("HMGET", open, unpack(ids))
-    if views.err then fail("CONFLICT " .. open .. " holds something that is no hash") end
-    local head = "HLL:1MINUTE:" .. dimension .. ":" .. part
-    local announced, announced_keys, count = {}, {}, 0
-    for at = 1, tallies.count do
-      local identity = identities[at]
-      local fresh = not views[at] or (dimension == "P" and new_sections[identity.S])
-      if fresh or late then
-        local id = ids[at]
-        local name = head .. id .. tail
-        if fresh and dimension == "S" then new_sections[id] = true end
-        local magic = try("GETRANGE", name, "0", "3")
-        if magic ~= "HYLL" and magic ~= "" then fail("CONFLICT " .. name .. " holds something that is no HyperLogLog") end
-        count = count + 1
-        announced[count], announced_keys[count] = id, name
-        if fresh and DOCUMENTED[dimension] then visit(sets, dimension, id, identity, tallies.times[at]) end
-      end
-    end
-    return {
-      dimension = dimension, tallies = tallies, views = views, late = late, events = minute.events, head = head,
-      tail = tail, open = open, parent = "" .. parent, announced = announced, announced_keys = announced_keys,
-      open_devices = "S:5MINUTES.OPEN:" .. dimension .. ":" .. part .. ":" .. parent .. ":UD",
-      pending = "SS:5MINUTES.PENDING:" .. dimension .. ":" .. part .. "::",
-    }
   end
 
   local function prepare_visits(sets)
     for name, set in pairs(sets) do
       local ids, count = {}, 0
-      for id in pairs(set.times) do
+      for id in pairs(set.tallies) do
         count = count + 1
         ids[count] = id
       end
@@ -364,73 +373,155 @@ local function load()
     end
   end
 
-  local function prepare(minutes, rotated)
-    local groups, sets = {}, {}
-    for _, minute in pairs(minutes) do
-      local new_sections, opens = {}, false
-      for at = 1, 6 do
-        local dimension = DIMENSIONS[at]
-        local tallies = minute[dimension]
-        if tallies then
-          local group = prepare_group(dimension, minute, tallies, rotated, new_sections, sets)
-          if dimension == "W" or not DOCUMENTED[dimension] then opens = #group.announced > 0 end
-          group.opens = opens
-          if opens then
-            require_type(group.open_devices, "set")
-            require_type(group.pending .. "PG", "zset")
-            require_type(group.pending .. "UD", "zset")
-          end
-          groups[#groups + 1] = group
-        end
+  local minute_start, minute_part
+  local open_views, devices_before, devices_after, open_pages
+
+  -- The names that all events of a minute share.
+  local function use_minute(start)
+    if start == minute_start and part == minute_part then return end
+    minute_start, minute_part, devices_after = start, part, ":" .. start .. ":UD"
+    open_views, devices_before = {}, {}
+    for at = 1, 6 do
+      local dimension = DIMENSIONS[at]
+      open_views[dimension] = "H:1MINUTE.OPEN:" .. dimension .. ":" .. part .. ":" .. start .. ":PG"
+      devices_before[dimension] = "HLL:1MINUTE:" .. dimension .. ":" .. part
+    end
+    open_pages = "S:5MINUTES.OPEN:P:" .. part .. ":" .. start - start % PARENT_MS .. ":UD"
+  end
+
+  local function group_minute(minute, rotated, groups)
+    local websites, sections, pages = new_tallies(), new_tallies(), minute.P
+    for at = 1, pages.count do
+      local page = pages.list[at]
+      add_all(websites, page.section.website_id, page)
+      add_all(sections, page.section.id, page)
+    end
+    minute.W, minute.S = websites, sections
+    local parent = minute.start - minute.start % PARENT_MS
+    for at = 1, 6 do
+      local dimension = DIMENSIONS[at]
+      if minute[dimension] then
+        groups[#groups + 1] = {
+          dimension = dimension, tallies = minute[dimension], start = minute.start, parent = "" .. parent,
+          late = parent + PARENT_MS <= rotated, events = minute.events, counted = 0, announced = {}, fresh = {},
+        }
       end
     end
-    prepare_visits(sets)
-    return groups, sets
+  end
+
+  local function add_views(group, new_sections)
+    local dimension, late, list = group.dimension, group.late, group.tallies.list
+    local open, announced, fresh = open_views[dimension], group.announced, group.fresh
+    for at = 1, group.tallies.count do
+      local tally = list[at]
+      local views = tally.views
+      local total = try("HINCRBY", open, tally.id, views == 1 and "1" or "" .. views)
+      if type(total) ~= "number" then fail("CONFLICT " .. open .. " holds something that is no hash of views") end
+      group.counted = at
+      local is_fresh = total == views or (dimension == "P" and new_sections[tally.section.id])
+      if is_fresh then
+        fresh[#fresh + 1] = tally
+        if dimension == "S" then new_sections[tally.id] = true end
+      end
+      if is_fresh or late then announced[#announced + 1] = tally end
+    end
+  end
+
+  local function check_announced(group)
+    local dimension, announced = group.dimension, group.announced
+    if #announced == 0 then return end
+    for at = 1, #announced do
+      local name = devices_before[dimension] .. announced[at].id .. devices_after
+      local magic = try("GETRANGE", name, "0", "3")
+      if magic ~= "HYLL" and magic ~= "" then fail("CONFLICT " .. name .. " holds something that is no HyperLogLog") end
+    end
+    group.open_devices = "S:5MINUTES.OPEN:" .. dimension .. ":" .. part .. ":" .. group.parent .. ":UD"
+    require_type(group.open_devices, "set")
+    if not group.opens then return end
+    group.pending = "SS:5MINUTES.PENDING:" .. dimension .. ":" .. part .. "::"
+    require_type(group.pending .. "PG", "zset")
+    require_type(group.pending .. "UD", "zset")
   end
 
   local function add_devices(name, ...)
     local changed = try("PFADD", name, ...)
-    if type(changed) ~= "number" then fail("CONFLICT " .. name .. " holds something that is no HyperLogLog") end
+    if changed ~= 1 and changed ~= 0 then fail("CONFLICT " .. name .. " holds something that is no HyperLogLog") end
   end
 
-  local function write_group(group)
-    local tallies, views, head, tail = group.tallies, group.views, group.head, group.tail
-    local ids, devices, count = tallies.ids, tallies.devices, tallies.count
-    local flat = {}
-    for at = 1, count do
-      flat[2 * at - 1] = ids[at]
-      flat[2 * at] = "" .. (views[at] and tonumber(views[at]) + #devices[at] or #devices[at])
+  -- Everything that may still meet a foreign key; what was noted of visits.
+  local function count_groups(groups)
+    local sets, opens, new_sections = {}, false, {}
+    for at = 1, #groups do
+      local group = groups[at]
+      local dimension = group.dimension
+      use_minute(group.start)
+      if dimension == "W" then new_sections = {} end
+      add_views(group, new_sections)
+      if dimension == "W" or not DOCUMENTED[dimension] then opens = #group.announced > 0 end
+      group.opens = opens
+      check_announced(group)
+      if DOCUMENTED[dimension] then
+        for position = 1, #group.fresh do visit(sets, dimension, group.fresh[position]) end
+      end
     end
-    call("HSET", group.open, unpack(flat))
-    for at = 1, count do add_devices(head .. ids[at] .. tail, unpack(devices[at])) end
-    local announced = group.announced
+    prepare_visits(sets)
+    for at = 1, #groups do
+      local group = groups[at]
+      use_minute(group.start)
+      local before, list = devices_before[group.dimension], group.tallies.list
+      for position = 1, group.tallies.count do
+        local tally = list[position]
+        add_devices(before .. tally.id .. devices_after, unpack(tally.devices))
+      end
+    end
+    return sets
+  end
+
+  local function take_back(groups)
+    for at = 1, #groups do
+      local group = groups[at]
+      use_minute(group.start)
+      local open = open_views[group.dimension]
+      for position = 1, group.counted do
+        local tally = group.tallies.list[position]
+        if call("HINCRBY", open, tally.id, "" .. -tally.views) == 0 then call("HDEL", open, tally.id) end
+      end
+    end
+  end
+
+  local function announce(group)
+    local announced, dimension, ids = group.announced, group.dimension, {}
     if #announced == 0 then return end
-    local names = group.announced_keys
-    for at = 1, #names do call("PEXPIRE", names[at], UNMERGED_KEEP) end
-    call("SADD", group.open_devices, unpack(announced))
+    use_minute(group.start)
+    for at = 1, #announced do
+      local id = announced[at].id
+      ids[at] = id
+      call("PEXPIRE", devices_before[dimension] .. id .. devices_after, UNMERGED_KEEP)
+    end
+    call("SADD", group.open_devices, unpack(ids))
     if not group.opens then return end
     call("ZADD", group.pending .. "PG", group.parent, group.parent)
     call("ZADD", group.pending .. "UD", group.parent, group.parent)
-    call("PEXPIRE", group.open, UNMERGED_KEEP)
+    call("PEXPIRE", open_views[dimension], UNMERGED_KEEP)
     call("PEXPIRE", group.open_devices, UNMERGED_KEEP)
   end
 
-  local function create(dimension, id, identity)
-    local name = "H:DOCUMENT:" .. dimension .. ":" .. part .. id .. "::"
-    if dimension == "W" then return call("HSET", name, "name", identity.website) > 0 end
+  local function create(dimension, tally)
+    local name, section = "H:DOCUMENT:" .. dimension .. ":" .. part .. tally.id .. "::", tally.section
+    if dimension == "W" then return call("HSET", name, "name", section.website) > 0 end
     if dimension == "S" then
-      return call("HSET", name, "name", identity.section, "website", identity.W, "path", directory_path(identity.path)) > 0
+      return call("HSET", name, "name", section.name, "website", section.website_id, "path", section.path) > 0
     end
-    return call("HSET", name, "url", identity.page, "website", identity.W, "section", identity.S) > 0
+    return call("HSET", name, "url", page_of(tally.url), "website", section.website_id, "section", section.id) > 0
   end
 
   local function write_visits(sets)
     for name, set in pairs(sets) do
       local flat, created, ids, makes = {}, 0, set.ids, set.makes
       for at = 1, #ids do
-        local id = ids[at]
-        if makes and not set.before[at] and create(makes, id, set.identities[id]) then created = created + 1 end
-        flat[2 * at - 1], flat[2 * at] = "" .. set.times[id], id
+        local tally = set.tallies[ids[at]]
+        if makes and not set.before[at] and create(makes, tally) then created = created + 1 end
+        flat[2 * at - 1], flat[2 * at] = "" .. tally.time, ids[at]
       end
       call("ZADD", name, "GT", unpack(flat))
       if created > 0 then call("HINCRBY", state_key, "documents:" .. makes, "" .. created) end
@@ -447,14 +538,23 @@ local function load()
     for reason, times in pairs(counts) do call("HINCRBY", state_key, "rejected:" .. reason, times) end
   end
 
-  -- Writes a batch; how many events were late.
+  local function same(raised) return raised end
+
+  -- Writes a batch, or leaves everything as it was; how many events were late.
   local function commit(minutes, rejections, rotated, now)
+    latest = nil
     if #rejections > 0 then require_type("ST:REJECTED::" .. part .. "::", "stream") end
-    local groups, sets = prepare(minutes, rotated)
+    local groups = {}
+    for _, minute in pairs(minutes) do group_minute(minute, rotated, groups) end
+    local ok, sets = xpcall(function() return count_groups(groups) end, same)
+    if not ok then
+      take_back(groups)
+      error(sets)
+    end
     local late = 0
     for at = 1, #groups do
       local group = groups[at]
-      write_group(group)
+      announce(group)
       if group.late and group.dimension == "W" then late = late + group.events end
     end
     write_visits(sets)
@@ -476,34 +576,66 @@ local function load()
     return views ~= 1 and type(views) == "number"
   end
 
-  local minute_start, minute_part, minute_w, minute_s, minute_p, minute_tail
+  local function add_device(name, device)
+    local added = try("PFADD", name, device)
+    return added == 1 or added == 0
+  end
 
-  local function track_seen(json, now, rotated, unknown, hosts)
-    local raw = decode_event(json)
-    if not raw or media_of(raw) ~= nil then return false end
-    local identity, device, time = identify(raw.url, unknown, hosts), device_of(raw.uui), time_of(raw.dt, now)
-    if not identity or not device or not time then return false end
+  local function take_back_one(open, id)
+    if call("HINCRBY", open, id, "-1") == 0 then call("HDEL", open, id) end
+  end
+
+  -- Whether what the first view of a known page in its minute writes is there, and what it should be.
+  local function is_ready(page, of_website, of_section, devices)
+    if type(try("ZSCORE", of_website, page)) ~= "string" or type(try("ZSCORE", of_section, page)) ~= "string" then return false end
+    local magic = try("GETRANGE", devices, "0", "3")
+    return (magic == "" or magic == "HYLL") and call("TYPE", open_pages).ok == "set"
+  end
+
+  -- One event whose website and section were seen in its minute, and whose page was or is at least known.
+  local function count_one(page, section, device, time, rotated)
     local start = time - time % MINUTE_MS
     if start - start % PARENT_MS + PARENT_MS <= rotated then return false end
-    if start ~= minute_start or part ~= minute_part then
-      local tail = ":" .. part .. ":" .. start .. ":PG"
-      minute_start, minute_part, minute_tail = start, part, ":" .. start .. ":UD"
-      minute_w, minute_s, minute_p = "H:1MINUTE.OPEN:W" .. tail, "H:1MINUTE.OPEN:S" .. tail, "H:1MINUTE.OPEN:P" .. tail
-    end
-    if not add_to_seen(minute_p, identity.P) then return false end
-    if not add_to_seen(minute_s, identity.S) then
-      call("HINCRBY", minute_p, identity.P, "-1")
+    use_minute(start)
+    local websites, sections, pages = open_views.W, open_views.S, open_views.P
+    if not add_to_seen(sections, section.id) then return false end
+    if not add_to_seen(websites, section.website_id) then
+      take_back_one(sections, section.id)
       return false
     end
-    if not add_to_seen(minute_w, identity.W) then
-      call("HINCRBY", minute_p, identity.P, "-1")
-      call("HINCRBY", minute_s, identity.S, "-1")
-      return false
+    local views = try("HINCRBY", pages, page, "1")
+    local devices, first = devices_before.P .. page .. devices_after, views == 1
+    local of_website, of_section, counted
+    if first then
+      of_website = "SS:PAGES:W:" .. part .. section.website_id .. "::"
+      of_section = "SS:PAGES:S:" .. part .. section.id .. "::"
+      counted = is_ready(page, of_website, of_section, devices)
+    else
+      counted = type(views) == "number"
     end
-    add_devices("HLL:1MINUTE:W:" .. part .. identity.W .. minute_tail, device)
-    add_devices("HLL:1MINUTE:S:" .. part .. identity.S .. minute_tail, device)
-    add_devices("HLL:1MINUTE:P:" .. part .. identity.P .. minute_tail, device)
-    return true
+    if counted and add_device(devices_before.W .. section.website_id .. devices_after, device)
+      and add_device(devices_before.S .. section.id .. devices_after, device) and add_device(devices, device) then
+      if first then
+        call("PEXPIRE", devices, UNMERGED_KEEP)
+        call("SADD", open_pages, page)
+        call("ZADD", of_website, "GT", "" .. time, page)
+        call("ZADD", of_section, "GT", "" .. time, page)
+      end
+      return true
+    end
+    if type(views) == "number" then take_back_one(pages, page) end
+    take_back_one(sections, section.id)
+    take_back_one(websites, section.website_id)
+    return false
+  end
+
+  local function track_one(json, now, rotated, unknown, hosts)
+    local raw = decode_event(json)
+    if not raw or media_of(raw) ~= nil then return false end
+    local page, section = identify(raw.url, unknown, hosts)
+    local device, time = device_of(raw.uui), time_of(raw.dt, now)
+    if not page or not device or not time then return false end
+    return count_one(page, section, device, time, rotated)
   end
 
   local function report(rejections)
@@ -540,7 +672,7 @@ local function load()
     if count > 1000 then fail("LIMIT at most 1000 of event a call, got " .. count) end
     local now = clock(options(args, count + 1, TRACK_OPTIONS).NOW)
     local rotated, unknown, hosts = read_state()
-    if count == 1 and track_seen(args[1], now, rotated, unknown, hosts) then return COUNTED_ONE end
+    if count == 1 and track_one(args[1], now, rotated, unknown, hosts) then return COUNTED_ONE end
     local minutes, rejections, accepted = {}, {}, 0
     for at = 1, count do
       local raw = decode_event(args[at])
