@@ -89,6 +89,8 @@ function sidesOf(bench: Bench, { warm, events }: Workload): Record<"raw" | "othe
       counted("batch twin", trackCommands("twin_track_events", events, BATCH)),
       counted("single", trackCommands("track_events", events, 1)),
       counted("single twin", trackCommands("twin_track_events", events, 1)),
+      counted("ingest floor", ingestCommands("floor_ingest_events", events.length, INGEST_LIMIT), stream),
+      counted("single floor", trackCommands("floor_track_events", events, 1)),
     ],
   };
 }
@@ -153,6 +155,7 @@ async function requireTwins(bench: Bench, { pages, events }: Workload): Promise<
 
 const RAW = "raw pipelined ZINCRBY ×3 + PFADD ×3";
 const TWIN = "the same by hand in Lua";
+const FLOOR = "the least that a function can do";
 
 function againstRaw(samples: Samples, count: number, label: string, what: string, target?: number): Row {
   return {
@@ -176,6 +179,27 @@ function againstTwin(samples: Samples, count: number, label: string, what: strin
   };
 }
 
+/** How near the raw pipeline any function could come, and how near to that ours is. */
+function floorRows(samples: Samples, count: number, label: string, what: string): Row[] {
+  const floor = `${label} floor`;
+  return [
+    {
+      what: `${FLOOR}: ${what}`,
+      against: RAW,
+      ours: perSecond(rateOf(samples, floor, count), "events"),
+      theirs: perSecond(rateOf(samples, "raw", count), "events"),
+      ratio: ratioOf(samples, floor, "raw"),
+    },
+    {
+      what,
+      against: FLOOR,
+      ours: perSecond(rateOf(samples, label, count), "events"),
+      theirs: perSecond(rateOf(samples, floor, count), "events"),
+      ratio: ratioOf(samples, label, floor),
+    },
+  ];
+}
+
 function rowsOf(samples: Samples, count: number): Row[] {
   const ingest = `ingest_events LIMIT ${INGEST_LIMIT}`;
   const batch = `track_events, ${BATCH} events a call`;
@@ -187,6 +211,8 @@ function rowsOf(samples: Samples, count: number): Row[] {
     againstTwin(samples, count, "ingest", ingest),
     againstTwin(samples, count, "batch", batch),
     againstTwin(samples, count, "single", single),
+    ...floorRows(samples, count, "ingest", ingest),
+    ...floorRows(samples, count, "single", single),
   ];
 }
 

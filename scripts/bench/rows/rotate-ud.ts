@@ -10,6 +10,7 @@ import {
   minuteDevices,
   requireRotated,
   rotationData,
+  UNMERGED_KEEP_MS,
   windowDevices,
   type RotationData,
 } from "./rotation-data";
@@ -18,14 +19,39 @@ import { inSequence, requireTwin, type InSequence } from "./rotation-runs";
 const DEFAULT_LIMIT = 25;
 const MAX_WAIT_MS = 5;
 const IDLE_MS = 3000;
+/** About what a minute has left to live when it is merged. */
+const SOURCE_KEEP_MS = 3_600_000;
 
 function mergeCommands({ ids, minutes, startMs }: RotationData): Buffer[] {
   return ids.map((id) => encode(["PFMERGE", windowDevices(id, startMs), ...minutes.map((each) => minuteDevices(id, each))]));
 }
 
+/**
+ * What any rotation of devices has to write, a page: the merge, the lives of six keys, the count, its point of the series,
+ * and the announcement to the next tier in place of the one to this.
+ */
+function writeCommands({ ids, minutes, startMs }: RotationData): Buffer[] {
+  return ids.flatMap((id) => {
+    const merged = windowDevices(id, startMs);
+    const sources = minutes.map((each) => minuteDevices(id, each));
+    const series = `H:5MINUTES.SERIES:P:${id}:0:UD`;
+    return [
+      ["PFMERGE", merged, ...sources],
+      ["PEXPIRE", merged, UNMERGED_KEEP_MS],
+      ...sources.map((source) => ["PEXPIRE", source, SOURCE_KEEP_MS]),
+      ["PFCOUNT", merged],
+      ["HSET", series, 1, 1],
+      ["PEXPIRE", series, UNMERGED_KEEP_MS],
+      ["SADD", "S:10MINUTES.OPEN:P::0:UD", id],
+      ["SREM", `S:5MINUTES.OPEN:P::${startMs}:UD`, id],
+    ].map(encode);
+  });
+}
+
 function sidesOf(bench: Bench, data: RotationData): Side[] {
   const pages = data.ids.length;
   const merges = mergeCommands(data);
+  const writes = writeCommands(data);
   const calls = (name: string): Buffer[] =>
     Array.from({ length: Math.ceil(pages / DEFAULT_LIMIT) + 1 }, () => encode(["FCALL", name, 0, "TIER", "5MINUTES"]));
   const above = `S:10MINUTES.OPEN:P::${data.startMs - (data.startMs % 600_000)}:UD`;
@@ -40,6 +66,7 @@ function sidesOf(bench: Bench, data: RotationData): Side[] {
   });
   return [
     { label: "raw", prepare: () => restore(bench), run: () => bench.pipeline(merges) },
+    { label: "writes", prepare: () => restore(bench), run: () => bench.pipeline(writes) },
     rotation("ours", "rotate_ud", () => bench.pipeline(calls("rotate_ud"))),
     rotation("ours twin", "twin_rotate_ud", () => bench.pipeline(calls("twin_rotate_ud"))),
   ];
@@ -57,6 +84,13 @@ function rowsOf(samples: Samples, pages: number, sequences: InSequence[]): Row[]
       theirs: rate("raw"),
       ratio: ratioOf(samples, "ours", "raw"),
       target: 0.9,
+    },
+    {
+      what: `${what}, calls in a pipeline`,
+      against: "raw pipelined, all that a rotation writes",
+      ours: rate("ours"),
+      theirs: rate("writes"),
+      ratio: ratioOf(samples, "ours", "writes"),
     },
     {
       what: `${what}, compiled`,

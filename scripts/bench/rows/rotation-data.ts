@@ -7,7 +7,7 @@ const MINUTE_MS = 60_000;
 const MINUTES = 5;
 const WINDOW_MS = MINUTES * MINUTE_MS;
 /** `UNMERGED_KEEP_MS` of the tracker. */
-const UNMERGED_KEEP_MS = 691_200_000;
+export const UNMERGED_KEEP_MS = 691_200_000;
 const MAX_DEVICES = 5;
 const HASH_CHUNK = 1000;
 
