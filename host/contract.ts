@@ -117,6 +117,35 @@ export interface HotpathFunctions {
     /** how many sections and pages to list, most recently visited first (default 100) */
     count?: number;
   }): Promise<string | null>;
+  /** Sets title, kicker and display date of a page, and ends its wait for them. */
+  enrichDocument(args: {
+    /** page */
+    dimension: "P";
+    /** id of the page, as it was announced */
+    id: string;
+    /** JSON object with title, kicker and display_date */
+    metadata: string;
+    /** clock of the call, in place of the server's */
+    now?: number;
+  }): Promise<number>;
+  /** Notes that the metadata of a page could not be had, and ends its wait for them. */
+  abandonEnrichment(args: {
+    /** page */
+    dimension: "P";
+    /** id of the page, as it was announced */
+    id: string;
+    /** why, in a word */
+    reason: string;
+    /** clock of the call, in place of the server's */
+    now?: number;
+  }): Promise<number>;
+  /** Announces pages whose metadata are old, or never came. */
+  refreshDocuments(args?: {
+    /** most pages to look at (default 250) */
+    limit?: number;
+    /** clock of the call, in place of the server's */
+    now?: number;
+  }): Promise<{ announced: number; remaining: number }>;
   /** Sets options of the tracker; those not named stay as they are. */
   configureTracker(args?: {
     /** the whole table of hosts, in place of the one before: `{"www.rtl.lu": "rtl"}`; `{}` empties it */
@@ -131,14 +160,18 @@ export interface HotpathFunctions {
     seriesFineDays?: number;
     /** days that points of 1 and 3 hours are kept */
     seriesCoarseDays?: number;
+    /** 1: pages are announced on `ST:ENRICH:P:::`, for something that reads them and calls enrich_document; 0: they are not (default). Pages that came while it was 0 are announced by refresh_documents */
+    enrich?: number;
+    /** days after which refresh_documents asks for the metadata of a page again */
+    refreshDays?: number;
   }): Promise<number>;
   /** The options of the tracker that are in force, defaults included. */
-  getTrackerConfig(): Promise<{ hosts: string; unknown: string; maxlen: number; documentDays: number; seriesFineDays: number; seriesCoarseDays: number }>;
+  getTrackerConfig(): Promise<{ hosts: string; unknown: string; maxlen: number; documentDays: number; seriesFineDays: number; seriesCoarseDays: number; enrich: number; refreshDays: number }>;
   /** Lag of streams and tiers, what was refused and why, and how much there is. */
   getTrackerStatus(args?: {
     /** clock of the call, in place of the server's */
     now?: number;
-  }): Promise<{ streams: ([stream: string, cursor: string, length: number, lagMs: number])[]; tiers: ([tier: string, windows: number, records: number, pgPending: number, pgLagMs: number, udPending: number, udLagMs: number])[]; rejected: ([reason: string, events: number])[]; late: number; websites: number; sections: number; pages: number; rotatedUntil: number | null }>;
+  }): Promise<{ streams: ([stream: string, cursor: string, length: number, lagMs: number])[]; tiers: ([tier: string, windows: number, records: number, pgPending: number, pgLagMs: number, udPending: number, udLagMs: number])[]; rejected: ([reason: string, events: number])[]; late: number; websites: number; sections: number; pages: number; enrichWaiting: number; enriched: number; enrichAbandoned: ([reason: string, pages: number])[]; rotatedUntil: number | null }>;
   /** Asks to lead one tick of a scheduled job. */
   trackerLead(args: {
     /** name of the job */
@@ -195,9 +228,12 @@ export const SPECIFICATIONS: Record<keyof HotpathFunctions, FunctionSpecificatio
   rangePg: {"name":"range_pg","library":"tracker","readOnly":true,"role":"reader","positional":["dimension","id"],"rest":null,"options":[["TIER","tier"],["FROM","from"],["TO","to"]],"reply":{"kind":"list","of":{"kind":"tuple","items":[["window","window",{"kind":"integer"}],["value","value",{"kind":"integer"}]]}}},
   rangeUd: {"name":"range_ud","library":"tracker","readOnly":true,"role":"reader","positional":["dimension","id"],"rest":null,"options":[["TIER","tier"],["FROM","from"],["TO","to"]],"reply":{"kind":"list","of":{"kind":"tuple","items":[["window","window",{"kind":"integer"}],["value","value",{"kind":"integer"}]]}}},
   getDocument: {"name":"get_document","library":"tracker","readOnly":true,"role":"reader","positional":["dimension","id"],"rest":null,"options":[["COUNT","count"]],"reply":{"kind":"nullable","of":{"kind":"json"}}},
-  configureTracker: {"name":"configure_tracker","library":"tracker","readOnly":false,"role":"admin","positional":[],"rest":null,"options":[["HOSTS","hosts"],["UNKNOWN","unknown"],["MAXLEN","maxlen"],["DOCUMENT_DAYS","documentDays"],["SERIES_FINE_DAYS","seriesFineDays"],["SERIES_COARSE_DAYS","seriesCoarseDays"]],"reply":{"kind":"integer"}},
-  getTrackerConfig: {"name":"get_tracker_config","library":"tracker","readOnly":true,"role":"reader","positional":[],"rest":null,"options":[],"reply":{"kind":"record","items":[["hosts","hosts",{"kind":"json"}],["unknown","unknown",{"kind":"text"}],["maxlen","maxlen",{"kind":"integer"}],["document_days","documentDays",{"kind":"integer"}],["series_fine_days","seriesFineDays",{"kind":"integer"}],["series_coarse_days","seriesCoarseDays",{"kind":"integer"}]]}},
-  getTrackerStatus: {"name":"get_tracker_status","library":"tracker","readOnly":true,"role":"reader","positional":[],"rest":null,"options":[["NOW","now"]],"reply":{"kind":"record","items":[["streams","streams",{"kind":"list","of":{"kind":"tuple","items":[["stream","stream",{"kind":"text"}],["cursor","cursor",{"kind":"text"}],["length","length",{"kind":"integer"}],["lag_ms","lagMs",{"kind":"integer"}]]}}],["tiers","tiers",{"kind":"list","of":{"kind":"tuple","items":[["tier","tier",{"kind":"text"}],["windows","windows",{"kind":"integer"}],["records","records",{"kind":"integer"}],["pg_pending","pgPending",{"kind":"integer"}],["pg_lag_ms","pgLagMs",{"kind":"integer"}],["ud_pending","udPending",{"kind":"integer"}],["ud_lag_ms","udLagMs",{"kind":"integer"}]]}}],["rejected","rejected",{"kind":"list","of":{"kind":"tuple","items":[["reason","reason",{"kind":"text"}],["events","events",{"kind":"integer"}]]}}],["late","late",{"kind":"integer"}],["websites","websites",{"kind":"integer"}],["sections","sections",{"kind":"integer"}],["pages","pages",{"kind":"integer"}],["rotated_until","rotatedUntil",{"kind":"nullable","of":{"kind":"integer"}}]]}},
+  enrichDocument: {"name":"enrich_document","library":"tracker","readOnly":false,"role":"worker","positional":["dimension","id","metadata"],"rest":null,"options":[["NOW","now"]],"reply":{"kind":"integer"}},
+  abandonEnrichment: {"name":"abandon_enrichment","library":"tracker","readOnly":false,"role":"worker","positional":["dimension","id"],"rest":null,"options":[["REASON","reason"],["NOW","now"]],"reply":{"kind":"integer"}},
+  refreshDocuments: {"name":"refresh_documents","library":"tracker","readOnly":false,"role":"scheduler","positional":[],"rest":null,"options":[["LIMIT","limit"],["NOW","now"]],"reply":{"kind":"record","items":[["announced","announced",{"kind":"integer"}],["remaining","remaining",{"kind":"integer"}]]}},
+  configureTracker: {"name":"configure_tracker","library":"tracker","readOnly":false,"role":"admin","positional":[],"rest":null,"options":[["HOSTS","hosts"],["UNKNOWN","unknown"],["MAXLEN","maxlen"],["DOCUMENT_DAYS","documentDays"],["SERIES_FINE_DAYS","seriesFineDays"],["SERIES_COARSE_DAYS","seriesCoarseDays"],["ENRICH","enrich"],["REFRESH_DAYS","refreshDays"]],"reply":{"kind":"integer"}},
+  getTrackerConfig: {"name":"get_tracker_config","library":"tracker","readOnly":true,"role":"reader","positional":[],"rest":null,"options":[],"reply":{"kind":"record","items":[["hosts","hosts",{"kind":"json"}],["unknown","unknown",{"kind":"text"}],["maxlen","maxlen",{"kind":"integer"}],["document_days","documentDays",{"kind":"integer"}],["series_fine_days","seriesFineDays",{"kind":"integer"}],["series_coarse_days","seriesCoarseDays",{"kind":"integer"}],["enrich","enrich",{"kind":"integer"}],["refresh_days","refreshDays",{"kind":"integer"}]]}},
+  getTrackerStatus: {"name":"get_tracker_status","library":"tracker","readOnly":true,"role":"reader","positional":[],"rest":null,"options":[["NOW","now"]],"reply":{"kind":"record","items":[["streams","streams",{"kind":"list","of":{"kind":"tuple","items":[["stream","stream",{"kind":"text"}],["cursor","cursor",{"kind":"text"}],["length","length",{"kind":"integer"}],["lag_ms","lagMs",{"kind":"integer"}]]}}],["tiers","tiers",{"kind":"list","of":{"kind":"tuple","items":[["tier","tier",{"kind":"text"}],["windows","windows",{"kind":"integer"}],["records","records",{"kind":"integer"}],["pg_pending","pgPending",{"kind":"integer"}],["pg_lag_ms","pgLagMs",{"kind":"integer"}],["ud_pending","udPending",{"kind":"integer"}],["ud_lag_ms","udLagMs",{"kind":"integer"}]]}}],["rejected","rejected",{"kind":"list","of":{"kind":"tuple","items":[["reason","reason",{"kind":"text"}],["events","events",{"kind":"integer"}]]}}],["late","late",{"kind":"integer"}],["websites","websites",{"kind":"integer"}],["sections","sections",{"kind":"integer"}],["pages","pages",{"kind":"integer"}],["enrich_waiting","enrichWaiting",{"kind":"integer"}],["enriched","enriched",{"kind":"integer"}],["enrich_abandoned","enrichAbandoned",{"kind":"list","of":{"kind":"tuple","items":[["reason","reason",{"kind":"text"}],["pages","pages",{"kind":"integer"}]]}}],["rotated_until","rotatedUntil",{"kind":"nullable","of":{"kind":"integer"}}]]}},
   trackerLead: {"name":"tracker_lead","library":"tracker","readOnly":false,"role":"scheduler","positional":["job","slot","worker"],"rest":null,"options":[["LEASE","lease"],["NOW","now"]],"reply":{"kind":"integer"}},
   trackerDone: {"name":"tracker_done","library":"tracker","readOnly":false,"role":"scheduler","positional":["job","slot","worker"],"rest":null,"options":[],"reply":{"kind":"integer"}},
   trackerLibrary: {"name":"tracker_library","library":"tracker","readOnly":true,"role":"reader","positional":[],"rest":null,"options":[],"reply":{"kind":"record","items":[["library","library",{"kind":"text"}],["version","version",{"kind":"text"}],["hash","hash",{"kind":"text"}]]}},

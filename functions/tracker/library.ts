@@ -2,7 +2,8 @@
 import { callbacks as byName, libraryInfo } from "../runtime/library";
 import { doneCommand, leadCommand } from "../runtime/ticks";
 import { configureTracker, getTrackerConfig } from "./configuration";
-import { getDocument } from "./documents";
+import { getDocument } from "./document-json";
+import { abandonEnrichment, enrichDocument, refreshDocuments } from "./enrichment";
 import { ingestEvents, trackEvents } from "./ingest";
 import { countPg, countUd } from "./queries";
 import { rankPg } from "./ranking";
@@ -21,6 +22,9 @@ export const commands = [
   rangePg,
   rangeUd,
   getDocument,
+  enrichDocument,
+  abandonEnrichment,
+  refreshDocuments,
   configureTracker,
   getTrackerConfig,
   getTrackerStatus,
