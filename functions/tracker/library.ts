@@ -8,6 +8,7 @@ import { ingestEvents, trackEvents } from "./ingest";
 import { countPg, countUd } from "./queries";
 import { rankPg } from "./ranking";
 import { rotatePg, rotateUd } from "./rotation";
+import { findDocuments } from "./search";
 import { rangePg, rangeUd } from "./series";
 import { getTrackerStatus } from "./status";
 
@@ -22,6 +23,7 @@ export const commands = [
   rangePg,
   rangeUd,
   getDocument,
+  findDocuments,
   enrichDocument,
   abandonEnrichment,
   refreshDocuments,
