@@ -137,7 +137,7 @@ export interface HotpathFunctions {
     offset?: number;
     /** how many ids to answer at most (default 100) */
     count?: number;
-    /** most records to look at, beside those passed over and answered (default 1000) */
+    /** most records to look at, those that are passed over in several sections included (default 1000) */
     limit?: number;
   }): Promise<[total: number | null, ...items: (string)[]]>;
   /** Sets title, kicker and display date of a page, and ends its wait for them. */
@@ -169,6 +169,13 @@ export interface HotpathFunctions {
     /** clock of the call, in place of the server's */
     now?: number;
   }): Promise<{ announced: number; remaining: number }>;
+  /** Removes documents that were not visited for DOCUMENT_DAYS, with all that refers to them. */
+  expireDocuments(args?: {
+    /** most documents to remove (default 40) */
+    limit?: number;
+    /** clock of the call, in place of the server's */
+    now?: number;
+  }): Promise<{ removed: number; remaining: number }>;
   /** Sets options of the tracker; those not named stay as they are. */
   configureTracker(args?: {
     /** the whole table of hosts, in place of the one before: `{"www.rtl.lu": "rtl"}`; `{}` empties it */
@@ -177,7 +184,7 @@ export interface HotpathFunctions {
     unknown?: "host" | "other" | "refuse";
     /** about how many consumed entries an event stream keeps */
     maxlen?: number;
-    /** days without a visit after which a document is removed */
+    /** days without a visit after which expire_documents removes a document; by then no window counts it any more */
     documentDays?: number;
     /** days that points of 5 and 10 minutes are kept */
     seriesFineDays?: number;
@@ -255,6 +262,7 @@ export const SPECIFICATIONS: Record<keyof HotpathFunctions, FunctionSpecificatio
   enrichDocument: {"name":"enrich_document","library":"tracker","readOnly":false,"role":"worker","positional":["dimension","id","metadata"],"rest":null,"options":[["NOW","now",1]],"reply":{"kind":"integer"}},
   abandonEnrichment: {"name":"abandon_enrichment","library":"tracker","readOnly":false,"role":"worker","positional":["dimension","id"],"rest":null,"options":[["REASON","reason",1],["NOW","now",1]],"reply":{"kind":"integer"}},
   refreshDocuments: {"name":"refresh_documents","library":"tracker","readOnly":false,"role":"scheduler","positional":[],"rest":null,"options":[["LIMIT","limit",1],["NOW","now",1]],"reply":{"kind":"record","items":[["announced","announced",{"kind":"integer"}],["remaining","remaining",{"kind":"integer"}]]}},
+  expireDocuments: {"name":"expire_documents","library":"tracker","readOnly":false,"role":"scheduler","positional":[],"rest":null,"options":[["LIMIT","limit",1],["NOW","now",1]],"reply":{"kind":"record","items":[["removed","removed",{"kind":"integer"}],["remaining","remaining",{"kind":"integer"}]]}},
   configureTracker: {"name":"configure_tracker","library":"tracker","readOnly":false,"role":"admin","positional":[],"rest":null,"options":[["HOSTS","hosts",1],["UNKNOWN","unknown",1],["MAXLEN","maxlen",1],["DOCUMENT_DAYS","documentDays",1],["SERIES_FINE_DAYS","seriesFineDays",1],["SERIES_COARSE_DAYS","seriesCoarseDays",1],["ENRICH","enrich",1],["REFRESH_DAYS","refreshDays",1]],"reply":{"kind":"integer"}},
   getTrackerConfig: {"name":"get_tracker_config","library":"tracker","readOnly":true,"role":"reader","positional":[],"rest":null,"options":[],"reply":{"kind":"record","items":[["hosts","hosts",{"kind":"json"}],["unknown","unknown",{"kind":"text"}],["maxlen","maxlen",{"kind":"integer"}],["document_days","documentDays",{"kind":"integer"}],["series_fine_days","seriesFineDays",{"kind":"integer"}],["series_coarse_days","seriesCoarseDays",{"kind":"integer"}],["enrich","enrich",{"kind":"integer"}],["refresh_days","refreshDays",{"kind":"integer"}]]}},
   getTrackerStatus: {"name":"get_tracker_status","library":"tracker","readOnly":true,"role":"reader","positional":[],"rest":null,"options":[["NOW","now",1]],"reply":{"kind":"record","items":[["streams","streams",{"kind":"list","of":{"kind":"tuple","items":[["stream","stream",{"kind":"text"}],["cursor","cursor",{"kind":"text"}],["length","length",{"kind":"integer"}],["lag_ms","lagMs",{"kind":"integer"}]]}}],["tiers","tiers",{"kind":"list","of":{"kind":"tuple","items":[["tier","tier",{"kind":"text"}],["windows","windows",{"kind":"integer"}],["records","records",{"kind":"integer"}],["pg_pending","pgPending",{"kind":"integer"}],["pg_lag_ms","pgLagMs",{"kind":"integer"}],["ud_pending","udPending",{"kind":"integer"}],["ud_lag_ms","udLagMs",{"kind":"integer"}]]}}],["rejected","rejected",{"kind":"list","of":{"kind":"tuple","items":[["reason","reason",{"kind":"text"}],["events","events",{"kind":"integer"}]]}}],["late","late",{"kind":"integer"}],["websites","websites",{"kind":"integer"}],["sections","sections",{"kind":"integer"}],["pages","pages",{"kind":"integer"}],["enrich_waiting","enrichWaiting",{"kind":"integer"}],["enriched","enriched",{"kind":"integer"}],["enrich_abandoned","enrichAbandoned",{"kind":"list","of":{"kind":"tuple","items":[["reason","reason",{"kind":"text"}],["pages","pages",{"kind":"integer"}]]}}],["rotated_until","rotatedUntil",{"kind":"nullable","of":{"kind":"integer"}}]]}},

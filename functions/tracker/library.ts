@@ -4,6 +4,7 @@ import { doneCommand, leadCommand } from "../runtime/ticks";
 import { configureTracker, getTrackerConfig } from "./configuration";
 import { getDocument } from "./document-json";
 import { abandonEnrichment, enrichDocument, refreshDocuments } from "./enrichment";
+import { expireDocuments } from "./expiry";
 import { ingestEvents, trackEvents } from "./ingest";
 import { countPg, countUd } from "./queries";
 import { rankPg } from "./ranking";
@@ -27,6 +28,7 @@ export const commands = [
   enrichDocument,
   abandonEnrichment,
   refreshDocuments,
+  expireDocuments,
   configureTracker,
   getTrackerConfig,
   getTrackerStatus,

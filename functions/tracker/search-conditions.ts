@@ -10,19 +10,27 @@ const MAX_ARGUMENTS = 1000;
 export const ID_LENGTH = 40;
 
 export interface Condition {
-  /** How many records meet it. */
+  /** How many records meet it; more than do where it is not exact. */
   size: number;
+  isExact: boolean;
   /** All that meet it. */
   list: (this: void) => string[];
   /** Those of the ids that meet it, in their order. */
   keep: (this: void, ids: string[]) => string[];
 }
 
+/** The ids from a position on that go into one command. */
+function slice(ids: string[], from: number): string[] {
+  if (from === 0 && ids.length <= MAX_ARGUMENTS) return ids;
+  const part: string[] = [];
+  for (const at of $range(from, Math.min(from + MAX_ARGUMENTS, ids.length) - 1)) part.push(ids[at]!);
+  return part;
+}
+
 /** Asks about ids in commands of a bearable length; visits each with its answer. */
 function ask<T>(ids: string[], command: (this: void, part: string[]) => T[], visit: (this: void, id: string, answer: T) => void): void {
   for (const from of $range(0, ids.length - 1, MAX_ARGUMENTS)) {
-    const part: string[] = [];
-    for (const at of $range(from, Math.min(from + MAX_ARGUMENTS, ids.length) - 1)) part.push(ids[at]!);
+    const part = slice(ids, from);
     const answers = command(part);
     for (const position of $range(1, part.length)) visit(part[position - 1]!, answers[position - 1]!);
   }
@@ -49,6 +57,7 @@ function filter(ids: string[], test: (this: void, id: string) => boolean): strin
 export function inSet(set: string): Condition {
   return {
     size: onKey("SCARD", set),
+    isExact: true,
     list: () => onKey("SMEMBERS", set),
     keep: (ids) => {
       const kept: string[] = [];
@@ -68,6 +77,7 @@ export function inSet(set: string): Condition {
 export function inList(list: string): Condition {
   return {
     size: onKey("ZCARD", list),
+    isExact: true,
     list: () => onKey("ZRANGE", list, "0", "-1"),
     keep: (ids) => {
       const kept: string[] = [];
@@ -81,7 +91,7 @@ export function inList(list: string): Condition {
 export function amongIds(wanted: string[]): Condition {
   const known = new LuaSet<string>();
   for (const id of wanted) known.add(id);
-  return { size: wanted.length, list: () => wanted, keep: (ids) => filter(ids, (id) => known.has(id)) };
+  return { size: wanted.length, isExact: false, list: () => wanted, keep: (ids) => filter(ids, (id) => known.has(id)) };
 }
 
 function fieldBeginsWith(dimension: "S" | "P", field: string, prefix: string): (this: void, id: string) => boolean {
@@ -96,6 +106,7 @@ export function urlBeginsWith(prefix: string): Condition {
   const size = countPrefix(names.pageUrls(), prefix);
   return {
     size,
+    isExact: true,
     list: () => {
       const ids: string[] = [];
       for (const url of listPrefix(names.pageUrls(), prefix, size)) ids.push(redis.sha1hex(url));
@@ -116,6 +127,7 @@ export function nameBeginsWith(prefix: string): Condition {
   const size = countPrefix(names.sectionNames(), prefix);
   return {
     size,
+    isExact: true,
     list: () => idsOf(listPrefix(names.sectionNames(), prefix, size)),
     keep: (ids) => filter(ids, fieldBeginsWith("S", "name", prefix)),
   };
@@ -127,6 +139,7 @@ export function nameIs(name: string): Condition {
   const size = countPrefix(names.sectionNames(), prefix);
   return {
     size,
+    isExact: false,
     // A name may hold what stands between name and id.
     list: () => {
       const members = listPrefix(names.sectionNames(), prefix, size);

@@ -4,9 +4,9 @@
  */
 import { onKey } from "../runtime/types";
 
-/** Ids read from a list at once: few from each where there are many lists, because most of them are not looked at. */
-const MIN_CHUNK = 8;
-const MAX_CHUNK = 256;
+/** Ids read from one of several lists: few at first, because most lists are looked at once; then more and more. */
+const FIRST_CHUNK = 2;
+const MAX_CHUNK = 64;
 
 /** A stretch of time; undefined for all of it. */
 export type Visited = [fromMs: number, toMs: number] | undefined;
@@ -28,6 +28,7 @@ interface Cursor {
   /** Rank of the next id to read, and of the first that is not read any more. */
   rank: number;
   end: number;
+  chunk: number;
   /** What was read, as id, score, id, score, and where in it the cursor stands. */
   read: string[];
   at: number;
@@ -39,9 +40,10 @@ interface Cursor {
 export interface Merged {
   /** How many ids there are in the stretch of time. */
   total: number;
-  /** A heap: each cursor is before those at twice its position. */
+  /** A heap by last visit: the cursor at a position comes before those at twice its position, plus one and two. */
   heap: Cursor[];
-  chunk: number;
+  /** Whether the cursors stand on their first ids. */
+  isOpen: boolean;
 }
 
 /** Sorted sets give equal scores in the reverse order of ids. */
@@ -49,14 +51,22 @@ function isBefore(a: Cursor, b: Cursor): boolean {
   return a.score > b.score || (a.score === b.score && a.id > b.id);
 }
 
+/** The next ids of a list, with scores if they are asked for. */
+function read(cursor: Cursor, count: number, withScores: boolean): string[] {
+  const last = Math.min(cursor.rank + count, cursor.end) - 1;
+  if (last < cursor.rank) return [];
+  const options = withScores ? ["WITHSCORES"] : [];
+  const found = onKey("ZRANGE", cursor.list, `${cursor.rank}`, `${last}`, "REV", ...options);
+  cursor.rank = last + 1;
+  return found;
+}
+
 /** Moves a cursor to its next id; false at the end. */
-function advance(cursor: Cursor, chunk: number): boolean {
+function advance(cursor: Cursor): boolean {
   cursor.at += 2;
   if (cursor.at >= cursor.read.length) {
-    if (cursor.rank >= cursor.end) return false;
-    const last = Math.min(cursor.rank + chunk, cursor.end) - 1;
-    cursor.read = onKey("ZRANGE", cursor.list, `${cursor.rank}`, `${last}`, "REV", "WITHSCORES");
-    cursor.rank = last + 1;
+    cursor.read = read(cursor, cursor.chunk, true);
+    cursor.chunk = Math.min(2 * cursor.chunk, MAX_CHUNK);
     cursor.at = 0;
     if (cursor.read.length === 0) return false;
   }
@@ -83,47 +93,55 @@ function sink(heap: Cursor[], from: number): void {
 
 /** Counts lists, and stands before their first ids. */
 export function merge(lists: string[], visited: Visited): Merged {
-  const chunk = Math.max(MIN_CHUNK, Math.min(MAX_CHUNK, Math.floor((2 * MAX_CHUNK) / lists.length)));
-  const merged: Merged = { total: 0, heap: [], chunk };
+  const merged: Merged = { total: 0, heap: [], isOpen: false };
   for (const list of lists) {
     const count = countIn(list, visited);
     if (count === 0) continue;
     const rank = countAfter(list, visited);
     merged.total += count;
-    merged.heap.push({ list, rank, end: rank + count, read: [], at: 0, id: "", score: 0 });
+    merged.heap.push({ list, rank, end: rank + count, chunk: FIRST_CHUNK, read: [], at: 0, id: "", score: 0 });
   }
   return merged;
 }
 
-/** Passes over ids of a single list without reading them; of several lists they have to be read. */
-export function skip({ heap }: Merged, count: number): boolean {
-  if (heap.length !== 1) return false;
-  const only = heap[0]!;
-  only.rank = Math.min(only.rank + count, only.end);
-  return true;
+/** Reads the heads of all lists and brings them in order. */
+function open(merged: Merged): void {
+  const opened: Cursor[] = [];
+  for (const cursor of merged.heap) if (advance(cursor)) opened.push(cursor);
+  for (const at of $range(Math.floor(opened.length / 2) - 1, 0, -1)) sink(opened, at);
+  merged.heap = opened;
+  merged.isOpen = true;
 }
 
-/** Reads the heads of all lists; to be called once, before `next`. */
-export function open(merged: Merged): void {
-  const opened: Cursor[] = [];
-  for (const cursor of merged.heap) if (advance(cursor, merged.chunk)) opened.push(cursor);
-  merged.heap = opened;
-  for (const at of $range(Math.floor(opened.length / 2), 0, -1)) if (at < opened.length) sink(opened, at);
+/** Takes the first id of the heap; what its list has next sinks to its place. */
+function take(heap: Cursor[]): string {
+  const first = heap[0]!;
+  const { id } = first;
+  if (!advance(first)) {
+    const last = heap.pop()!;
+    if (heap.length === 0) return id;
+    heap[0] = last;
+  }
+  sink(heap, 0);
+  return id;
+}
+
+/** Whether ids can be passed over without reading them: of several lists they have to be read. */
+export function isSingle(merged: Merged): boolean {
+  return merged.heap.length === 1 && !merged.isOpen;
+}
+
+/** Passes over the next ids. */
+export function skip(merged: Merged, count: number): void {
+  if (isSingle(merged)) merged.heap[0]!.rank += count;
+  else next(merged, count);
 }
 
 /** The next ids, at most `count` of them; none at the end. */
 export function next(merged: Merged, count: number): string[] {
-  const { heap } = merged;
+  if (isSingle(merged)) return read(merged.heap[0]!, count, false);
+  if (!merged.isOpen) open(merged);
   const ids: string[] = [];
-  while (ids.length < count && heap.length > 0) {
-    const first = heap[0]!;
-    ids.push(first.id);
-    if (!advance(first, merged.chunk)) {
-      const last = heap.pop()!;
-      if (heap.length === 0) break;
-      heap[0] = last;
-    }
-    sink(heap, 0);
-  }
+  while (ids.length < count && merged.heap.length > 0) ids.push(take(merged.heap));
   return ids;
 }
