@@ -116,7 +116,7 @@ function remove(dimension: DocumentDimension, id: string, lastMs: number, prepar
     work.problem = work.problem ?? result;
     return;
   }
-  const removal = result as Removal | undefined;
+  const removal = result;
   if (removal === undefined) return;
   const gone = seriesOf(dimension, id, lastMs, work);
   gone.push(names.document(dimension, id));

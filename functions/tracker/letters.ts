@@ -65,7 +65,7 @@ export const TO_LETTER: readonly string[] = [
 ];
 
 /** Accents that follow their letter, and signs without width inside words. */
-export const DROPPED = "ad 300-36f 483-487 1ab0-1aff 1dc0-1dff 200c-200d 2060 20d0-20ff fe00-fe0f fe20-fe2f feff";
+export const DROPPED = "ad 300-36f 483-487 1ab0-1aff 1dc0-1dff 200c-200f 2060 20d0-20ff fe00-fe0f fe20-fe2f feff";
 
 /** Punctuation, symbols and spaces above ASCII. What is assigned to nothing is counted to its neighbours. */
 export const BETWEEN_WORDS: readonly string[] = [
@@ -75,7 +75,7 @@ export const BETWEEN_WORDS: readonly string[] = [
   "f01-f17 f1a-f1f f34 f36 f38 f3a-f3d f85 fbe-fc5 fc7-fda 104a-104f 109e-109f 10fb 1360-1368 1390-1399 1400",
   "166d-166e 1680 169b-169c 16eb-16ed 1735-1736 17d4-17d6 17d8-17db 1800-180a 1940-1945 19de-19ff 1a1e-1a1f",
   "1aa0-1aa6 1aa8-1aad 1b4e-1b4f 1b5a-1b6a 1b74-1b7f 1bfc-1bff 1c3b-1c3f 1c7e-1c7f 1cc0-1cc7 1cd3 1fbd",
-  "1fbf-1fc1 1fcd-1fcf 1fdd-1fdf 1fed-1fef 1ffd-200a 2010-205f 207a-207e 208a-208e 20a0-20c1 2100-2101",
+  "1fbf-1fc1 1fcd-1fcf 1fdd-1fdf 1fed-1fef 1ffd-200b 2010-205f 207a-207e 208a-208e 20a0-20c1 2100-2101",
   "2103-2106 2108-2109 2114 2116-2118 211e-2123 2125 2127 2129 212e 213a-213b 2140-2144 214a-214d 214f",
   "218a-244a 249c-24e9 2500-2775 2794-2bff 2ce5-2cea 2cf9-2cfc 2cfe-2cff 2d70 2e00-2e2e 2e30-3004 3008-3020",
   "3030 3036-3037 303d-303f 309b-309c 30a0 30fb 3190-3191 3196-319f 31c0-31ef 3200-321e 322a-3247 3250",

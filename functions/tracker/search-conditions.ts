@@ -13,6 +13,8 @@ export interface Condition {
   /** How many records meet it; more than do where it is not exact. */
   size: number;
   isExact: boolean;
+  /** Whether a field of each document has to be read. */
+  isSlow?: boolean;
   /** All that meet it. */
   list: (this: void) => string[];
   /** Those of the ids that meet it, in their order. */
@@ -112,6 +114,7 @@ export function urlBeginsWith(prefix: string): Condition {
       for (const url of listPrefix(names.pageUrls(), prefix, size)) ids.push(redis.sha1hex(url));
       return ids;
     },
+    isSlow: true,
     keep: (ids) => filter(ids, fieldBeginsWith("P", "url", prefix)),
   };
 }
@@ -129,6 +132,7 @@ export function nameBeginsWith(prefix: string): Condition {
     size,
     isExact: true,
     list: () => idsOf(listPrefix(names.sectionNames(), prefix, size)),
+    isSlow: true,
     keep: (ids) => filter(ids, fieldBeginsWith("S", "name", prefix)),
   };
 }
@@ -145,6 +149,7 @@ export function nameIs(name: string): Condition {
       const members = listPrefix(names.sectionNames(), prefix, size);
       return idsOf(filter(members, (each) => each.length === prefix.length + ID_LENGTH));
     },
+    isSlow: true,
     keep: (ids) => filter(ids, (id) => onKey("HGET", names.document("S", id), "name") === name),
   };
 }
@@ -161,4 +166,10 @@ export function keepAll(conditions: Condition[], except: Condition | undefined, 
   let kept = ids;
   for (const each of conditions) if (each !== except && kept.length > 0) kept = each.keep(kept);
   return kept;
+}
+
+/** Whether testing takes long. */
+export function isAnySlow(conditions: Condition[]): boolean {
+  for (const each of conditions) if (each.isSlow === true) return true;
+  return false;
 }

@@ -145,3 +145,11 @@ export function next(merged: Merged, count: number): string[] {
   while (ids.length < count && merged.heap.length > 0) ids.push(take(merged.heap));
   return ids;
 }
+
+/** Visits all ids, list by list, with their last visits. */
+export function forEachInAll(merged: Merged, visit: (this: void, id: string, lastMs: number) => void): void {
+  for (const cursor of merged.heap) {
+    const flat = read(cursor, cursor.end - cursor.rank, true);
+    for (const at of $range(1, flat.length, 2)) visit(flat[at - 1]!, tonumber(flat[at])!);
+  }
+}
