@@ -43,7 +43,7 @@ const trackerSchema = z.strictObject({
   hosts: z.record(z.string().min(1), z.string().min(1).max(128)).optional(),
   unknown: z.enum(["host", "other", "refuse"]).optional(),
   maxlen: z.int().min(0).max(1_000_000_000).optional(),
-  documentDays: z.int().min(1).max(3650).optional(),
+  documentDays: z.int().min(8).max(3650).optional(),
   seriesFineDays: z.int().min(8).max(3650).optional(),
   seriesCoarseDays: z.int().min(8).max(3650).optional(),
   schedule: z

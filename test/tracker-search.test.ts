@@ -82,6 +82,8 @@ describe("pages", () => {
     expect(await find("P", "TITLE", "grève", "LEVEL", 1, "news", "WEBSITE", "a.example")).toEqual(pages(A));
     expect(await find("P", "TITLE", "grève", "LEVEL", 3, "x")).toEqual(pages(A));
     expect(await find("P", "TITLE", "grève", "VISITED", NOON, NOON + MINUTE)).toEqual(pages(A));
+    expect(await find("P", "TITLE", "grève", "VISITED", NOON + 1000, NOON + 64_000)).toEqual(pages(A));
+    expect(await find("P", "TITLE", "grève", "VISITED", NOON + 1001, NOON + 64_001)).toEqual(pages(D));
     await enrich(A, { title: "Nothing of the kind" });
     expect(await find("P", "TITLE", "greve")).toEqual(pages(D));
     expect(await find("P", "TITLE", "kind")).toEqual(pages(A));

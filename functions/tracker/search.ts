@@ -13,7 +13,7 @@ import { forEachInAll, isSingle, merge, next, skip, type Merged, type Visited } 
 import { DIRECTORY_LEVELS, SECTION_LEVELS } from "./url";
 import { words } from "./words";
 
-/** At some 1 µs a record this keeps a call at a millisecond. */
+/** At 1 µs a record that is tested, and 2 to 3 µs one that is brought in order, this keeps a call to a millisecond or two. */
 const DEFAULT_LIMIT = 1000;
 
 /** Sections whose pages are gone through side by side. */
