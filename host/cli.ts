@@ -66,7 +66,7 @@ function buildProgram(): Command {
 
   program
     .command("serve")
-    .description("ingest and rotate until SIGTERM; several hosts may serve at once")
+    .description("ingest, rotate, and fetch pages' metadata until SIGTERM; several hosts may serve at once")
     .option("--embedded", "without REDIS_URL, start this machine's Redis with its data in .hotpath/")
     .addHelpText("after", examples("REDIS_URL=redis://10.0.0.1 hotpath serve", "hotpath serve --embedded"))
     .action(serveCommand);

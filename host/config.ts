@@ -3,6 +3,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { z } from "zod";
 import { UserError } from "./errors";
+import { enrichmentSchema } from "./couriers/page/settings";
 import { LOG_LEVELS } from "./log";
 import { DEFAULT_STREAM, partitionOf, streamOf } from "./partitions";
 import { parsePattern } from "./slots";
@@ -30,7 +31,11 @@ const readable = (read: (text: string) => unknown) =>
     }
   });
 
-const pattern = (tier: Tier) => readable(parsePattern).default(SCHEDULE[tier]);
+/** What is old: pages to be fetched again, and documents to be removed. */
+const UPKEEP = { refresh: "23 * * * *", expire: "43 * * * *" };
+
+const JOB_SCHEDULE = { ...SCHEDULE, ...UPKEEP };
+const pattern = (job: keyof typeof JOB_SCHEDULE) => readable(parsePattern).default(JOB_SCHEDULE[job]);
 const limit = z.int().min(1).max(10_000);
 
 const streamSchema = z.strictObject({ key: z.string().min(1).max(512), limit: z.int().min(1).max(1000).optional() });
@@ -43,7 +48,7 @@ const trackerSchema = z.strictObject({
   hosts: z.record(z.string().min(1), z.string().min(1).max(128)).optional(),
   unknown: z.enum(["host", "other", "refuse"]).optional(),
   maxlen: z.int().min(0).max(1_000_000_000).optional(),
-  documentDays: z.int().min(1).max(3650).optional(),
+  documentDays: z.int().min(8).max(3650).optional(),
   seriesFineDays: z.int().min(8).max(3650).optional(),
   seriesCoarseDays: z.int().min(8).max(3650).optional(),
   schedule: z
@@ -52,11 +57,14 @@ const trackerSchema = z.strictObject({
       "10MINUTES": pattern("10MINUTES"),
       "1HOUR": pattern("1HOUR"),
       "3HOURS": pattern("3HOURS"),
+      refresh: pattern("refresh"),
+      expire: pattern("expire"),
     })
     .prefault({}),
   settleSeconds: z.int().min(0).max(60).default(5),
   leaseSeconds: z.int().min(1).max(3600).default(30),
   rotation: z.strictObject({ pageViewsLimit: limit.optional(), uniqueDevicesLimit: limit.optional() }).prefault({}),
+  enrichment: enrichmentSchema.optional(),
 });
 
 const schema = z.strictObject({

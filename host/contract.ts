@@ -117,6 +117,65 @@ export interface HotpathFunctions {
     /** how many sections and pages to list, most recently visited first (default 100) */
     count?: number;
   }): Promise<string | null>;
+  /** Websites, sections or pages, most recently visited first. */
+  findDocuments(args: {
+    /** website, section or page */
+    dimension: "W" | "S" | "P";
+    /** id or name of a website, in any case */
+    website?: string;
+    /** name of a section, as `news/national`, or how it begins with a `*` after it: `news*` */
+    section?: string;
+    /** a directory of the path: 1 is the first one, percent-decoded as in documents; level 0 is `/`, above all. Sections have levels 1 and 2 */
+    level?: [n: number, value: string];
+    /** how the address begins: `www.rtl.lu/news/`; a scheme before it and a `*` after it change nothing */
+    url?: string;
+    /** a word of the title; of several words all must be in it */
+    title?: string;
+    /** last visited in this time; `to` is not included */
+    visited?: [from: number, to: number];
+    /** how many to pass over (default 0) */
+    offset?: number;
+    /** how many ids to answer at most (default 100) */
+    count?: number;
+    /** most records to look at, those that are passed over in several sections included; where they are too many to look at all, one of several sections counts for three, and so does one whose address or name is tested (default 1000) */
+    limit?: number;
+  }): Promise<[total: number | null, ...items: (string)[]]>;
+  /** Sets title, kicker and display date of a page, and ends its wait for them. */
+  enrichDocument(args: {
+    /** page */
+    dimension: "P";
+    /** id of the page, as it was announced */
+    id: string;
+    /** JSON object with title, kicker and display_date */
+    metadata: string;
+    /** clock of the call, in place of the server's */
+    now?: number;
+  }): Promise<number>;
+  /** Notes that the metadata of a page could not be had, and ends its wait for them. */
+  abandonEnrichment(args: {
+    /** page */
+    dimension: "P";
+    /** id of the page, as it was announced */
+    id: string;
+    /** why, in a word */
+    reason: string;
+    /** clock of the call, in place of the server's */
+    now?: number;
+  }): Promise<number>;
+  /** Announces pages whose metadata are old, or never came. */
+  refreshDocuments(args?: {
+    /** most pages to look at (default 250) */
+    limit?: number;
+    /** clock of the call, in place of the server's */
+    now?: number;
+  }): Promise<{ announced: number; remaining: number }>;
+  /** Removes documents that were not visited for DOCUMENT_DAYS, with all that refers to them. */
+  expireDocuments(args?: {
+    /** most documents to remove (default 40) */
+    limit?: number;
+    /** clock of the call, in place of the server's */
+    now?: number;
+  }): Promise<{ removed: number; remaining: number }>;
   /** Sets options of the tracker; those not named stay as they are. */
   configureTracker(args?: {
     /** the whole table of hosts, in place of the one before: `{"www.rtl.lu": "rtl"}`; `{}` empties it */
@@ -125,20 +184,24 @@ export interface HotpathFunctions {
     unknown?: "host" | "other" | "refuse";
     /** about how many consumed entries an event stream keeps */
     maxlen?: number;
-    /** days without a visit after which a document is removed */
+    /** days without a visit after which expire_documents removes a document; by then no window counts it any more */
     documentDays?: number;
     /** days that points of 5 and 10 minutes are kept */
     seriesFineDays?: number;
     /** days that points of 1 and 3 hours are kept */
     seriesCoarseDays?: number;
+    /** 1: pages are announced on `ST:ENRICH:P:::`, for something that reads them and calls enrich_document; 0: they are not (default). Pages that came while it was 0 are announced by refresh_documents */
+    enrich?: number;
+    /** days after which refresh_documents asks for the metadata of a page again */
+    refreshDays?: number;
   }): Promise<number>;
   /** The options of the tracker that are in force, defaults included. */
-  getTrackerConfig(): Promise<{ hosts: string; unknown: string; maxlen: number; documentDays: number; seriesFineDays: number; seriesCoarseDays: number }>;
+  getTrackerConfig(): Promise<{ hosts: string; unknown: string; maxlen: number; documentDays: number; seriesFineDays: number; seriesCoarseDays: number; enrich: number; refreshDays: number }>;
   /** Lag of streams and tiers, what was refused and why, and how much there is. */
   getTrackerStatus(args?: {
     /** clock of the call, in place of the server's */
     now?: number;
-  }): Promise<{ streams: ([stream: string, cursor: string, length: number, lagMs: number])[]; tiers: ([tier: string, windows: number, records: number, pgPending: number, pgLagMs: number, udPending: number, udLagMs: number])[]; rejected: ([reason: string, events: number])[]; late: number; websites: number; sections: number; pages: number; rotatedUntil: number | null }>;
+  }): Promise<{ streams: ([stream: string, cursor: string, length: number, lagMs: number])[]; tiers: ([tier: string, windows: number, records: number, pgPending: number, pgLagMs: number, udPending: number, udLagMs: number])[]; rejected: ([reason: string, events: number])[]; late: number; websites: number; sections: number; pages: number; enrichWaiting: number; enriched: number; enrichAbandoned: ([reason: string, pages: number])[]; rotatedUntil: number | null }>;
   /** Asks to lead one tick of a scheduled job. */
   trackerLead(args: {
     /** name of the job */
@@ -167,7 +230,7 @@ export interface HotpathFunctions {
 
 /** How a reply is decoded; items are name on the wire, name of the property, type. */
 export interface ReplySpecification {
-  kind: "integer" | "text" | "json" | "nullable" | "list" | "tuple" | "record";
+  kind: "integer" | "text" | "json" | "nullable" | "list" | "tuple" | "record" | "counted";
   of?: ReplySpecification;
   items?: [string, string, ReplySpecification][];
 }
@@ -179,26 +242,31 @@ export interface FunctionSpecification {
   role: "ingest" | "worker" | "scheduler" | "reader" | "admin";
   positional: string[];
   rest: string | null;
-  /** Keyword on the wire, name of the property. */
-  options: [string, string][];
+  /** Keyword on the wire, name of the property, how many values it takes. */
+  options: [string, string, number][];
   reply: ReplySpecification;
 }
 
 export const SPECIFICATIONS: Record<keyof HotpathFunctions, FunctionSpecification> = {
-  trackEvents: {"name":"track_events","library":"tracker","readOnly":false,"role":"ingest","positional":[],"rest":"events","options":[["NOW","now"]],"reply":{"kind":"record","items":[["accepted","accepted",{"kind":"integer"}],["rejected","rejected",{"kind":"integer"}],["late","late",{"kind":"integer"}],["errors","errors",{"kind":"list","of":{"kind":"tuple","items":[["index","index",{"kind":"integer"}],["code","code",{"kind":"text"}],["message","message",{"kind":"text"}]]}}]]}},
-  ingestEvents: {"name":"ingest_events","library":"tracker","readOnly":false,"role":"scheduler","positional":[],"rest":null,"options":[["STREAM","stream"],["LIMIT","limit"],["NOW","now"]],"reply":{"kind":"record","items":[["read","read",{"kind":"integer"}],["accepted","accepted",{"kind":"integer"}],["rejected","rejected",{"kind":"integer"}],["late","late",{"kind":"integer"}],["remaining","remaining",{"kind":"integer"}]]}},
-  rotatePg: {"name":"rotate_pg","library":"tracker","readOnly":false,"role":"scheduler","positional":[],"rest":null,"options":[["TIER","tier"],["DIMENSION","dimension"],["LIMIT","limit"],["NOW","now"]],"reply":{"kind":"record","items":[["windows","windows",{"kind":"integer"}],["merged","merged",{"kind":"integer"}],["remaining","remaining",{"kind":"integer"}]]}},
-  rotateUd: {"name":"rotate_ud","library":"tracker","readOnly":false,"role":"scheduler","positional":[],"rest":null,"options":[["TIER","tier"],["DIMENSION","dimension"],["LIMIT","limit"],["NOW","now"]],"reply":{"kind":"record","items":[["windows","windows",{"kind":"integer"}],["merged","merged",{"kind":"integer"}],["remaining","remaining",{"kind":"integer"}]]}},
-  countPg: {"name":"count_pg","library":"tracker","readOnly":true,"role":"reader","positional":["dimension","id"],"rest":null,"options":[["FROM","from"],["TO","to"],["NOW","now"]],"reply":{"kind":"nullable","of":{"kind":"record","items":[["value","value",{"kind":"integer"}],["from","from",{"kind":"integer"}],["to","to",{"kind":"integer"}]]}}},
-  countUd: {"name":"count_ud","library":"tracker","readOnly":false,"role":"reader","positional":["dimension","id"],"rest":null,"options":[["FROM","from"],["TO","to"],["NOW","now"]],"reply":{"kind":"nullable","of":{"kind":"record","items":[["value","value",{"kind":"integer"}],["from","from",{"kind":"integer"}],["to","to",{"kind":"integer"}]]}}},
-  rankPg: {"name":"rank_pg","library":"tracker","readOnly":true,"role":"reader","positional":["dimension"],"rest":null,"options":[["FROM","from"],["TO","to"],["WEBSITE","website"],["COUNT","count"],["NOW","now"]],"reply":{"kind":"nullable","of":{"kind":"record","items":[["from","from",{"kind":"integer"}],["to","to",{"kind":"integer"}],["exact","exact",{"kind":"integer"}],["ranking","ranking",{"kind":"list","of":{"kind":"tuple","items":[["id","id",{"kind":"text"}],["views","views",{"kind":"integer"}]]}}]]}}},
-  rangePg: {"name":"range_pg","library":"tracker","readOnly":true,"role":"reader","positional":["dimension","id"],"rest":null,"options":[["TIER","tier"],["FROM","from"],["TO","to"]],"reply":{"kind":"list","of":{"kind":"tuple","items":[["window","window",{"kind":"integer"}],["value","value",{"kind":"integer"}]]}}},
-  rangeUd: {"name":"range_ud","library":"tracker","readOnly":true,"role":"reader","positional":["dimension","id"],"rest":null,"options":[["TIER","tier"],["FROM","from"],["TO","to"]],"reply":{"kind":"list","of":{"kind":"tuple","items":[["window","window",{"kind":"integer"}],["value","value",{"kind":"integer"}]]}}},
-  getDocument: {"name":"get_document","library":"tracker","readOnly":true,"role":"reader","positional":["dimension","id"],"rest":null,"options":[["COUNT","count"]],"reply":{"kind":"nullable","of":{"kind":"json"}}},
-  configureTracker: {"name":"configure_tracker","library":"tracker","readOnly":false,"role":"admin","positional":[],"rest":null,"options":[["HOSTS","hosts"],["UNKNOWN","unknown"],["MAXLEN","maxlen"],["DOCUMENT_DAYS","documentDays"],["SERIES_FINE_DAYS","seriesFineDays"],["SERIES_COARSE_DAYS","seriesCoarseDays"]],"reply":{"kind":"integer"}},
-  getTrackerConfig: {"name":"get_tracker_config","library":"tracker","readOnly":true,"role":"reader","positional":[],"rest":null,"options":[],"reply":{"kind":"record","items":[["hosts","hosts",{"kind":"json"}],["unknown","unknown",{"kind":"text"}],["maxlen","maxlen",{"kind":"integer"}],["document_days","documentDays",{"kind":"integer"}],["series_fine_days","seriesFineDays",{"kind":"integer"}],["series_coarse_days","seriesCoarseDays",{"kind":"integer"}]]}},
-  getTrackerStatus: {"name":"get_tracker_status","library":"tracker","readOnly":true,"role":"reader","positional":[],"rest":null,"options":[["NOW","now"]],"reply":{"kind":"record","items":[["streams","streams",{"kind":"list","of":{"kind":"tuple","items":[["stream","stream",{"kind":"text"}],["cursor","cursor",{"kind":"text"}],["length","length",{"kind":"integer"}],["lag_ms","lagMs",{"kind":"integer"}]]}}],["tiers","tiers",{"kind":"list","of":{"kind":"tuple","items":[["tier","tier",{"kind":"text"}],["windows","windows",{"kind":"integer"}],["records","records",{"kind":"integer"}],["pg_pending","pgPending",{"kind":"integer"}],["pg_lag_ms","pgLagMs",{"kind":"integer"}],["ud_pending","udPending",{"kind":"integer"}],["ud_lag_ms","udLagMs",{"kind":"integer"}]]}}],["rejected","rejected",{"kind":"list","of":{"kind":"tuple","items":[["reason","reason",{"kind":"text"}],["events","events",{"kind":"integer"}]]}}],["late","late",{"kind":"integer"}],["websites","websites",{"kind":"integer"}],["sections","sections",{"kind":"integer"}],["pages","pages",{"kind":"integer"}],["rotated_until","rotatedUntil",{"kind":"nullable","of":{"kind":"integer"}}]]}},
-  trackerLead: {"name":"tracker_lead","library":"tracker","readOnly":false,"role":"scheduler","positional":["job","slot","worker"],"rest":null,"options":[["LEASE","lease"],["NOW","now"]],"reply":{"kind":"integer"}},
+  trackEvents: {"name":"track_events","library":"tracker","readOnly":false,"role":"ingest","positional":[],"rest":"events","options":[["NOW","now",1]],"reply":{"kind":"record","items":[["accepted","accepted",{"kind":"integer"}],["rejected","rejected",{"kind":"integer"}],["late","late",{"kind":"integer"}],["errors","errors",{"kind":"list","of":{"kind":"tuple","items":[["index","index",{"kind":"integer"}],["code","code",{"kind":"text"}],["message","message",{"kind":"text"}]]}}]]}},
+  ingestEvents: {"name":"ingest_events","library":"tracker","readOnly":false,"role":"scheduler","positional":[],"rest":null,"options":[["STREAM","stream",1],["LIMIT","limit",1],["NOW","now",1]],"reply":{"kind":"record","items":[["read","read",{"kind":"integer"}],["accepted","accepted",{"kind":"integer"}],["rejected","rejected",{"kind":"integer"}],["late","late",{"kind":"integer"}],["remaining","remaining",{"kind":"integer"}]]}},
+  rotatePg: {"name":"rotate_pg","library":"tracker","readOnly":false,"role":"scheduler","positional":[],"rest":null,"options":[["TIER","tier",1],["DIMENSION","dimension",1],["LIMIT","limit",1],["NOW","now",1]],"reply":{"kind":"record","items":[["windows","windows",{"kind":"integer"}],["merged","merged",{"kind":"integer"}],["remaining","remaining",{"kind":"integer"}]]}},
+  rotateUd: {"name":"rotate_ud","library":"tracker","readOnly":false,"role":"scheduler","positional":[],"rest":null,"options":[["TIER","tier",1],["DIMENSION","dimension",1],["LIMIT","limit",1],["NOW","now",1]],"reply":{"kind":"record","items":[["windows","windows",{"kind":"integer"}],["merged","merged",{"kind":"integer"}],["remaining","remaining",{"kind":"integer"}]]}},
+  countPg: {"name":"count_pg","library":"tracker","readOnly":true,"role":"reader","positional":["dimension","id"],"rest":null,"options":[["FROM","from",1],["TO","to",1],["NOW","now",1]],"reply":{"kind":"nullable","of":{"kind":"record","items":[["value","value",{"kind":"integer"}],["from","from",{"kind":"integer"}],["to","to",{"kind":"integer"}]]}}},
+  countUd: {"name":"count_ud","library":"tracker","readOnly":false,"role":"reader","positional":["dimension","id"],"rest":null,"options":[["FROM","from",1],["TO","to",1],["NOW","now",1]],"reply":{"kind":"nullable","of":{"kind":"record","items":[["value","value",{"kind":"integer"}],["from","from",{"kind":"integer"}],["to","to",{"kind":"integer"}]]}}},
+  rankPg: {"name":"rank_pg","library":"tracker","readOnly":true,"role":"reader","positional":["dimension"],"rest":null,"options":[["FROM","from",1],["TO","to",1],["WEBSITE","website",1],["COUNT","count",1],["NOW","now",1]],"reply":{"kind":"nullable","of":{"kind":"record","items":[["from","from",{"kind":"integer"}],["to","to",{"kind":"integer"}],["exact","exact",{"kind":"integer"}],["ranking","ranking",{"kind":"list","of":{"kind":"tuple","items":[["id","id",{"kind":"text"}],["views","views",{"kind":"integer"}]]}}]]}}},
+  rangePg: {"name":"range_pg","library":"tracker","readOnly":true,"role":"reader","positional":["dimension","id"],"rest":null,"options":[["TIER","tier",1],["FROM","from",1],["TO","to",1]],"reply":{"kind":"list","of":{"kind":"tuple","items":[["window","window",{"kind":"integer"}],["value","value",{"kind":"integer"}]]}}},
+  rangeUd: {"name":"range_ud","library":"tracker","readOnly":true,"role":"reader","positional":["dimension","id"],"rest":null,"options":[["TIER","tier",1],["FROM","from",1],["TO","to",1]],"reply":{"kind":"list","of":{"kind":"tuple","items":[["window","window",{"kind":"integer"}],["value","value",{"kind":"integer"}]]}}},
+  getDocument: {"name":"get_document","library":"tracker","readOnly":true,"role":"reader","positional":["dimension","id"],"rest":null,"options":[["COUNT","count",1]],"reply":{"kind":"nullable","of":{"kind":"json"}}},
+  findDocuments: {"name":"find_documents","library":"tracker","readOnly":true,"role":"reader","positional":["dimension"],"rest":null,"options":[["WEBSITE","website",1],["SECTION","section",1],["LEVEL","level",2],["URL","url",1],["TITLE","title",1],["VISITED","visited",2],["OFFSET","offset",1],["COUNT","count",1],["LIMIT","limit",1]],"reply":{"kind":"counted","of":{"kind":"text"}}},
+  enrichDocument: {"name":"enrich_document","library":"tracker","readOnly":false,"role":"worker","positional":["dimension","id","metadata"],"rest":null,"options":[["NOW","now",1]],"reply":{"kind":"integer"}},
+  abandonEnrichment: {"name":"abandon_enrichment","library":"tracker","readOnly":false,"role":"worker","positional":["dimension","id"],"rest":null,"options":[["REASON","reason",1],["NOW","now",1]],"reply":{"kind":"integer"}},
+  refreshDocuments: {"name":"refresh_documents","library":"tracker","readOnly":false,"role":"scheduler","positional":[],"rest":null,"options":[["LIMIT","limit",1],["NOW","now",1]],"reply":{"kind":"record","items":[["announced","announced",{"kind":"integer"}],["remaining","remaining",{"kind":"integer"}]]}},
+  expireDocuments: {"name":"expire_documents","library":"tracker","readOnly":false,"role":"scheduler","positional":[],"rest":null,"options":[["LIMIT","limit",1],["NOW","now",1]],"reply":{"kind":"record","items":[["removed","removed",{"kind":"integer"}],["remaining","remaining",{"kind":"integer"}]]}},
+  configureTracker: {"name":"configure_tracker","library":"tracker","readOnly":false,"role":"admin","positional":[],"rest":null,"options":[["HOSTS","hosts",1],["UNKNOWN","unknown",1],["MAXLEN","maxlen",1],["DOCUMENT_DAYS","documentDays",1],["SERIES_FINE_DAYS","seriesFineDays",1],["SERIES_COARSE_DAYS","seriesCoarseDays",1],["ENRICH","enrich",1],["REFRESH_DAYS","refreshDays",1]],"reply":{"kind":"integer"}},
+  getTrackerConfig: {"name":"get_tracker_config","library":"tracker","readOnly":true,"role":"reader","positional":[],"rest":null,"options":[],"reply":{"kind":"record","items":[["hosts","hosts",{"kind":"json"}],["unknown","unknown",{"kind":"text"}],["maxlen","maxlen",{"kind":"integer"}],["document_days","documentDays",{"kind":"integer"}],["series_fine_days","seriesFineDays",{"kind":"integer"}],["series_coarse_days","seriesCoarseDays",{"kind":"integer"}],["enrich","enrich",{"kind":"integer"}],["refresh_days","refreshDays",{"kind":"integer"}]]}},
+  getTrackerStatus: {"name":"get_tracker_status","library":"tracker","readOnly":true,"role":"reader","positional":[],"rest":null,"options":[["NOW","now",1]],"reply":{"kind":"record","items":[["streams","streams",{"kind":"list","of":{"kind":"tuple","items":[["stream","stream",{"kind":"text"}],["cursor","cursor",{"kind":"text"}],["length","length",{"kind":"integer"}],["lag_ms","lagMs",{"kind":"integer"}]]}}],["tiers","tiers",{"kind":"list","of":{"kind":"tuple","items":[["tier","tier",{"kind":"text"}],["windows","windows",{"kind":"integer"}],["records","records",{"kind":"integer"}],["pg_pending","pgPending",{"kind":"integer"}],["pg_lag_ms","pgLagMs",{"kind":"integer"}],["ud_pending","udPending",{"kind":"integer"}],["ud_lag_ms","udLagMs",{"kind":"integer"}]]}}],["rejected","rejected",{"kind":"list","of":{"kind":"tuple","items":[["reason","reason",{"kind":"text"}],["events","events",{"kind":"integer"}]]}}],["late","late",{"kind":"integer"}],["websites","websites",{"kind":"integer"}],["sections","sections",{"kind":"integer"}],["pages","pages",{"kind":"integer"}],["enrich_waiting","enrichWaiting",{"kind":"integer"}],["enriched","enriched",{"kind":"integer"}],["enrich_abandoned","enrichAbandoned",{"kind":"list","of":{"kind":"tuple","items":[["reason","reason",{"kind":"text"}],["pages","pages",{"kind":"integer"}]]}}],["rotated_until","rotatedUntil",{"kind":"nullable","of":{"kind":"integer"}}]]}},
+  trackerLead: {"name":"tracker_lead","library":"tracker","readOnly":false,"role":"scheduler","positional":["job","slot","worker"],"rest":null,"options":[["LEASE","lease",1],["NOW","now",1]],"reply":{"kind":"integer"}},
   trackerDone: {"name":"tracker_done","library":"tracker","readOnly":false,"role":"scheduler","positional":["job","slot","worker"],"rest":null,"options":[],"reply":{"kind":"integer"}},
   trackerLibrary: {"name":"tracker_library","library":"tracker","readOnly":true,"role":"reader","positional":[],"rest":null,"options":[],"reply":{"kind":"record","items":[["library","library",{"kind":"text"}],["version","version",{"kind":"text"}],["hash","hash",{"kind":"text"}]]}},
 };

@@ -84,10 +84,16 @@ function encodeCall(spec: FunctionSpecification, args: Values, routingKey: strin
   for (const each of (spec.rest ? (args[spec.rest] as unknown[] | undefined) : undefined) ?? []) {
     command.push(encodeValue(spec, spec.rest!, each));
   }
-  for (const [keyword, property] of spec.options) {
-    if (args[property] !== undefined) command.push(keyword, encodeValue(spec, property, args[property]));
+  for (const [keyword, property, count] of spec.options) {
+    if (args[property] !== undefined) command.push(keyword, ...encodeOption(spec, property, args[property], count));
   }
   return command;
+}
+
+function encodeOption(spec: FunctionSpecification, property: string, value: unknown, count: number): string[] {
+  if (count === 1) return [encodeValue(spec, property, value)];
+  if (Array.isArray(value) && value.length === count) return value.map((each) => encodeValue(spec, property, each));
+  throw new TypeError(`${spec.name}: ${property} must be an array of ${count} values, got ${String(value)}`);
 }
 
 function encodeValue(spec: FunctionSpecification, property: string, value: unknown): string {
@@ -101,6 +107,10 @@ function decodeReply(spec: ReplySpecification, reply: unknown): unknown {
       return reply === null || reply === undefined ? null : decodeReply(spec.of!, reply);
     case "list":
       return (reply as unknown[]).map((each) => decodeReply(spec.of!, each));
+    case "counted": {
+      const [total, ...items] = reply as unknown[];
+      return [total, ...items.map((each) => decodeReply(spec.of!, each))];
+    }
     case "tuple":
       return spec.items!.map(([, , type], at) => decodeReply(type, (reply as unknown[])[at]));
     case "record":

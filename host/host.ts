@@ -92,7 +92,7 @@ export class Host {
 
 /** Applies those settings that the configuration names; the others stay as they are in Redis. */
 async function configure(functions: HotpathFunctions, tracker: TrackerConfig): Promise<void> {
-  const { hosts, unknown, maxlen, documentDays, seriesFineDays, seriesCoarseDays } = tracker;
+  const { hosts, unknown, maxlen, documentDays, seriesFineDays, seriesCoarseDays, enrichment } = tracker;
   const given = {
     ...(hosts && { hosts: JSON.stringify(hosts) }),
     ...(unknown !== undefined && { unknown }),
@@ -100,6 +100,8 @@ async function configure(functions: HotpathFunctions, tracker: TrackerConfig): P
     ...(documentDays !== undefined && { documentDays }),
     ...(seriesFineDays !== undefined && { seriesFineDays }),
     ...(seriesCoarseDays !== undefined && { seriesCoarseDays }),
+    ...(enrichment && { enrich: enrichment.enabled ? 1 : 0 }),
+    ...(enrichment?.refreshDays !== undefined && { refreshDays: enrichment.refreshDays }),
   };
   if (Object.keys(given).length > 0) await functions.configureTracker(given);
 }

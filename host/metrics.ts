@@ -1,6 +1,7 @@
 /** What the host counts and measures, for /metrics and /healthz. */
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from "prom-client";
 import type { HotpathFunctions } from "./contract";
+import type { EnrichReport } from "./jobs/enrich";
 import type { IngestSummary } from "./jobs/ingest";
 import type { RotationSummary } from "./jobs/rotate";
 import type { TickOutcome } from "./scheduler";
@@ -36,6 +37,9 @@ export class Metrics {
   readonly #errors: Counter;
   readonly #ingestLag: Gauge;
   readonly #rotationLag: Gauge;
+  readonly #keptUp: Counter;
+  readonly #pages: Counter;
+  readonly #pageDurations: Histogram;
 
   constructor(private readonly state: HostState) {
     const registers = [this.#registry];
@@ -97,6 +101,25 @@ export class Metrics {
       labelNames: ["partition", "tier", "metric"],
       registers,
     });
+    this.#keptUp = new Counter({
+      name: "hotpath_upkeep_documents_total",
+      help: "Pages announced again (refresh) and documents removed (expire) by this host",
+      labelNames: ["job"],
+      registers,
+    });
+    this.#pages = new Counter({
+      name: "hotpath_enrichment_pages_total",
+      help: "Tries to have the metadata of a page by outcome, and by reason where they failed",
+      labelNames: ["outcome", "reason"],
+      registers,
+    });
+    this.#pageDurations = new Histogram({
+      name: "hotpath_enrichment_duration_seconds",
+      help: "How long tries to have the metadata of a page took, the wait for the site's turn included",
+      labelNames: ["outcome"],
+      buckets: [0.05, 0.25, 1, 2.5, 5, 10, 30, 120, 600],
+      registers,
+    });
   }
 
   /** All metrics in Prometheus' text format. */
@@ -121,6 +144,30 @@ export class Metrics {
   rotated(job: string, summary: RotationSummary, durationMs: number): void {
     this.#durations.observe({ job }, durationMs / 1000);
     this.#merged.inc({ job }, summary.merged);
+  }
+
+  /** Takes note of a tick of upkeep led by this host. */
+  keptUp(job: string, kind: string, documents: number, durationMs: number): void {
+    this.#durations.observe({ job }, durationMs / 1000);
+    this.#keptUp.inc({ job: kind }, documents);
+  }
+
+  /** Takes note of how a page ended. */
+  pageEnded({ outcome, reason = "", ms }: Pick<EnrichReport, "outcome" | "reason" | "ms">): void {
+    this.#pages.inc({ outcome, reason });
+    this.#pageDurations.observe({ outcome }, ms / 1000);
+  }
+
+  /** Shows how many announced pages this host works on; asked at each scrape. */
+  watchPagesInHand(count: () => number): void {
+    new Gauge({
+      name: "hotpath_enrichment_pages_in_hand",
+      help: "Announced pages that this host works on, those that wait for their site's turn included",
+      registers: [this.#registry],
+      collect() {
+        this.set(count());
+      },
+    });
   }
 
   /** Takes note of a round of ingest. */

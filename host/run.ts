@@ -1,13 +1,14 @@
 /** `hotpath run <job>`: a job once, for crontab or a Kubernetes CronJob. */
 import { performance } from "node:perf_hooks";
 import type { Config } from "./config";
-import { describeError } from "./errors";
+import { describeError, UserError } from "./errors";
 import { Host } from "./host";
 import { drain } from "./jobs/ingest";
 import { addSummaries, METRICS, NOTHING_ROTATED, rotate, type Metric } from "./jobs/rotate";
+import { keepUp, type UpkeepJob } from "./jobs/upkeep";
 import type { Logger } from "./log";
 
-export const JOBS = ["ingest", "rotate", "rotate-pg", "rotate-ud"] as const;
+export const JOBS = ["ingest", "rotate", "rotate-pg", "rotate-ud", "enrich", "refresh", "expire"] as const;
 export type Job = (typeof JOBS)[number];
 
 /** The line that `hotpath run` prints. */
@@ -20,7 +21,9 @@ export interface RunSummary {
   [count: string]: unknown;
 }
 
-const METRICS_OF: Record<Exclude<Job, "ingest">, readonly Metric[]> = {
+type RotationJob = Extract<Job, `rotate${string}`>;
+
+const METRICS_OF: Record<RotationJob, readonly Metric[]> = {
   rotate: METRICS,
   "rotate-pg": ["pg"],
   "rotate-ud": ["ud"],
@@ -38,14 +41,46 @@ export async function runJob(config: Config, job: Job, log: Logger, signal: Abor
   const host = new Host(config, log);
   try {
     await host.prepare();
-    const { finished, ...counts } =
-      job === "ingest" ? await ingestAll(host, config, signal) : await rotateAll(host, config, job, signal);
+    const { finished, ...counts } = await doAll(host, config, job, signal);
     return { job, ok: finished, ms: elapsed(), ...counts };
   } catch (error) {
     return { job, ok: false, ms: elapsed(), error: describeError(error) };
   } finally {
     host.close();
   }
+}
+
+async function doAll(host: Host, config: Config, job: Job, signal: AbortSignal): Promise<{ finished: boolean }> {
+  switch (job) {
+    case "ingest":
+      return ingestAll(host, config, signal);
+    case "enrich":
+      return enrichAll(host, config, signal);
+    case "refresh":
+    case "expire":
+      return keepUpAll(host, job, signal);
+    default:
+      return rotateAll(host, config, job, signal);
+  }
+}
+
+async function enrichAll(host: Host, config: Config, signal: AbortSignal) {
+  const { enrichment } = config.tracker;
+  if (!enrichment?.enabled) throw new UserError("tracker.enrichment: is not configured, so that no page may be fetched");
+  // An HTTP client and an HTML parser that the other jobs do without.
+  const { drainEnrichment } = await import("./enrichment");
+  return drainEnrichment(host, config, enrichment, signal);
+}
+
+async function keepUpAll(host: Host, job: UpkeepJob, signal: AbortSignal) {
+  const total = { done: 0, slices: 0, finished: true };
+  for (const partition of host.partitions) {
+    const { done, slices, finished } = await keepUp(host.functions(partition), job, () => !signal.aborted);
+    total.done += done;
+    total.slices += slices;
+    total.finished &&= finished;
+  }
+  return total;
 }
 
 async function ingestAll(host: Host, config: Config, signal: AbortSignal) {
@@ -62,7 +97,7 @@ async function ingestAll(host: Host, config: Config, signal: AbortSignal) {
   return total;
 }
 
-async function rotateAll(host: Host, config: Config, job: Exclude<Job, "ingest">, signal: AbortSignal) {
+async function rotateAll(host: Host, config: Config, job: RotationJob, signal: AbortSignal) {
   let total = NOTHING_ROTATED;
   for (const partition of host.partitions) {
     for (const metric of METRICS_OF[job]) {

@@ -1,9 +1,7 @@
-/** `hotpath serve`: ingest and rotation, for as long as the process lives. */
+/** `hotpath serve`: ingest, rotation, enrichment and upkeep, for as long as the process lives. */
 import { performance } from "node:perf_hooks";
 import { Availability } from "./availability";
-import { backoffMs } from "./backoff";
 import { TIERS, type Config, type StreamConfig, type Tier } from "./config";
-import { UnavailableError } from "./errors";
 import { Host } from "./host";
 import { startHttp } from "./http";
 import { followStream } from "./jobs/ingest";
@@ -11,25 +9,12 @@ import { rotationTick } from "./jobs/rotate";
 import type { Logger } from "./log";
 import { Metrics, type Lags } from "./metrics";
 import { runSchedule, Schedule, type ScheduledJob } from "./scheduler";
+import { keepRunning, type Service } from "./service";
 import { parsePattern } from "./slots";
 import { Troubles } from "./troubles";
+import { serveUpkeep } from "./upkeep";
 import { parseServerUrl } from "./url";
 import { VERSION } from "./version";
-import { pause } from "./wait";
-
-/** Work that went on for so long had not failed at its start; what fails at its start is tried again ever more slowly. */
-const STEADY_MS = 10_000;
-
-/** What the parts of a serving host share. */
-interface Service {
-  config: Config;
-  log: Logger;
-  signal: AbortSignal;
-  host: Host;
-  availability: Availability;
-  metrics: Metrics;
-  troubles: Troubles;
-}
 
 /**
  * Serves until the signal is aborted; then finishes the calls under way and returns.
@@ -54,6 +39,8 @@ export async function serve(config: Config, log: Logger, signal: AbortSignal): P
         keepRunning(service, `ingest ${stream.key}`, () => ingest(service, stream)),
       ),
       ...host.partitions.map((partition) => rotation(service, partition)),
+      ...host.partitions.map((partition) => serveUpkeep(service, partition)),
+      enrichment(service),
     ]);
   } finally {
     http?.close();
@@ -75,25 +62,6 @@ function createService(config: Config, log: Logger, signal: AbortSignal): Servic
   return { config, log, signal, host, availability, metrics, troubles };
 }
 
-/** Runs `work` again whenever it fails, when Redis is back or after a while, until the host stops. */
-async function keepRunning(
-  { signal, availability, troubles }: Service,
-  source: string,
-  work: () => Promise<void>,
-): Promise<void> {
-  for (let failures = 0; !signal.aborted; failures += 1) {
-    const startedAt = performance.now();
-    try {
-      await work();
-    } catch (error) {
-      if (error instanceof UnavailableError) await availability.whenReady(error);
-      else troubles.report(source, error);
-    }
-    if (performance.now() - startedAt > STEADY_MS) failures = 0;
-    await pause(backoffMs(failures), signal);
-  }
-}
-
 async function ingest({ host, log, signal, metrics, troubles }: Service, stream: StreamConfig): Promise<void> {
   const reading = await host.connection.duplicate();
   try {
@@ -105,6 +73,13 @@ async function ingest({ host, log, signal, metrics, troubles }: Service, stream:
   } finally {
     reading.close();
   }
+}
+
+/** Loaded only where it is wanted: it brings an HTTP client and an HTML parser along. */
+async function enrichment(service: Service): Promise<void> {
+  if (!service.config.tracker.enrichment?.enabled) return;
+  const { serveEnrichment } = await import("./enrichment");
+  await serveEnrichment(service);
 }
 
 async function rotation(service: Service, partition: string | null): Promise<void> {

@@ -79,6 +79,7 @@ Object.assign(globalThis, {
   },
   tostring: String,
   LuaMap: Map,
+  LuaSet: Set,
   $multi: (...values: unknown[]) => values,
   $range: function* range(from: number, to: number, step = 1): Generator<number> {
     for (let i = from; step > 0 ? i <= to : i >= to; i += step) yield i;

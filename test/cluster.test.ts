@@ -1,14 +1,19 @@
-import { beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { beforeAll, beforeEach, describe, expect, it, onTestFinished } from "vitest";
 import { connect, type Connection } from "../host/connection";
 import { deploy } from "../host/deploy";
-import { createFunctions } from "../host/functions";
+import { createFunctions, type Send } from "../host/functions";
 import { readBundle } from "../host/libraries";
 import { readStatus } from "../host/status";
 import { useCluster } from "./support/cluster";
 import { testLibrary } from "./support/libraries";
 import { runNode } from "./support/processes";
 import { describeWithOwnServer } from "./support/server";
+import { sha1 } from "./support/tracker";
 import { until } from "./support/wait";
+import { html, page, startSite } from "./support/web";
 
 /** Slots 2482, 8159 and 13827: one on each of the three primaries. */
 const PARTITIONS = ["today", "rtl", "infos"];
@@ -174,6 +179,33 @@ describeWithOwnServer("a cluster of three primaries", () => {
         what: `the event of ${partition} to be counted`,
       });
     }
+    host.signal("SIGTERM");
+    expect(await host.exit).toEqual({ code: 0, signal: null });
+  });
+
+  it("fetches the pages of each partition, announced and enriched on its shard", async () => {
+    const site = await startSite((request, response) => html(response, page(`Title of ${request.url}`)));
+    const dir = await mkdtemp(join(tmpdir(), "hotpath-test-"));
+    onTestFinished(() => rm(dir, { recursive: true, force: true }));
+    const enrichment = { allow: ["127.0.0.0/8"], ports: [site.port], robots: false };
+    await writeFile(join(dir, "config.json"), JSON.stringify({ tracker: { partitions: PARTITIONS, enrichment } }));
+    const env = { REDIS_URL: cluster.url, CONFIG_PATH: join(dir, "config.json") };
+    const host = runNode(["host/cli.ts", "serve"], { env });
+    await host.line(/"redis is ready"/);
+    const titleOf = async (partition: string) => {
+      const send: Send = (args, options) => connection.send(args, options);
+      const functions = createFunctions(send, { routingKey: `{${partition}}` });
+      const document = await functions.getDocument({ dimension: "P", id: sha1(`${site.host}/${partition}`) });
+      return document === null ? null : (JSON.parse(document) as { metadata: { title: string } | null }).metadata?.title;
+    };
+    for (const partition of PARTITIONS) {
+      const event = ["url", `http://${site.host}/${partition}`, "uui", "d", "dt", String(Date.now())];
+      await connection.send(["XADD", `ST:TRACKER::{${partition}}::`, "*", ...event], { routingKey: `{${partition}}` });
+    }
+    for (const partition of PARTITIONS) {
+      expect(await until(() => titleOf(partition), { timeoutMs: 20_000 })).toBe(`Title of /${partition}`);
+    }
+    expect(site.requests.sort()).toEqual(PARTITIONS.map((partition) => `/${partition}`).sort());
     host.signal("SIGTERM");
     expect(await host.exit).toEqual({ code: 0, signal: null });
   });

@@ -46,7 +46,10 @@ describe("which file", () => {
       "10MINUTES": "*/10 * * * *",
       "1HOUR": "0 * * * *",
       "3HOURS": "0 */3 * * *",
+      refresh: "23 * * * *",
+      expire: "43 * * * *",
     });
+    expect(config.tracker.enrichment).toBeUndefined();
     // Not set means: what Redis has stays.
     expect(config.tracker.maxlen).toBeUndefined();
   });
@@ -212,5 +215,66 @@ describe("Redis URLs", () => {
     ]) {
       expect(redactUrl(url)).not.toContain("secret");
     }
+  });
+});
+
+describe("enrichment", () => {
+  const enrichment = (settings: unknown) => problems({ tracker: { enrichment: settings } });
+
+  it("is off unless it is there, and has defaults for everything", () => {
+    write("config/default.json", { tracker: { enrichment: {} } });
+    expect(load().tracker.enrichment).toEqual({
+      enabled: true,
+      concurrency: 8,
+      perHost: 1,
+      attempts: 5,
+      backoffSeconds: 60,
+      maxBackoffSeconds: 21_600,
+      timeouts: { connectSeconds: 5, headersSeconds: 10, bodySeconds: 10, totalSeconds: 30 },
+      maxBytes: 524_288,
+      ports: [80, 443],
+      allow: [],
+      robots: true,
+      robotsMinutes: 60,
+      maxCrawlDelaySeconds: 30,
+      timeZone: "UTC",
+      items: {},
+    });
+  });
+
+  const item = { url: "https://api.example/{article_id}", title: "title" };
+  it.each<[string, unknown, string]>([
+    ["an unknown setting", { x: 1 }, "tracker.enrichment.x: unknown setting"],
+    ["no object", 1, "tracker.enrichment: Invalid input"],
+    ["no concurrency", { concurrency: 0 }, "tracker.enrichment.concurrency: Too small"],
+    ["no attempts", { attempts: 0 }, "tracker.enrichment.attempts: Too small"],
+    ["few bytes", { maxBytes: 1023 }, "tracker.enrichment.maxBytes: Too small"],
+    ["many bytes", { maxBytes: 16_777_217 }, "tracker.enrichment.maxBytes: Too big"],
+    ["no time", { timeouts: { bodySeconds: 0 } }, "tracker.enrichment.timeouts.bodySeconds: Too small"],
+    ["no port", { ports: [] }, "tracker.enrichment.ports: Too small"],
+    ["an impossible port", { ports: [80, 65_536] }, "tracker.enrichment.ports[1]: Too big"],
+    ["no range", { allow: ["10.0.0.0/8", "10.1"] }, "tracker.enrichment.allow[1]: '10.1' is no address range"],
+    ["no time zone", { timeZone: "Mars" }, "tracker.enrichment.timeZone: there is no time zone 'Mars'"],
+    ["a contact of two lines", { contact: "a\r\nb" }, "tracker.enrichment.contact: must be a mail or web address"],
+    ["an item without its id", { items: { "a.b": { ...item, url: "https://api.example/" } } }, 'tracker.enrichment.items."a.b".url: must be an http'],
+    ["an item from a file", { items: { a: { ...item, url: "file:///{article_id}" } } }, "tracker.enrichment.items.a.url: must be an http"],
+    ["an item without a title", { items: { a: { url: item.url } } }, "tracker.enrichment.items.a.title: Invalid input"],
+    ["an empty path", { items: { a: { ...item, kicker: "a..b" } } }, "tracker.enrichment.items.a.kicker: must be property names"],
+    ["a header of two lines", { items: { a: { ...item, headers: { x: "a\nb" } } } }, "tracker.enrichment.items.a.headers.x: must be printable"],
+  ])("refuses %s", (_name, settings, problem) => {
+    const [found, ...others] = enrichment(settings);
+    expect(found).toContain(problem);
+    expect(others).toEqual([]);
+  });
+
+  it("accepts what is at the bounds", () => {
+    expect(enrichment({ maxBytes: 1024, attempts: 1, ports: [1, 65_535], timeouts: { totalSeconds: 0.05 }, maxCrawlDelaySeconds: 0 })).toEqual([]);
+    expect(enrichment({ maxBytes: 16_777_216, attempts: 100, allow: ["fd00::/8", "10.0.0.1"], items: { "WWW.rtl.lu:8080": item } })).toEqual([]);
+    expect(Object.keys(load().tracker.enrichment!.items)).toEqual(["www.rtl.lu:8080"]);
+  });
+
+  it("has its schedule checked", () => {
+    expect(problems({ tracker: { schedule: { refresh: "nonsense" } } })[0]).toMatch(/^tracker\.schedule\.refresh: /);
+    expect(problems({ tracker: { schedule: { expire: "" } } })[0]).toMatch(/^tracker\.schedule\.expire: /);
   });
 });

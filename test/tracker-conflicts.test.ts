@@ -33,6 +33,10 @@ const LATER = NOON + 4 * HOUR;
 const history: Call = track(LATER, ...[0, 1, 6, 65].map((minutes) => event(PAGE, "d", NOON + minutes * MINUTE)), event("http://a.example/t/y", "e", NOON, { audio: "a" }));
 const rotations = (name: string, ...tiers: string[]): Call[] => tiers.map((tier) => [name, "TIER", tier, "LIMIT", 10_000, "NOW", LATER]);
 
+const enriching: Call = ["configure_tracker", "ENRICH", 1];
+const DEEP = "http://a.example/s/t/u/v/x";
+const DEEP_ID = sha1("a.example/s/t/u/v/x");
+
 /** The names of the functions and nothing else are in lower case. */
 const isFunction = ([name]: Call): boolean => name === name.toLowerCase();
 const send = ([name, ...args]: Call): Promise<unknown> =>
@@ -86,9 +90,39 @@ const WRITERS: Scenario[] = [
   {
     what: "configure_tracker",
     given: [["configure_tracker", "HOSTS", '{"a.example":"a"}', "MAXLEN", 7]],
-    call: ["configure_tracker", "HOSTS", '{"b.example":"b"}', "UNKNOWN", "other", "MAXLEN", 5, "DOCUMENT_DAYS", 9, "SERIES_FINE_DAYS", 9, "SERIES_COARSE_DAYS", 9],
+    call: ["configure_tracker", "HOSTS", '{"b.example":"b"}', "UNKNOWN", "other", "MAXLEN", 5, "DOCUMENT_DAYS", 9, "SERIES_FINE_DAYS", 9, "SERIES_COARSE_DAYS", 9, "ENRICH", 1, "REFRESH_DAYS", 9],
   },
   { what: "configure_tracker, for the first time", given: [], call: ["configure_tracker", "HOSTS", '{"b.example":"b"}', "MAXLEN", 5] },
+  { what: "track_events: a new page, announced", given: [enriching], call: track(NOW, event(DEEP, "d", NOON)) },
+  {
+    what: "track_events: a page that a new table of hosts moves, and one that is older than known",
+    given: [track(NOW, event(PAGE, "d", NOON), event("http://b.example/s/x", "d", NOON)), ["configure_tracker", "HOSTS", '{"a.example":"new"}']],
+    call: track(NOW, event(PAGE, "d", NOON + MINUTE), event("http://b.example/s/x", "d", NOON - MINUTE)),
+  },
+  { what: "enrich_document", given: [enriching, track(NOW, event(DEEP, "d", NOON))], call: ["enrich_document", "P", DEEP_ID, '{"title":"one two"}', "NOW", NOW] },
+  {
+    what: "enrich_document, of a page that has a title",
+    given: [track(NOW, event(DEEP, "d", NOON)), ["enrich_document", "P", DEEP_ID, '{"title":"two three"}', "NOW", NOW]],
+    call: ["enrich_document", "P", DEEP_ID, '{"title":"one two"}', "NOW", NOW],
+  },
+  {
+    what: "enrich_document, of a page that was given up",
+    given: [track(NOW, event(DEEP, "d", NOON)), ["abandon_enrichment", "P", DEEP_ID, "REASON", "x", "NOW", NOW]],
+    call: ["enrich_document", "P", DEEP_ID, "{}", "NOW", NOW],
+  },
+  { what: "abandon_enrichment", given: [enriching, track(NOW, event(DEEP, "d", NOON))], call: ["abandon_enrichment", "P", DEEP_ID, "REASON", "x", "NOW", NOW] },
+  { what: "refresh_documents", given: [track(NOW, event(DEEP, "d", NOON), event(PAGE, "d", NOON)), enriching], call: ["refresh_documents", "LIMIT", 1, "NOW", NOW] },
+  {
+    what: "expire_documents",
+    given: [enriching, track(NOW, event(DEEP, "d", NOON)), ["enrich_document", "P", DEEP_ID, '{"title":"one two"}', "NOW", NOW], ["abandon_enrichment", "P", DEEP_ID, "REASON", "x", "NOW", NOW]],
+    call: ["expire_documents", "NOW", NOW + 100 * DAY],
+    mayDo: 1,
+  },
+  {
+    what: "expire_documents, of a page that waits",
+    given: [enriching, track(NOW, event(PAGE, "d", NOON))],
+    call: ["expire_documents", "LIMIT", 1, "NOW", NOW + 100 * DAY],
+  },
   { what: "tracker_lead", given: [], call: ["tracker_lead", "job", NOON, "w", "NOW", NOON] },
   { what: "tracker_lead, once more", given: [["tracker_lead", "job", NOON, "w", "NOW", NOON]], call: ["tracker_lead", "job", NOON, "w", "NOW", NOON + 1] },
   { what: "tracker_done", given: [["tracker_lead", "job", NOON, "w", "NOW", NOON]], call: ["tracker_done", "job", NOON, "w"] },
@@ -115,6 +149,14 @@ const READS: Call[] = [
   ["get_document", "W", id("a.example")],
   ["get_document", "S", id("a.example/s")],
   ["get_document", "P", id("a.example/s/x")],
+  ["find_documents", "P"],
+  ["find_documents", "P", "WEBSITE", "a.example", "LEVEL", 1, "s"],
+  ["find_documents", "P", "SECTION", "s"],
+  ["find_documents", "P", "SECTION", "t*", "URL", "a.example/t"],
+  ["find_documents", "P", "TITLE", "word"],
+  ["find_documents", "S", "LEVEL", 1, "t", "WEBSITE", "a.example"],
+  ["find_documents", "S", "SECTION", "t*"],
+  ["find_documents", "W"],
   ["get_tracker_config"],
   ["get_tracker_status", "NOW", LATER],
 ];
@@ -123,6 +165,10 @@ const READERS: { what: string; given: Call[] }[] = [
   { what: "nothing is rotated", given: [["configure_tracker", "HOSTS", '{"c.example":"c"}'], history, entry("/s/x", NOON), ["ingest_events", "NOW", LATER]] },
   { what: "some is rotated", given: [history, ...rotations("rotate_pg", "5MINUTES", "10MINUTES"), ...rotations("rotate_ud", "5MINUTES", "10MINUTES")] },
   { what: "all is rotated", given: [history, ["rotate_pg", "LIMIT", 10_000, "NOW", LATER], ["rotate_ud", "LIMIT", 10_000, "NOW", LATER], track(LATER, "{")] },
+  {
+    what: "pages have titles",
+    given: [history, ["enrich_document", "P", sha1("a.example/s/x"), '{"title":"a word"}', "NOW", LATER], ["abandon_enrichment", "P", sha1("a.example/t/y"), "REASON", "x", "NOW", LATER]],
+  },
 ];
 
 /** Values that nothing of ours holds: a list, and text that is no HyperLogLog. (Empty text passes for nothing there.) */

@@ -363,12 +363,12 @@ describe("websites by host", () => {
   });
 
   it("the configuration is told, defaults included", async () => {
-    const defaults = { unknown: "host", maxlen: 10_000, document_days: 90, series_fine_days: 30, series_coarse_days: 400 };
+    const defaults = { unknown: "host", maxlen: 10_000, document_days: 90, series_fine_days: 30, series_coarse_days: 400, enrich: 0, refresh_days: 7 };
     expect(await record("get_tracker_config")).toEqual({ hosts: "{}", ...defaults });
-    await call("configure_tracker", "HOSTS", '{"A.example":"X"}', "UNKNOWN", "OTHER", "MAXLEN", 5, "DOCUMENT_DAYS", 7);
-    expect(await record("get_tracker_config")).toEqual({ ...defaults, hosts: '{"a.example":"x"}', unknown: "other", maxlen: 5, document_days: 7 });
-    await call("configure_tracker", "SERIES_FINE_DAYS", 8, "SERIES_COARSE_DAYS", 9, "HOSTS", "{}");
-    expect(await record("get_tracker_config")).toEqual({ hosts: "{}", unknown: "other", maxlen: 5, document_days: 7, series_fine_days: 8, series_coarse_days: 9 });
+    await call("configure_tracker", "HOSTS", '{"A.example":"X"}', "UNKNOWN", "OTHER", "MAXLEN", 5, "DOCUMENT_DAYS", 8);
+    expect(await record("get_tracker_config")).toEqual({ ...defaults, hosts: '{"a.example":"x"}', unknown: "other", maxlen: 5, document_days: 8 });
+    await call("configure_tracker", "SERIES_FINE_DAYS", 8, "SERIES_COARSE_DAYS", 9, "HOSTS", "{}", "ENRICH", 1, "REFRESH_DAYS", 2);
+    expect(await record("get_tracker_config")).toEqual({ hosts: "{}", unknown: "other", maxlen: 5, document_days: 8, series_fine_days: 8, series_coarse_days: 9, enrich: 1, refresh_days: 2 });
   });
 
   it("ten thousand hosts fit into the table", async () => {

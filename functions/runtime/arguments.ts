@@ -1,5 +1,5 @@
 /** Binds the arguments of a call to its declaration: every check happens here, before anything is written. */
-import type { ArgumentType, Declaration, Option, Rest } from "./declare";
+import type { ArgumentType, Declaration, Option, Part, Rest } from "./declare";
 import { fail, quote } from "./errors";
 
 /** Whole numbers are exact in a double up to 15 digits. */
@@ -71,6 +71,8 @@ function placeholder(option: Option): string {
       return "ms";
     case "integer":
       return "n";
+    case "pair":
+      return `${option.type.parts![0]!.name} ${option.type.parts![1]!.name}`;
     default:
       return option.type.kind;
   }
@@ -141,8 +143,23 @@ function bindRest(rest: Rest, declaration: Declaration, args: string[], bound: R
   return count;
 }
 
+function bindPart(option: string, { name, type: expected }: Part, value: string | undefined): unknown {
+  if (value === undefined) fail("BADARG", `${option} has no value for ${name}; it must be ${describe(expected)}`);
+  return bindValue(`${option} ${name}`, value, expected);
+}
+
+/** The value of an option, or its two; `at` is where they begin. */
+function bindOption({ name, type: expected }: Option, args: string[], at: number): unknown {
+  const { parts } = expected;
+  if (parts !== undefined) return [bindPart(name, parts[0]!, args[at]), bindPart(name, parts[1]!, args[at + 1])];
+  const value = args[at];
+  if (value === undefined) fail("BADARG", `${name} has no value; it must be ${describe(expected)}`);
+  return bindValue(name, value, expected);
+}
+
 function bindOptions(binder: Binder, args: string[], from: number, bound: Record<string, unknown>): void {
-  for (const at of $range(from, args.length - 1, 2)) {
+  let at = from;
+  while (at < args.length) {
     const name = args[at]!;
     const keyword = binder.keywords.get(name) ?? binder.keywords.get(string.upper(name));
     if (keyword === undefined) {
@@ -150,9 +167,8 @@ function bindOptions(binder: Binder, args: string[], from: number, bound: Record
     }
     const { option, field } = keyword;
     if (bound[field] !== undefined) fail("BADARG", `${option.name} is given twice`);
-    const value = args[at + 1];
-    if (value === undefined) fail("BADARG", `${option.name} has no value; it must be ${describe(option.type)}`);
-    bound[field] = bindValue(option.name, value, option.type);
+    bound[field] = bindOption(option, args, at + 1);
+    at += option.type.parts === undefined ? 2 : 3;
   }
   const { assured } = binder;
   for (const position of $range(1, assured.length)) {

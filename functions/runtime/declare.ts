@@ -9,13 +9,22 @@ import type { ErrorCode } from "./errors";
 
 /** What a value on the wire is; `T` is its type once bound. */
 export interface ArgumentType<T> {
-  kind: "text" | "integer" | "time" | "choice" | "id" | "json";
+  kind: "text" | "integer" | "time" | "choice" | "id" | "json" | "pair";
   /** Bytes for text, value for integers; both included. */
   min?: number;
   max?: number;
   values?: readonly string[];
+  /** The two values of a pair. */
+  parts?: readonly Part[];
   /** Carries `T` for the compiler; never set. */
   typed?: T;
+}
+
+/** One value of an option that takes two. */
+export interface Part {
+  /** As it is shown: `VISITED from to`. */
+  name: string;
+  type: ArgumentType<unknown>;
 }
 
 /** Text of `min` to `max` bytes. */
@@ -47,6 +56,14 @@ export function json(max: number): ArgumentType<string> {
   return { kind: "json", min: 2, max };
 }
 
+/** Two values after one keyword, for options only; bound as an array. */
+export function pair<A, B>(
+  first: { name: string; type: ArgumentType<A> },
+  second: { name: string; type: ArgumentType<B> },
+): ArgumentType<[A, B]> {
+  return { kind: "pair", parts: [first, second] };
+}
+
 export interface Parameter {
   /** Lower case for a positional argument, upper case for a keyword. */
   name: string;
@@ -68,7 +85,7 @@ export interface Rest {
 
 /** What a reply holds. A record is a flat array of field, value, field, value. */
 export interface ReplyType {
-  kind: "integer" | "text" | "json" | "nullable" | "list" | "tuple" | "record";
+  kind: "integer" | "text" | "json" | "nullable" | "list" | "tuple" | "record" | "counted";
   of?: ReplyType;
   items?: readonly ReplyField[];
   doc?: string;
@@ -92,6 +109,11 @@ export function nullable(of: ReplyType): ReplyType {
 /** An array of any length. */
 export function list(of: ReplyType): ReplyType {
   return { kind: "list", of };
+}
+
+/** An array of how many there are in all, or nil, and then those of them that were asked for. */
+export function counted(of: ReplyType): ReplyType {
+  return { kind: "counted", of };
 }
 
 /** An array with one value a place. */

@@ -48,6 +48,8 @@ interface RedisCommands {
 
   SADD(this: void, key: string, ...members: string[]): number;
   SCARD(this: void, key: string): number;
+  SMEMBERS(this: void, key: string): string[];
+  SMISMEMBER(this: void, key: string, ...members: string[]): number[];
   SRANDMEMBER(this: void, key: string, count: RedisArgument): string[];
   SREM(this: void, key: string, ...members: string[]): number;
 
@@ -55,12 +57,14 @@ interface RedisCommands {
   ZCARD(this: void, key: string): number;
   ZCOUNT(this: void, key: string, min: RedisArgument, max: RedisArgument): number;
   ZINCRBY(this: void, key: string, by: RedisArgument, member: string): string;
+  ZLEXCOUNT(this: void, key: string, min: string, max: string): number;
   ZMSCORE(this: void, key: string, ...members: string[]): (string | false)[];
   ZRANGE(this: void, key: string, start: RedisArgument, stop: RedisArgument, ...options: RedisArgument[]): string[];
   ZREM(this: void, key: string, ...members: string[]): number;
   ZSCORE(this: void, key: string, member: string): string | false;
 
   XADD(this: void, key: string, ...optionsIdAndFields: RedisArgument[]): string;
+  XDEL(this: void, key: string, ...ids: string[]): number;
   XINFO(this: void, subcommand: "STREAM", key: string): (RedisArgument | false | RedisStreamEntry)[];
   XLEN(this: void, key: string): number;
   XRANGE(this: void, key: string, start: string, end: string, ...count: ["COUNT", number] | []): RedisStreamEntry[];

@@ -13,7 +13,7 @@ const MAX_HOSTS_BYTES = 1048576;
 /** What becomes of an event whose host is not in the table: named after the host, put under `other`, or refused. */
 const UNKNOWN_HOSTS = ["host", "other", "refuse"] as const;
 
-const DEFAULTS = { unknown: "host", maxlen: 10000, documentDays: 90, seriesFineDays: 30, seriesCoarseDays: 400 };
+const DEFAULTS = { unknown: "host", maxlen: 10000, documentDays: 90, seriesFineDays: 30, seriesCoarseDays: 400, refreshDays: 7 };
 
 /** Options in force, and how far rotation has come. */
 export interface State extends Naming {
@@ -88,6 +88,18 @@ export function readRetention(): Retention {
   };
 }
 
+/** Whether new pages are announced, and after how long their metadata is asked for again. */
+export interface Enrichment {
+  isOn: boolean;
+  refreshDays: number;
+}
+
+/** The options of enrichment, in one read; CONFLICT if the state hash is no hash. */
+export function readEnrichment(): Enrichment {
+  const [enrich, refreshDays] = fields(names.state(), ["config:enrich", "config:refresh_days"]);
+  return { isOn: enrich === "1", refreshDays: numberOr(refreshDays, DEFAULTS.refreshDays) };
+}
+
 /** Notes how far a rotation has gone; a clock that runs backwards undoes nothing. */
 export function noteRotation(state: State, nowMs: number, fromMinutes: boolean): void {
   if (nowMs > state.clockMs) redis.call("HSET", names.state(), "clock", `${nowMs}`);
@@ -138,9 +150,11 @@ export const configureTracker = command(
       },
       { name: "UNKNOWN", type: choice(UNKNOWN_HOSTS), doc: "an event whose host is not in the table: website named after the host, website `other`, or refused" },
       { name: "MAXLEN", type: integer(0, 1000000000), doc: "about how many consumed entries an event stream keeps" },
-      { name: "DOCUMENT_DAYS", type: days(1), doc: "days without a visit after which a document is removed" },
+      { name: "DOCUMENT_DAYS", type: days(8), doc: "days without a visit after which expire_documents removes a document; by then no window counts it any more" },
       { name: "SERIES_FINE_DAYS", type: days(8), doc: "days that points of 5 and 10 minutes are kept" },
       { name: "SERIES_COARSE_DAYS", type: days(8), doc: "days that points of 1 and 3 hours are kept" },
+      { name: "ENRICH", type: integer(0, 1), doc: "1: pages are announced on `ST:ENRICH:P:::`, for something that reads them and calls enrich_document; 0: they are not (default). Pages that came while it was 0 are announced by refresh_documents" },
+      { name: "REFRESH_DAYS", type: days(1), doc: "days after which refresh_documents asks for the metadata of a page again" },
     ],
     reply: integerReply,
     errors: ["BADARG", "BADCONFIG", "LIMIT", "CONFLICT"],
@@ -160,6 +174,8 @@ export const configureTracker = command(
     set("document_days", args.document_days);
     set("series_fine_days", args.series_fine_days);
     set("series_coarse_days", args.series_coarse_days);
+    set("enrich", args.enrich);
+    set("refresh_days", args.refresh_days);
     if (changes.length > 0) redis.call("HSET", names.state(), ...changes);
     if (hosts !== undefined) replaceHosts(hosts, args.hosts!);
     return 1;
@@ -188,12 +204,15 @@ export const getTrackerConfig = command(
       { name: "document_days", type: integerReply, doc: "days without a visit after which a document is removed" },
       { name: "series_fine_days", type: integerReply, doc: "days that points of 5 and 10 minutes are kept" },
       { name: "series_coarse_days", type: integerReply, doc: "days that points of 1 and 3 hours are kept" },
+      { name: "enrich", type: integerReply, doc: "1 if pages are announced for enrichment" },
+      { name: "refresh_days", type: integerReply, doc: "days after which metadata is asked for again" },
     ]),
     errors: ["BADARG", "CONFLICT"],
   },
   () => {
     requireType(names.hosts(), "hash");
     const { maxlen, documentDays, seriesFineDays, seriesCoarseDays } = readRetention();
+    const { isOn, refreshDays } = readEnrichment();
     return {
       hosts: hostsJson(),
       unknown: readState().unknown,
@@ -201,6 +220,8 @@ export const getTrackerConfig = command(
       document_days: documentDays,
       series_fine_days: seriesFineDays,
       series_coarse_days: seriesCoarseDays,
+      enrich: isOn ? 1 : 0,
+      refresh_days: refreshDays,
     };
   },
 );

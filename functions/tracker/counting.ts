@@ -326,11 +326,15 @@ function addToAll(minute: names.MinuteNames, pageId: string, section: Section, d
   );
 }
 
-/** Whether everything that the first view of a known page in its minute writes is there, and what it should be. */
-function isReady(pageId: string, section: Section, devices: string, openDevices: string): boolean {
-  const listed = redis.pcall("ZSCORE", names.pagesOf("W", section.websiteId), pageId);
-  const listedInSection = redis.pcall("ZSCORE", names.pagesOf("S", section.id), pageId);
-  if (type(listed) !== "string" || type(listedInSection) !== "string") return false;
+/**
+ * Whether the page of a first view in its minute is known, was not visited later, and every key that is written is what it
+ * should be.
+ */
+function isReady(pageId: string, section: Section, devices: string, openDevices: string, timeMs: number): boolean {
+  for (const list of [names.pagesOf("W", section.websiteId), names.pagesOf("S", section.id), names.visited("P")]) {
+    const lastMs = redis.pcall("ZSCORE", list, pageId);
+    if (type(lastMs) !== "string" || tonumber(lastMs)! > timeMs) return false;
+  }
   const magic = redis.pcall("GETRANGE", devices, "0", "3");
   return (magic === "" || magic === "HYLL") && redis.call("TYPE", openDevices).ok === "set";
 }
@@ -340,8 +344,9 @@ function announceOne(pageId: string, section: Section, devices: string, openDevi
   redis.call("PEXPIRE", devices, UNMERGED_KEEP);
   redis.call("SADD", openDevices, pageId);
   const time = `${timeMs}`;
-  redis.call("ZADD", names.pagesOf("W", section.websiteId), "GT", time, pageId);
-  redis.call("ZADD", names.pagesOf("S", section.id), "GT", time, pageId);
+  redis.call("ZADD", names.pagesOf("W", section.websiteId), time, pageId);
+  redis.call("ZADD", names.pagesOf("S", section.id), time, pageId);
+  redis.call("ZADD", names.visited("P"), time, pageId);
 }
 
 /**
@@ -365,7 +370,7 @@ export function countOne(pageId: string, section: Section, device: string, timeM
   const devices = minute.devicesBefore.P + pageId + minute.devicesAfter;
   const openDevices = minute.openDevicesOfPages;
   const isFirst = views === 1;
-  const isCounted = isFirst ? isReady(pageId, section, devices, openDevices) : type(views) === "number";
+  const isCounted = isFirst ? isReady(pageId, section, devices, openDevices, timeMs) : type(views) === "number";
   if (isCounted && addToAll(minute, pageId, section, device)) {
     if (isFirst) announceOne(pageId, section, devices, openDevices, timeMs);
     return true;

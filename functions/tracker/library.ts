@@ -2,11 +2,14 @@
 import { callbacks as byName, libraryInfo } from "../runtime/library";
 import { doneCommand, leadCommand } from "../runtime/ticks";
 import { configureTracker, getTrackerConfig } from "./configuration";
-import { getDocument } from "./documents";
+import { getDocument } from "./document-json";
+import { abandonEnrichment, enrichDocument, refreshDocuments } from "./enrichment";
+import { expireDocuments } from "./expiry";
 import { ingestEvents, trackEvents } from "./ingest";
 import { countPg, countUd } from "./queries";
 import { rankPg } from "./ranking";
 import { rotatePg, rotateUd } from "./rotation";
+import { findDocuments } from "./search";
 import { rangePg, rangeUd } from "./series";
 import { getTrackerStatus } from "./status";
 
@@ -21,6 +24,11 @@ export const commands = [
   rangePg,
   rangeUd,
   getDocument,
+  findDocuments,
+  enrichDocument,
+  abandonEnrichment,
+  refreshDocuments,
+  expireDocuments,
   configureTracker,
   getTrackerConfig,
   getTrackerStatus,

@@ -127,7 +127,12 @@ export function document(dimension: string, id: string): string {
 
 /** All websites by last visit. */
 export function websites(): string {
-  return key("SS", "VISITED", "W", "", "", "");
+  return visited("W");
+}
+
+/** All records of a dimension that has documents, by last visit. */
+export function visited(dimension: "W" | "S" | "P"): string {
+  return key("SS", "VISITED", dimension, "", "", "");
 }
 
 /** The sections of a website by last visit. */
@@ -138,6 +143,36 @@ export function sectionsOfWebsite(websiteId: string): string {
 /** The pages of a website (`W`) or a section (`S`) by last visit. */
 export function pagesOf(dimension: "W" | "S", id: string): string {
   return key("SS", "PAGES", dimension, id, "", "");
+}
+
+/** `name`, NUL, id of every section, in the order of bytes. */
+export function sectionNames(): string {
+  return key("SS", "NAMES", "S", "", "", "");
+}
+
+/** The addresses of all pages, in the order of bytes; a page's id is the SHA-1 of its address. */
+export function pageUrls(): string {
+  return key("SS", "URLS", "P", "", "", "");
+}
+
+/** The sections (levels 1 and 2) or pages (3 and 4) with a directory at a level. */
+export function directory(dimension: "S" | "P", level: number, name: string): string {
+  return key("S", `LEVEL.${level}`, dimension, redis.sha1hex(name), "", "");
+}
+
+/** The pages with a word in their title; a word holds letters and digits alone, so it can stand in a name as it is. */
+export function titleWord(word: string): string {
+  return key("S", "TITLE", "P", word, "", "");
+}
+
+/** Pages that wait for their metadata. */
+export function enrichmentStream(): string {
+  return key("ST", "ENRICH", "P", "", "", "");
+}
+
+/** Why pages were given up: reason → pages. */
+export function abandonedPages(): string {
+  return key("H", "ABANDONED", "P", "", "", "");
 }
 
 /** Options, counters, cursors and watermarks: one hash, so that a call reads all it needs at once. */

@@ -9,7 +9,7 @@ import { fields, onKey } from "../runtime/types";
 import type { Retention } from "./configuration";
 import type { Metric } from "./names";
 import { DIMENSIONS, seriesChunk, seriesFamily } from "./names";
-import { MADE_TIERS, tierIndex, TIERS, windowStart } from "./windows";
+import { COARSEST, MADE_TIERS, tierIndex, TIERS, windowStart } from "./windows";
 
 /** `hash-max-listpack-entries` is 128 by default: one more field, and a hash takes ten times the memory. */
 const POINTS = 128;
@@ -76,6 +76,25 @@ export function setPoint(place: PointPlace, id: string, value: number): void {
   const name = member(place.family, id, place.end);
   redis.call("HSET", name, place.position, `${value}`);
   redis.call("PEXPIRE", name, place.life);
+}
+
+const METRICS = ["PG", "UD"] as const;
+
+/**
+ * The names of all hashes that may hold points of an id which was visited from `firstMs` to `lastMs`. Those whose time is over
+ * by the clock of the call are left out: they have gone, or go, by themselves.
+ */
+export function chunkNames(dimension: string, id: string, firstMs: number, lastMs: number, retention: Retention, nowMs: number): string[] {
+  const found: string[] = [];
+  for (const tier of $range(VIEWS_TIER, COARSEST)) {
+    for (const startMs of $range(windowStart(chunkMs(tier), firstMs), lastMs, chunkMs(tier))) {
+      if (chunkLifeMs(tier, startMs, retention, nowMs) <= 0) continue;
+      for (const metric of METRICS) {
+        if (metric === "UD" || tier === VIEWS_TIER) found.push(seriesChunk(tier, dimension, id, `${startMs}`, metric));
+      }
+    }
+  }
+  return found;
 }
 
 type Point = [windowMs: number, value: number];

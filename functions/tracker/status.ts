@@ -3,6 +3,8 @@ import { clock } from "../runtime/clock";
 import { command, integerReply, list, NOW, nullable, record, textReply, tuple } from "../runtime/declare";
 import { onKey, requireType } from "../runtime/types";
 import { documentsField } from "./documents";
+import { ENRICHED_FIELD } from "./enrichment";
+import { WAITING_FIELD } from "./enrichment-stream";
 import { REASONS } from "./events";
 import type { Metric } from "./names";
 import * as names from "./names";
@@ -63,6 +65,15 @@ function rejected(stored: Record<string, string>): [string, number][] {
     const count = numberField(stored, rejectedField(reason));
     if (count > 0) counts.push([reason, count]);
   }
+  table.sort(counts, (a, b) => a[1] > b[1] || (a[1] === b[1] && a[0] < b[0]));
+  return counts;
+}
+
+/** Reasons and how many pages were given up for them, most first. */
+function abandoned(): [string, number][] {
+  const flat = onKey("HGETALL", names.abandonedPages());
+  const counts: [string, number][] = [];
+  for (const at of $range(1, flat.length, 2)) counts.push([flat[at - 1]!, tonumber(flat[at])!]);
   table.sort(counts, (a, b) => a[1] > b[1] || (a[1] === b[1] && a[0] < b[0]));
   return counts;
 }
@@ -157,6 +168,18 @@ export const getTrackerStatus = command(
       { name: "websites", type: integerReply, doc: "documents of websites" },
       { name: "sections", type: integerReply, doc: "documents of sections" },
       { name: "pages", type: integerReply, doc: "documents of pages" },
+      { name: "enrich_waiting", type: integerReply, doc: "pages that were announced for enrichment and are not done" },
+      { name: "enriched", type: integerReply, doc: "pages whose metadata have come" },
+      {
+        name: "enrich_abandoned",
+        type: list(
+          tuple([
+            { name: "reason", type: textReply, doc: "reason" },
+            { name: "pages", type: integerReply, doc: "pages" },
+          ]),
+        ),
+        doc: "reason and number of pages whose metadata could not be had, most first",
+      },
       { name: "rotated_until", type: nullable(integerReply), doc: "end of the last five-minute window that rotation has looked at, or nil" },
     ]),
     errors: ["BADARG", "CONFLICT"],
@@ -174,6 +197,9 @@ export const getTrackerStatus = command(
       websites: numberField(stored, documentsField("W")),
       sections: numberField(stored, documentsField("S")),
       pages: numberField(stored, documentsField("P")),
+      enrich_waiting: numberField(stored, WAITING_FIELD),
+      enriched: numberField(stored, ENRICHED_FIELD),
+      enrich_abandoned: abandoned(),
       rotated_until: stored["rotated"] === undefined ? undefined : tonumber(stored["rotated"]),
     };
   },

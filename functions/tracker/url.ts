@@ -7,6 +7,9 @@
 const DEFAULT_PORTS: Record<string, string> = { http: "80", https: "443" };
 const MAX_PORT = 65535;
 
+/** Levels of a document: `/` and up to four directories, as in the tracker this was made after. */
+export const DIRECTORY_LEVELS = 4;
+
 /** Sections have at most this many directories. */
 export const SECTION_LEVELS = 2;
 
@@ -200,4 +203,16 @@ export function articleId(path: string): string {
   if (digits !== undefined) return digits;
   const [beforeDot] = string.match(path, "/(%d+)%.[^/]*$");
   return beforeDot ?? "";
+}
+
+/** The path of an address without scheme. */
+export function pathOf(page: string): string {
+  const [slash] = string.find(page, "/", 1, true);
+  return slash === undefined ? "/" : string.sub(page, slash);
+}
+
+/** The article of an address without scheme, as a number is written: without leading zeros; empty where there is none. */
+export function articleNumber(page: string): string {
+  const [withoutZeros] = string.match(articleId(pathOf(page)), "^0*(%d+)$");
+  return withoutZeros ?? "";
 }

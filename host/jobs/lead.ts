@@ -1,6 +1,7 @@
 /** Leading a tick of the schedule: of several hosts one works, and if it dies another takes over. */
 import { performance } from "node:perf_hooks";
 import type { HotpathFunctions } from "../contract";
+import type { TickOutcome } from "../scheduler";
 
 export type LeadFunctions = Pick<HotpathFunctions, "trackerLead" | "trackerDone">;
 
@@ -56,4 +57,35 @@ export class Lead {
     this.#renewedAt = askedAt;
     return leads;
   }
+}
+
+/**
+ * One tick of a job, if this host leads it: the lease is renewed between the calls, and the tick ended when all is done.
+ *
+ * @param signal ends it between two calls; the tick is then left to the next host that asks
+ * @param nothing what was done where another host leads
+ * @param work asks `mayGoOn` before each call, and ends where that says no
+ * @returns how it ended, and what was done by this host
+ */
+export async function leadTick<Summary extends { finished: boolean }>(
+  functions: LeadFunctions,
+  leading: LeadOptions,
+  signal: AbortSignal,
+  nothing: Summary,
+  work: (mayGoOn: () => Promise<boolean>) => Promise<Summary>,
+): Promise<{ outcome: TickOutcome; summary: Summary }> {
+  const lead = await Lead.take(functions, leading);
+  if (!lead) return { outcome: "elsewhere", summary: nothing };
+  let lost = false;
+  const summary = await work(async () => {
+    if (signal.aborted) return false;
+    lost = !(await lead.keep());
+    return !lost;
+  });
+  if (lost) return { outcome: "elsewhere", summary };
+  if (!summary.finished) {
+    await lead.handOver();
+    return { outcome: "stopped", summary };
+  }
+  return { outcome: (await lead.done()) ? "done" : "elsewhere", summary };
 }

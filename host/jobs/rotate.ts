@@ -2,7 +2,7 @@
 import { TIERS, type Tier } from "../config";
 import type { HotpathFunctions } from "../contract";
 import type { TickOutcome } from "../scheduler";
-import { Lead, type LeadFunctions, type LeadOptions } from "./lead";
+import { leadTick, type LeadFunctions, type LeadOptions } from "./lead";
 
 /** `pg` page views, `ud` unique devices. */
 export type Metric = "pg" | "ud";
@@ -108,18 +108,7 @@ export async function rotationTick(
   limits: RotationLimits,
   signal: AbortSignal,
 ): Promise<{ outcome: TickOutcome; summary: RotationSummary }> {
-  const lead = await Lead.take(functions, leading);
-  if (!lead) return { outcome: "elsewhere", summary: NOTHING_ROTATED };
-  let lost = false;
-  const summary = await rotateUpTo(functions, tier, limits, async () => {
-    if (signal.aborted) return false;
-    lost = !(await lead.keep());
-    return !lost;
-  });
-  if (lost) return { outcome: "elsewhere", summary };
-  if (!summary.finished) {
-    await lead.handOver();
-    return { outcome: "stopped", summary };
-  }
-  return { outcome: (await lead.done()) ? "done" : "elsewhere", summary };
+  return leadTick(functions, leading, signal, NOTHING_ROTATED, (mayGoOn) =>
+    rotateUpTo(functions, tier, limits, mayGoOn),
+  );
 }

@@ -19,6 +19,9 @@ export interface Sizes {
   rankedCalls: number;
   /** Pages among which the memory of shared keys is divided. */
   memoryPages: number;
+  /** Pages that are searched, and how often each question is asked. */
+  searchedPages: number;
+  searches: number;
 }
 
 const FULL: Sizes = {
@@ -34,6 +37,8 @@ const FULL: Sizes = {
   rankedEvents: 480_000,
   rankedCalls: 200,
   memoryPages: 100,
+  searchedPages: 100_000,
+  searches: 200,
 };
 
 const QUICK: Partial<Sizes> = {
@@ -45,6 +50,8 @@ const QUICK: Partial<Sizes> = {
   rankedEvents: 120_000,
   rankedCalls: 50,
   memoryPages: 25,
+  searchedPages: 10_000,
+  searches: 50,
 };
 
 /** Sizes of a full or a quick run. */

@@ -4,6 +4,7 @@ import type { ArgumentType, Declaration, Option, ReplyType } from "../../functio
 const camel = (name: string): string => name.toLowerCase().replace(/_(\w)/g, (_, letter: string) => letter.toUpperCase());
 
 function argumentTs(type: ArgumentType<unknown>): string {
+  if (type.kind === "pair") return `[${type.parts!.map((part) => `${part.name}: ${argumentTs(part.type)}`).join(", ")}]`;
   if (type.kind === "choice") return type.values!.map((value) => JSON.stringify(value)).join(" | ");
   return type.kind === "integer" || type.kind === "time" ? "number" : "string";
 }
@@ -19,6 +20,8 @@ function replyTs(type: ReplyType): string {
       return `${replyTs(type.of!)} | null`;
     case "list":
       return `(${replyTs(type.of!)})[]`;
+    case "counted":
+      return `[total: number | null, ...items: (${replyTs(type.of!)})[]]`;
     case "tuple":
       return `[${type.items!.map((item) => `${camel(item.name)}: ${replyTs(item.type)}`).join(", ")}]`;
     case "record":
@@ -51,7 +54,7 @@ function method(declaration: Declaration): string {
 
 function specification(library: string, declaration: Declaration): string {
   const reply = (type: ReplyType): unknown =>
-    type.kind === "nullable" || type.kind === "list"
+    type.kind === "nullable" || type.kind === "list" || type.kind === "counted"
       ? { kind: type.kind, of: reply(type.of!) }
       : type.items
         ? { kind: type.kind, items: type.items.map((item) => [item.name, camel(item.name), reply(item.type)]) }
@@ -63,7 +66,7 @@ function specification(library: string, declaration: Declaration): string {
     role: declaration.role,
     positional: declaration.positional.map((each) => camel(each.name)),
     rest: declaration.rest ? `${camel(declaration.rest.name)}s` : null,
-    options: declaration.options.map((each) => [each.name, camel(each.name)]),
+    options: declaration.options.map((each) => [each.name, camel(each.name), each.type.parts?.length ?? 1]),
     reply: reply(declaration.reply),
   };
   return `  ${camel(declaration.name)}: ${JSON.stringify(data)},`;
@@ -84,7 +87,7 @@ ${all.map(({ declaration }) => method(declaration)).join("\n")}
 
 /** How a reply is decoded; items are name on the wire, name of the property, type. */
 export interface ReplySpecification {
-  kind: "integer" | "text" | "json" | "nullable" | "list" | "tuple" | "record";
+  kind: "integer" | "text" | "json" | "nullable" | "list" | "tuple" | "record" | "counted";
   of?: ReplySpecification;
   items?: [string, string, ReplySpecification][];
 }
@@ -96,8 +99,8 @@ export interface FunctionSpecification {
   role: "ingest" | "worker" | "scheduler" | "reader" | "admin";
   positional: string[];
   rest: string | null;
-  /** Keyword on the wire, name of the property. */
-  options: [string, string][];
+  /** Keyword on the wire, name of the property, how many values it takes. */
+  options: [string, string, number][];
   reply: ReplySpecification;
 }
 

@@ -16,12 +16,14 @@ function argumentText(type: ArgumentType<unknown>): string {
       return `JSON object, at most ${type.max} bytes`;
     case "text":
       return `text, ${type.min} to ${type.max} bytes`;
+    case "pair":
+      return type.parts!.map((part) => `${part.name}: ${argumentText(part.type)}`).join("; ");
   }
 }
 
 function signature(declaration: Declaration): string {
   const option = (each: Option): string => {
-    const value = each.type.kind === "choice" ? each.type.values!.join("|") : each.type.kind === "time" ? "ms" : each.type.kind === "integer" ? "n" : each.type.kind;
+    const value = each.type.parts ? each.type.parts.map((part) => part.name).join(" ") : each.type.kind === "choice" ? each.type.values!.join("|") : each.type.kind === "time" ? "ms" : each.type.kind === "integer" ? "n" : each.type.kind;
     return each.required ? `${each.name} ${value}` : `[${each.name} ${value}]`;
   };
   return [
@@ -44,6 +46,8 @@ function replyText(type: ReplyType): string {
       return `${replyText(type.of!)}, or nil`;
     case "list":
       return `array of ${replyText(type.of!)}`;
+    case "counted":
+      return `array of the total, or nil, and then ${replyText(type.of!)} by ${replyText(type.of!)}`;
     case "tuple":
       return `[${type.items!.map((item) => item.name).join(", ")}]`;
     case "record":

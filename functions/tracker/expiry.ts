@@ -1,0 +1,171 @@
+/**
+ * Documents that nobody has visited for long are removed, with all that refers to them: lists, indexes, words of titles, series,
+ * announcements and counts. Pages go first; a section goes when it has no pages, a website when it has neither. Nothing of what is
+ * going on is remembered: what is due is what the lists by last visit say at the time of each call.
+ *
+ * Audio, video and podcasts have no documents. All that there is of them are windows and series, which expire by themselves.
+ */
+import { clock } from "../runtime/clock";
+import { command, integer, integerReply, NOW, record } from "../runtime/declare";
+import { fields, onKey, requireType } from "../runtime/types";
+import { readRetention, type Retention } from "./configuration";
+import { removePage, removeSection, requirePage, requireSection } from "./document-index";
+import { documentsField, type DocumentDimension } from "./documents";
+import { titleSets, uncount } from "./enrichment";
+import * as names from "./names";
+import { chunkNames } from "./series";
+
+const DAY_MS = 86400000;
+
+/** A page may be seen up to a minute later than the visit that its section notes of the same minute. */
+const SLACK_MS: Record<DocumentDimension, number> = { P: 0, S: 60000, W: 120000 };
+
+/** Records that cannot be removed now, because of a foreign key or something in them, must not hide those behind them. */
+const MAX_PASSED_OVER = 100;
+
+/** Names of series that a call may remove, beside those of its first record: a record of many years has some hundreds. */
+const MAX_NAMES = 1000;
+
+/** Lua passes at most some thousand arguments. */
+const MAX_ARGUMENTS = 1000;
+
+/** What a call may still do, and what it has done. */
+interface Work {
+  nowMs: number;
+  cutoffMs: number;
+  retention: Retention;
+  left: number;
+  namesLeft: number;
+  removed: number;
+  /** The first error that a foreign key raised. */
+  problem: unknown;
+}
+
+/** Writes that remove a document; prepared before any of them is made. */
+type Removal = (this: void) => void;
+
+/** Checks a document; undefined where something is left in it. */
+type Prepare = (this: void, id: string) => Removal | undefined;
+
+function removeFrom(list: string, id: string): void {
+  redis.call("ZREM", list, id);
+}
+
+const preparePage: Prepare = (id) => {
+  const key = names.document("P", id);
+  const wanted = ["url", "website", "section", "title", "announced", "tried", "abandoned"];
+  const [url, website, section, title, announced, tried, abandoned] = fields(key, wanted);
+  if (url === false) return () => undefined;
+  const lists = [names.pagesOf("W", website as string), names.pagesOf("S", section as string)];
+  for (const list of lists) requireType(list, "zset");
+  requirePage(url!);
+  const sets = titleSets(title);
+  for (const set of sets) requireType(set, "set");
+  requireType(names.abandonedPages(), "hash");
+  if (announced !== false) requireType(names.enrichmentStream(), "stream");
+  return () => {
+    for (const list of lists) removeFrom(list, id);
+    removePage(id, url!);
+    for (const set of sets) redis.call("SREM", set, id);
+    uncount({ announced: announced!, tried: tried!, abandoned: abandoned! });
+    if (announced !== false) redis.call("XDEL", names.enrichmentStream(), announced!);
+  };
+};
+
+const prepareSection: Prepare = (id) => {
+  if (onKey("ZCARD", names.pagesOf("S", id)) > 0) return undefined;
+  const [name, website, path] = fields(names.document("S", id), ["name", "website", "path"]);
+  if (name === false) return () => undefined;
+  const list = names.sectionsOfWebsite(website as string);
+  requireType(list, "zset");
+  requireSection(path as string);
+  return () => {
+    removeFrom(list, id);
+    removeSection(id, name!, path as string);
+  };
+};
+
+const prepareWebsite: Prepare = (id) => {
+  if (onKey("ZCARD", names.pagesOf("W", id)) > 0 || onKey("ZCARD", names.sectionsOfWebsite(id)) > 0) return undefined;
+  requireType(names.document("W", id), "hash");
+  return () => undefined;
+};
+
+/** The hashes of a record's series; a document without its first visit has none that could be known. */
+function seriesOf(dimension: DocumentDimension, id: string, lastMs: number, work: Work): string[] {
+  const [first] = fields(names.document(dimension, id), ["first"]);
+  return first === false ? [] : chunkNames(dimension, id, tonumber(first)!, lastMs, work.retention, work.nowMs);
+}
+
+function unlink(keys: string[]): void {
+  for (const from of $range(0, keys.length - 1, MAX_ARGUMENTS)) {
+    const part: string[] = [];
+    for (const at of $range(from, Math.min(from + MAX_ARGUMENTS, keys.length) - 1)) part.push(keys[at]!);
+    redis.call("UNLINK", ...part);
+  }
+}
+
+function keep(raised: unknown): unknown {
+  return raised;
+}
+
+/** Removes one record; leaves it as it was where a foreign key or something in it stands in the way. */
+function remove(dimension: DocumentDimension, id: string, lastMs: number, prepare: Prepare, work: Work): void {
+  const [ok, result] = xpcall(() => prepare(id), keep);
+  if (!ok) {
+    work.problem = work.problem ?? result;
+    return;
+  }
+  const removal = result;
+  if (removal === undefined) return;
+  const gone = seriesOf(dimension, id, lastMs, work);
+  gone.push(names.document(dimension, id));
+  removal();
+  redis.call("ZREM", names.visited(dimension), id);
+  redis.call("HINCRBY", names.state(), documentsField(dimension), "-1");
+  unlink(gone);
+  work.left -= 1;
+  work.namesLeft -= gone.length;
+  work.removed += 1;
+}
+
+/** Removes what is due of a dimension; false if more of it could be removed now. */
+function removeDue(dimension: DocumentDimension, prepare: Prepare, work: Work): boolean {
+  const before = `(${work.cutoffMs - SLACK_MS[dimension]}`;
+  const count = `${work.left + MAX_PASSED_OVER}`;
+  const due = onKey("ZRANGE", names.visited(dimension), "-inf", before, "BYSCORE", "LIMIT", "0", count, "WITHSCORES");
+  for (const at of $range(1, due.length, 2)) {
+    if (work.left <= 0 || work.namesLeft <= 0) return false;
+    remove(dimension, due[at - 1]!, tonumber(due[at])!, prepare, work);
+  }
+  return true;
+}
+
+export const expireDocuments = command(
+  {
+    name: "expire_documents",
+    summary: "Removes documents that were not visited for DOCUMENT_DAYS, with all that refers to them",
+    doc: "Pages first; sections and websites when nothing is left in them. Lists, indexes, series and announcements of what is removed go with it. A page that is visited again in time stays; one that is visited later is new. Call it until `remaining` is 0, once a day or by the hour. What a foreign key stands in the way of is passed over; a call that gets nothing else done answers the error.",
+    role: "scheduler",
+    flags: [],
+    positional: [],
+    options: [{ name: "LIMIT", type: integer(1, 10000), default: 40, doc: "most documents to remove" }, NOW],
+    reply: record([
+      { name: "removed", type: integerReply, doc: "documents removed" },
+      { name: "remaining", type: integerReply, doc: "1 if the same call, made again, gets further" },
+    ]),
+    errors: ["BADARG", "CONFLICT"],
+  },
+  (args) => {
+    const nowMs = clock(args.now);
+    requireType(names.state(), "hash");
+    const retention = readRetention();
+    const cutoffMs = nowMs - retention.documentDays * DAY_MS;
+    const work: Work = { nowMs, cutoffMs, retention, left: args.limit, namesLeft: MAX_NAMES, removed: 0, problem: undefined };
+    for (const dimension of ["P", "S", "W"] as const) requireType(names.visited(dimension), "zset");
+    const isDone =
+      removeDue("P", preparePage, work) && removeDue("S", prepareSection, work) && removeDue("W", prepareWebsite, work);
+    if (work.problem !== undefined && work.removed === 0) error(work.problem as RedisError);
+    return { removed: work.removed, remaining: isDone ? 0 : 1 };
+  },
+);
