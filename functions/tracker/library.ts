@@ -3,6 +3,7 @@ import { callbacks as byName, libraryInfo } from "../runtime/library";
 import { doneCommand, leadCommand } from "../runtime/ticks";
 import { configureTracker, getTrackerConfig } from "./configuration";
 import { getDocument } from "./documents";
+import { forgetImport, getImport, importEvents } from "./import";
 import { ingestEvents, trackEvents } from "./ingest";
 import { countPg, countUd } from "./queries";
 import { rankPg } from "./ranking";
@@ -13,6 +14,9 @@ import { getTrackerStatus } from "./status";
 export const commands = [
   trackEvents,
   ingestEvents,
+  importEvents,
+  getImport,
+  forgetImport,
   rotatePg,
   rotateUd,
   countPg,
