@@ -170,6 +170,7 @@ const logArb = (spanMs: number): fc.Arbitrary<Visit[]> =>
     .array(fc.record({ page: fc.nat(PAGES - 1), device: fc.nat(30), atMs: fc.nat(spanMs), lateMs: fc.nat(20 * MINUTE) }), { minLength: 1, maxLength: 90, size: "max" })
     .map((visits) => visits.toSorted((a, b) => a.atMs + a.lateMs - b.atMs - b.lateMs));
 
+/** Kept by today's clock, older than live counting takes, older than points are kept. */
 const ageArb = fc.constantFrom(2 * DAY, 3 * DAY + 7 * MINUTE, 8 * DAY, 20 * DAY, 45 * DAY, 700 * DAY);
 
 function at(visits: readonly Visit[], startMs: number): Visit[] {

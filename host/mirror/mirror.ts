@@ -4,6 +4,7 @@ import { connect, type Connection } from "../connection";
 import { describeError, UnavailableError, UserError } from "../errors";
 import { nothingCounted, OvertakenError, Sender, type Chunk, type Counted, type ImportFunctions } from "../import/sender";
 import { formatCount } from "../report/format";
+import { formatEndpoint, parseServerUrl } from "../url";
 import { pause } from "../wait";
 import { FIRST_ID, readBatch, waitForEntry, type Batch, type Entry, type StreamPosition } from "./source";
 
@@ -97,7 +98,7 @@ class Mirror {
   async #open(again: boolean): Promise<void> {
     const { url, name, stream } = this.options;
     this.#connection ??= await connect(url);
-    this.#source = `mirror:${name ?? this.#connection.shown}:${stream}`;
+    this.#source = `mirror:${name ?? addressOf(url)}:${stream}`;
     if (again) await this.functions.forgetImport({ source: this.#source });
     const kept = await this.functions.getImport({ source: this.#source });
     this.#position = kept === null ? undefined : parsePosition(kept.position, this.#source);
@@ -195,6 +196,12 @@ class Mirror {
       done: this.#isDone,
     };
   }
+}
+
+/** What tells a server from others, however its address is spelt and whoever logs in: `10.0.0.7:6379/0`. */
+function addressOf(url: string): string {
+  const { nodes, masterName, database } = parseServerUrl(url);
+  return [nodes.map(formatEndpoint).sort().join(","), ...(masterName ? [masterName] : []), String(database)].join("/");
 }
 
 /** `1763640000000-0:52310` */

@@ -49,11 +49,11 @@ export async function readBatch(connection: Connection, stream: string, place: S
   const after = place?.id ?? FIRST_ID;
   for (;;) {
     const [entries, info] = await Promise.all([range(connection, stream, after, count), inspect(connection, stream)]);
-    if (place !== undefined && isBegunAnew(info, place)) {
-      return { entries: [], missing: 0, from: { id: FIRST_ID, ordinal: info.added - info.length }, isBegunAnew: true };
-    }
+    if (place !== undefined && isBegunAnew(info, place)) return begunAnew(info);
     const before = ordinalBefore(entries, info, after, place);
     if (before === undefined) continue;
+    // What comes after the place cannot have fewer before it than the place has: it is another stream of the same name.
+    if (place !== undefined && entries.length > 0 && before < place.ordinal) return begunAnew(info);
     const missing = place === undefined ? 0 : Math.max(0, before - place.ordinal);
     const id = missing > 0 && entries.length === 0 ? info.lastId : after;
     return { entries, missing, from: { id, ordinal: before }, isBegunAnew: false };
@@ -76,6 +76,10 @@ function ordinalBefore(entries: readonly Entry[], info: StreamInfo, after: strin
 /** Deleted and written anew: fewer entries than were counted, or ids that lie before. */
 function isBegunAnew({ added, lastId }: StreamInfo, { id, ordinal }: StreamPosition): boolean {
   return added > 0 && (added < ordinal || compareIds(lastId, id) < 0);
+}
+
+function begunAnew({ added, length }: StreamInfo): Batch {
+  return { entries: [], missing: 0, from: { id: FIRST_ID, ordinal: added - length }, isBegunAnew: true };
 }
 
 /** Negative where `a` is before `b`, 0 where they are equal. */
