@@ -3,6 +3,8 @@ import { Command, CommanderError, InvalidArgumentError, Option } from "commander
 import { describeError, UsageError } from "./errors";
 import { demoCommand } from "./commands/demo";
 import { deployCommand } from "./commands/deploy";
+import { importCommand } from "./commands/import";
+import { mirrorCommand } from "./commands/mirror";
 import { runCommand } from "./commands/run";
 import { serveCommand } from "./commands/serve";
 import { statusCommand } from "./commands/status";
@@ -77,6 +79,35 @@ function buildProgram(): Command {
     .addArgument(program.createArgument("<job>", JOBS.join(", ")).choices(JOBS))
     .addHelpText("after", examples("hotpath run ingest", "*/5 * * * *  hotpath run rotate    # in a crontab"))
     .action((job: Job) => runCommand(job));
+
+  program
+    .command("import")
+    .description("count logs and JSON lines at their own times, each line exactly once; what was imported before goes on where it ended")
+    .argument("<file...>", "access logs (common, combined) or JSON lines, also .gz; - for stdin")
+    .addOption(new Option("--format <format>", "what the files are, where it cannot be told from their content").choices(["log", "json"]))
+    .option("--website <host>", "the host that all addresses get")
+    .option("--shift-to-now", "shift all times by the same amount, so that the last line is now")
+    .option("--again", "forget what was imported before, and count it anew")
+    .option("--dry-run", "say what would be counted and left out, and count nothing")
+    .option("--partition <name>", "in a cluster: the partition that the events belong to")
+    .option("--no-rotate", "leave the merging of windows to the hosts that serve")
+    .option("--json", "print the summary as JSON")
+    .addHelpText("after", examples("hotpath import access.log.2.gz access.log.1 access.log", "hotpath import --dry-run --website www.example.org access.log.gz"))
+    .action(importCommand);
+
+  program
+    .command("mirror")
+    .description("follow the event stream of another server, and count each of its entries exactly once; nothing is written there")
+    .argument("<url>", "the other server, as in REDIS_URL; a replica will do")
+    .option("--stream <key>", "the stream there (default: ST:TRACKER::::)")
+    .option("--name <name>", "what the kept position is filed under, in place of the address: for replicas, and servers that move")
+    .option("--partition <name>", "in a cluster: the partition that the events belong to here")
+    .option("--until-empty", "end once all that is there is counted")
+    .option("--accept-gap", "go on where entries were trimmed before they were counted")
+    .option("--again", "forget the kept position, and count from the first entry there is")
+    .option("--json", "print a line of JSON at the end")
+    .addHelpText("after", examples("hotpath mirror redis://10.0.0.7", "hotpath mirror --until-empty redis://reader:secret@10.0.0.7/2"))
+    .action(mirrorCommand);
 
   program
     .command("demo")

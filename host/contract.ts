@@ -19,6 +19,31 @@ export interface HotpathFunctions {
     /** clock of the call, in place of the server's */
     now?: number;
   }): Promise<{ read: number; accepted: number; rejected: number; late: number; remaining: number }>;
+  /** Counts a chunk of a log or stream exactly once, and moves the kept position. */
+  importEvents(args: {
+    /** what names the log or stream, the same in every call about it */
+    source: string;
+    /** position before the chunk; `-` where nothing is kept */
+    from: string;
+    /** position after it */
+    to: string;
+    /** events as JSON objects, as `track_events` takes them */
+    events: string[];
+    /** ms that rotation waits for the next chunk before it takes up unfinished windows; 0 with the last one (default 21600000) */
+    hold?: number;
+    /** clock of the call, in place of the server's */
+    now?: number;
+  }): Promise<{ counted: number; position: string | null; accepted: number; rejected: number; errors: ([index: number, code: string, message: string])[] }>;
+  /** How far a log or stream was imported. */
+  getImport(args: {
+    /** what names the log or stream, the same in every call about it */
+    source: string;
+  }): Promise<{ position: string; accepted: number; rejected: number; movedAt: number } | null>;
+  /** Forgets how far a log or stream was imported, so that it counts anew. */
+  forgetImport(args: {
+    /** what names the log or stream, the same in every call about it */
+    source: string;
+  }): Promise<number>;
   /** Carries page views of finished windows into the next tier and the series. */
   rotatePg(args?: {
     /** the tier to make; all tiers, finest first, if it is left out */
@@ -250,6 +275,9 @@ export interface FunctionSpecification {
 export const SPECIFICATIONS: Record<keyof HotpathFunctions, FunctionSpecification> = {
   trackEvents: {"name":"track_events","library":"tracker","readOnly":false,"role":"ingest","positional":[],"rest":"events","options":[["NOW","now",1]],"reply":{"kind":"record","items":[["accepted","accepted",{"kind":"integer"}],["rejected","rejected",{"kind":"integer"}],["late","late",{"kind":"integer"}],["errors","errors",{"kind":"list","of":{"kind":"tuple","items":[["index","index",{"kind":"integer"}],["code","code",{"kind":"text"}],["message","message",{"kind":"text"}]]}}]]}},
   ingestEvents: {"name":"ingest_events","library":"tracker","readOnly":false,"role":"scheduler","positional":[],"rest":null,"options":[["STREAM","stream",1],["LIMIT","limit",1],["NOW","now",1]],"reply":{"kind":"record","items":[["read","read",{"kind":"integer"}],["accepted","accepted",{"kind":"integer"}],["rejected","rejected",{"kind":"integer"}],["late","late",{"kind":"integer"}],["remaining","remaining",{"kind":"integer"}]]}},
+  importEvents: {"name":"import_events","library":"tracker","readOnly":false,"role":"ingest","positional":["source","from","to"],"rest":"events","options":[["HOLD","hold",1],["NOW","now",1]],"reply":{"kind":"record","items":[["counted","counted",{"kind":"integer"}],["position","position",{"kind":"nullable","of":{"kind":"text"}}],["accepted","accepted",{"kind":"integer"}],["rejected","rejected",{"kind":"integer"}],["errors","errors",{"kind":"list","of":{"kind":"tuple","items":[["index","index",{"kind":"integer"}],["code","code",{"kind":"text"}],["message","message",{"kind":"text"}]]}}]]}},
+  getImport: {"name":"get_import","library":"tracker","readOnly":true,"role":"reader","positional":["source"],"rest":null,"options":[],"reply":{"kind":"nullable","of":{"kind":"record","items":[["position","position",{"kind":"text"}],["accepted","accepted",{"kind":"integer"}],["rejected","rejected",{"kind":"integer"}],["moved_at","movedAt",{"kind":"integer"}]]}}},
+  forgetImport: {"name":"forget_import","library":"tracker","readOnly":false,"role":"admin","positional":["source"],"rest":null,"options":[],"reply":{"kind":"integer"}},
   rotatePg: {"name":"rotate_pg","library":"tracker","readOnly":false,"role":"scheduler","positional":[],"rest":null,"options":[["TIER","tier",1],["DIMENSION","dimension",1],["LIMIT","limit",1],["NOW","now",1]],"reply":{"kind":"record","items":[["windows","windows",{"kind":"integer"}],["merged","merged",{"kind":"integer"}],["remaining","remaining",{"kind":"integer"}]]}},
   rotateUd: {"name":"rotate_ud","library":"tracker","readOnly":false,"role":"scheduler","positional":[],"rest":null,"options":[["TIER","tier",1],["DIMENSION","dimension",1],["LIMIT","limit",1],["NOW","now",1]],"reply":{"kind":"record","items":[["windows","windows",{"kind":"integer"}],["merged","merged",{"kind":"integer"}],["remaining","remaining",{"kind":"integer"}]]}},
   countPg: {"name":"count_pg","library":"tracker","readOnly":true,"role":"reader","positional":["dimension","id"],"rest":null,"options":[["FROM","from",1],["TO","to",1],["NOW","now",1]],"reply":{"kind":"nullable","of":{"kind":"record","items":[["value","value",{"kind":"integer"}],["from","from",{"kind":"integer"}],["to","to",{"kind":"integer"}]]}}},

@@ -85,6 +85,9 @@ function boundValues(type: ArgumentType<unknown>): string[] {
 /** Where FROM and TO are asked for, they must be in order. */
 const goodOption = (option: Option): string[] => [option.name, ...goodValues(option)];
 
+/** A chunk of an import leads from one position to another. */
+const goodPositional = ({ name, type }: Parameter): string => (name === "from" ? "-" : goodValue(type));
+
 const isHost = (parameter: Parameter): boolean => parameter.name === "HOSTS";
 
 /** The arguments of a good call: what is positional, events, and the options asked for. */
@@ -96,7 +99,7 @@ interface GoodCall {
 
 function goodCall({ positional, rest, options }: ManifestFunction): GoodCall {
   return {
-    positional: positional.map(({ type }) => goodValue(type)),
+    positional: positional.map(goodPositional),
     rest: rest ? [event("http://a.example/x", "d", NOON)] : [],
     options: options.filter(({ required, name }) => required === true || name === "NOW").map(goodOption),
   };
@@ -125,8 +128,10 @@ function malformed(declaration: ManifestFunction): Malformed[] {
     }
   });
   if (rest) {
-    add("without events", [...good.positional], [rest.name, "nothing"]);
-    for (const value of ["", "[]", "null", "url", "NOW"]) add(`${quoted(value)} for an event`, [...good.positional, value], [rest.name, quoted(value)]);
+    if (!rest.optional) {
+      add("without events", [...good.positional], [rest.name, "nothing"]);
+      for (const value of ["", "[]", "null", "url", "NOW"]) add(`${quoted(value)} for an event`, [...good.positional, value], [rest.name, quoted(value)]);
+    }
     const many = Array.from({ length: rest.max + 1 }, (_, at) => event(`http://a.example/${at}`, "d", NOON));
     add("too many events", flat({ ...good, rest: many }), [rest.name, String(rest.max), String(rest.max + 1)], "LIMIT");
   }
@@ -291,7 +296,7 @@ describe("good calls", () => {
   it("every function whose result depends on the clock has NOW", () => {
     const without = FUNCTIONS.filter(({ options }) => !options.some(({ name }) => name === "NOW")).map(({ name }) => name);
     expect(without.sort()).toEqual(
-      ["configure_tracker", "find_documents", "get_document", "get_tracker_config", "range_pg", "range_ud", "tracker_done", "tracker_library"].sort(),
+      ["configure_tracker", "find_documents", "forget_import", "get_document", "get_import", "get_tracker_config", "range_pg", "range_ud", "tracker_done", "tracker_library"].sort(),
     );
   });
 });

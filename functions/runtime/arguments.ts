@@ -78,11 +78,15 @@ function placeholder(option: Option): string {
   }
 }
 
+function restUsage({ name, optional }: Rest): string {
+  return optional === true ? `[${name} ...]` : `${name} [${name} ...]`;
+}
+
 /** How the function is called, as it is shown in errors: `count_pg dimension id FROM ms TO ms [NOW ms]`. */
 export function usage(declaration: Declaration): string {
   const words = [declaration.name];
   for (const parameter of declaration.positional) words.push(parameter.name);
-  if (declaration.rest !== undefined) words.push(`${declaration.rest.name} [${declaration.rest.name} ...]`);
+  if (declaration.rest !== undefined) words.push(restUsage(declaration.rest));
   for (const option of declaration.options) {
     const shown = `${option.name} ${placeholder(option)}`;
     words.push(option.required === true ? shown : `[${shown}]`);
@@ -117,18 +121,20 @@ export function newBinder(declaration: Declaration): Binder {
 
 const BRACE = 123;
 
-/** How many leading arguments are JSON: up to the last one that starts with a brace. */
-function restLength(args: string[]): number {
-  for (const position of $range(args.length, 1, -1)) {
+/** Where the JSON objects end: the last argument after the first `from` that starts with a brace. */
+function restEnd(args: string[], from: number): number {
+  for (const position of $range(args.length, from + 1, -1)) {
     if (string.byte(args[position - 1]!) === BRACE) return position;
   }
-  return 0;
+  return from;
 }
 
-function bindRest(rest: Rest, declaration: Declaration, args: string[], bound: Record<string, unknown>): number {
-  const count = restLength(args);
-  if (count === 0) {
-    const first = args[0];
+/** Binds the JSON objects that begin at `from`; where the options begin. */
+function bindRest(rest: Rest, declaration: Declaration, args: string[], from: number, bound: Record<string, unknown>): number {
+  const end = restEnd(args, from);
+  const count = end - from;
+  if (count === 0 && rest.optional !== true) {
+    const first = args[from];
     const got = first === undefined ? "nothing" : quote(first);
     fail("BADARG", `${rest.name} must be a JSON object, got ${got}; usage: ${usage(declaration)}`);
   }
@@ -138,9 +144,9 @@ function bindRest(rest: Rest, declaration: Declaration, args: string[], bound: R
     return count;
   }
   const values: string[] = [];
-  for (const position of $range(1, count)) values[position - 1] = args[position - 1]!;
+  for (const position of $range(1, count)) values[position - 1] = args[from + position - 1]!;
   bound["rest"] = values;
-  return count;
+  return end;
 }
 
 function bindPart(option: string, { name, type: expected }: Part, value: string | undefined): unknown {
@@ -196,7 +202,7 @@ export function bind(binder: Binder, args: string[]): Record<string, unknown> {
     if (value === undefined) fail("BADARG", `${name} is missing; usage: ${usage(declaration)}`);
     bound[name] = bindValue(name, value, expected);
   }
-  if (declaration.rest !== undefined) at = bindRest(declaration.rest, declaration, args, bound);
+  if (declaration.rest !== undefined) at = bindRest(declaration.rest, declaration, args, at, bound);
   bindOptions(binder, args, at, bound);
   return bound;
 }

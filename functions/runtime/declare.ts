@@ -76,10 +76,12 @@ export interface Option extends Parameter {
   default?: number | string;
 }
 
-/** Leading JSON objects: options follow the last argument that starts with a brace. */
+/** JSON objects after the positional arguments: options follow the last argument that starts with a brace. */
 export interface Rest {
   name: string;
   max: number;
+  /** There may be none. */
+  optional?: boolean;
   doc: string;
 }
 

@@ -24,8 +24,8 @@ import * as names from "./names";
 import { keepRejections, type Rejection } from "./rejected";
 import { keepPlace, placeOf, trim, type Place } from "./stream";
 
-/** The most events of one call of track_events, and of one step of ingest_events. */
-const MAX_EVENTS = 1000;
+/** The most events of one call of track_events or import_events, and of one step of ingest_events. */
+export const MAX_EVENTS = 1000;
 
 /** How many refused events a reply lists. */
 const MAX_REPORTED = 100;
@@ -33,21 +33,22 @@ const MAX_REPORTED = 100;
 /** At about 120,000 events a second this keeps a call under 2 ms. */
 const DEFAULT_LIMIT = 250;
 
-interface Outcome {
+export interface Outcome {
   accepted: number;
   late: number;
   rejections: Rejection[];
 }
 
 /** One step of counting: everything is read and checked before `commit` writes. */
-interface Step {
+export interface Step {
   state: State;
   batch: Batch;
   accepted: number;
   rejections: Rejection[];
 }
 
-function newStep(state: State): Step {
+/** An empty step. */
+export function newStep(state: State): Step {
   return { state, batch: newBatch(), accepted: 0, rejections: [] };
 }
 
@@ -66,7 +67,8 @@ function take(step: Step, url: unknown, uui: unknown, dt: unknown, media: Media 
   return undefined;
 }
 
-function takeRaw(step: Step, raw: RawEvent, nowMs: number): Reason | undefined {
+/** Adds an event as it came to the step; the reason if it is refused. */
+export function takeRaw(step: Step, raw: RawEvent, nowMs: number): Reason | undefined {
   return take(step, raw.url, raw.uui, raw.dt, mediaOf(raw), nowMs);
 }
 
@@ -87,15 +89,22 @@ function takeEntry(step: Step, flat: string[], nowMs: number): Reason | undefine
   return undefined;
 }
 
-function commit(step: Step, nowMs: number): Outcome {
+/** Counts a step, and keeps what was refused. */
+export function countStep(step: Step, nowMs: number): Outcome {
   if (step.rejections.length > 0) requireType(names.rejectedStream(), "stream");
   const late = write(step.batch, step.state.rotatedMs);
-  if (late > 0) redis.call("HINCRBY", names.state(), "late", `${late}`);
   if (step.rejections.length > 0) keepRejections(step.rejections, nowMs);
   return { accepted: step.accepted, late, rejections: step.rejections };
 }
 
-function report(rejections: Rejection[]): [number, string, string][] {
+function commit(step: Step, nowMs: number): Outcome {
+  const outcome = countStep(step, nowMs);
+  if (outcome.late > 0) redis.call("HINCRBY", names.state(), "late", `${outcome.late}`);
+  return outcome;
+}
+
+/** The first refused events as a reply lists them: index, code, message. */
+export function report(rejections: Rejection[]): [number, string, string][] {
   const reported: [number, string, string][] = [];
   for (const { index, reason } of rejections) {
     if (reported.length === MAX_REPORTED) break;
@@ -115,6 +124,19 @@ function trackOne(state: State, json: string, nowMs: number): boolean {
   return countOne(pageId, section!, device, timeMs, state.rotatedMs);
 }
 
+/** What {@link report} answers. */
+export const ERRORS_REPLY = {
+  name: "errors",
+  type: list(
+    tuple([
+      { name: "index", type: integerReply, doc: "position of the event, from 0" },
+      { name: "code", type: textReply, doc: "BADEVENT" },
+      { name: "message", type: textReply, doc: "reason and what was expected" },
+    ]),
+  ),
+  doc: "the first 100 refused events: index from 0, code, message",
+};
+
 const COUNTED_ONE = ["accepted", 1, "rejected", 0, "late", 0, "errors", []];
 
 export const trackEvents = command(
@@ -131,17 +153,7 @@ export const trackEvents = command(
       { name: "accepted", type: integerReply, doc: "events counted" },
       { name: "rejected", type: integerReply, doc: "events refused" },
       { name: "late", type: integerReply, doc: "events counted for a window that rotation had passed already" },
-      {
-        name: "errors",
-        type: list(
-          tuple([
-            { name: "index", type: integerReply, doc: "position of the event, from 0" },
-            { name: "code", type: textReply, doc: "BADEVENT" },
-            { name: "message", type: textReply, doc: "reason and what was expected" },
-          ]),
-        ),
-        doc: "the first 100 refused events: index from 0, code, message",
-      },
+      ERRORS_REPLY,
     ]),
     errors: ["BADARG", "LIMIT", "CONFLICT"],
   },

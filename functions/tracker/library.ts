@@ -5,6 +5,7 @@ import { configureTracker, getTrackerConfig } from "./configuration";
 import { getDocument } from "./document-json";
 import { abandonEnrichment, enrichDocument, refreshDocuments } from "./enrichment";
 import { expireDocuments } from "./expiry";
+import { forgetImport, getImport, importEvents } from "./import";
 import { ingestEvents, trackEvents } from "./ingest";
 import { countPg, countUd } from "./queries";
 import { rankPg } from "./ranking";
@@ -16,6 +17,9 @@ import { getTrackerStatus } from "./status";
 export const commands = [
   trackEvents,
   ingestEvents,
+  importEvents,
+  getImport,
+  forgetImport,
   rotatePg,
   rotateUd,
   countPg,

@@ -183,6 +183,16 @@ export function state(): string {
 const STATE = family("H", "TRACKER", "");
 const NO_SUFFIX = suffix("", "");
 
+/** Up to where a source was imported: its position, and what was counted. */
+export function importOf(id: string): string {
+  return key("H", "IMPORT", "", id, "", "");
+}
+
+/** The back-fills in progress that rotation has to wait for: id of the source → clock and deadline. */
+export function backfills(): string {
+  return key("H", "BACKFILL", "", "", "", "");
+}
+
 /** Host → website, set by configure_tracker. */
 export function hosts(): string {
   return key("H", "TRACKER.HOSTS", "W", "", "", "");

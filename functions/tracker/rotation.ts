@@ -10,11 +10,24 @@ import { clock } from "../runtime/clock";
 import { choice, command, integer, integerReply, NOW, record } from "../runtime/declare";
 import { member } from "../runtime/keys";
 import { requireHyperLogLog, requireType } from "../runtime/types";
+import { backfillClock } from "./backfill";
 import { noteRotation, readRetention, readState, type Retention } from "./configuration";
 import type { Dimension, Metric } from "./names";
 import * as names from "./names";
 import { addToPoint, placePoint, readPoint, setPoint, VIEWS_TIER, type PointPlace } from "./series";
-import { COARSEST, FINEST, KEEP_SLACK_MS, MADE_TIERS, remainingMs, tierIndex, TIERS, UNMERGED_KEEP_MS, windowStart } from "./windows";
+import {
+  COARSEST,
+  FINEST,
+  heldWindows,
+  KEEP_SLACK_MS,
+  MADE_TIERS,
+  pointClock,
+  remainingMs,
+  tierIndex,
+  TIERS,
+  UNMERGED_KEEP_MS,
+  windowStart,
+} from "./windows";
 
 /** Windows looked at in one call without finding anything to do: they are gone after it, so the next call gets further. */
 const MAX_WINDOWS = 200;
@@ -28,6 +41,8 @@ const UNMERGED_KEEP = `${UNMERGED_KEEP_MS}`;
 interface Work {
   nowMs: number;
   retention: Retention;
+  /** Up to where the slowest back-fill in progress has come; undefined where there is none, and for page views. */
+  backfillMs: number | undefined;
   left: number;
   windowsLeft: number;
   windows: number;
@@ -58,6 +73,11 @@ function attempted(work: Work, run: (this: void) => void): boolean {
   const [ok, raised] = xpcall(run, keep);
   if (!ok && work.problem === undefined) work.problem = raised;
   return ok;
+}
+
+function pointOf({ tier, dimension, startMs }: Target, metric: Metric, work: Work): PointPlace {
+  const clockMs = pointClock(startMs + TIERS[tier]!.lengthMs, work.nowMs);
+  return placePoint(tier, dimension, startMs, metric, work.retention, clockMs);
 }
 
 // Page views
@@ -120,7 +140,7 @@ function planViews(target: Target, work: Work): ViewsPlan {
     target,
     above: isTop ? names.mergedViews(tier, dimension, start) : names.openViews(tier, dimension, start),
     aboveLifeMs: isTop ? remainingMs(TIERS[tier]!, startMs, work.nowMs) : UNMERGED_KEEP_MS,
-    point: tier === VIEWS_TIER ? placePoint(tier, dimension, startMs, "PG", work.retention, work.nowMs) : undefined,
+    point: tier === VIEWS_TIER ? pointOf(target, "PG", work) : undefined,
   };
 }
 
@@ -224,7 +244,7 @@ function planDevices(target: Target, work: Work): DevicesPlan {
     sourceFamily: names.devicesFamily(tier - 1, dimension),
     sourceEnds: [],
     sourceLives: [],
-    point: placePoint(tier, dimension, startMs, "UD", work.retention, work.nowMs),
+    point: pointOf(target, "UD", work),
   };
   const lastMs = startMs + TIERS[tier]!.lengthMs - sourceTier.lengthMs;
   for (const sourceMs of $range(startMs, lastMs, sourceTier.lengthMs)) {
@@ -336,12 +356,26 @@ function announceWindow(target: Target, metric: Metric): void {
   redis.call("ZADD", names.pendingWindows(parent, target.dimension, metric), `${parentMs}`, `${parentMs}`);
 }
 
-/** Pending windows of a tier that are over, oldest first; nothing waits in the first tier, so a few are enough there. */
+/** Windows that start from `first` to `last`, oldest first; nothing waits in the first tier, so a few are enough there. */
+function pendingBetween(tier: number, pending: string, first: string, last: string): string[] {
+  const count = tier - 1 === FINEST ? MAX_WINDOWS : MAX_EXAMINED;
+  return redis.call("ZRANGE", pending, first, last, "BYSCORE", "LIMIT", "0", `${count}`);
+}
+
+/**
+ * Pending windows of a tier that are over, oldest first. While a back-fill is in progress, those that it may still add to
+ * are left out, and what is of today comes before what is old: a back-fill holds up nobody.
+ */
 function dueWindows(tier: number, dimension: Dimension, metric: Metric, work: Work): string[] {
   const lastMs = work.nowMs - TIERS[tier]!.lengthMs;
   const pending = names.pendingWindows(tier, dimension, metric);
-  const count = tier - 1 === FINEST ? MAX_WINDOWS : MAX_EXAMINED;
-  return redis.call("ZRANGE", pending, "-inf", `${lastMs}`, "BYSCORE", "LIMIT", "0", `${count}`);
+  if (work.backfillMs === undefined) return pendingBetween(tier, pending, "-inf", `${lastMs}`);
+  const [heldFromMs, heldToMs] = heldWindows(tier, work.backfillMs, work.nowMs);
+  if (heldFromMs > heldToMs) return pendingBetween(tier, pending, "-inf", `${lastMs}`);
+  const due = pendingBetween(tier, pending, `(${heldToMs}`, `${lastMs}`);
+  const complete = pendingBetween(tier, pending, "-inf", `(${heldFromMs}`);
+  for (const start of complete) due.push(start);
+  return due;
 }
 
 /** Makes the due windows of one tier and dimension; true if something that could be done now is left. */
@@ -389,6 +423,8 @@ function rotate(args: RotateArguments, metric: Metric, merge: Merge): { windows:
   const work: Work = {
     nowMs,
     retention: readRetention(),
+    // Views move, so it does not matter when. Devices are united, and what they were united from goes.
+    backfillMs: metric === "UD" ? backfillClock() : undefined,
     left: args.limit,
     windowsLeft: MAX_WINDOWS,
     windows: 0,

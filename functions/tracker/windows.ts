@@ -66,6 +66,27 @@ export function remainingMs(tier: Tier, startMs: number, nowMs: number): number 
   return startMs + tier.lengthMs + tier.keepMs - nowMs;
 }
 
+/**
+ * The windows of a made tier that have to wait for a back-fill, by their starts: those that may still get events from it, and
+ * whose sources would not outlive the merge. Both bounds are included; the first is after the last where there are none.
+ *
+ * @param backfillMs the clock of the back-fill: up to here it has come
+ */
+export function heldWindows(tier: number, backfillMs: number, nowMs: number): LuaMultiReturn<[firstMs: number, lastMs: number]> {
+  const source = TIERS[tier - 1]!;
+  // Complete is what the source's own time to live would have ended for, had it been counted in its own time.
+  const completeMs = backfillMs - source.keepMs - TIERS[tier]!.lengthMs;
+  return $multi(completeMs + 1, nowMs - source.keepMs - source.lengthMs);
+}
+
+/**
+ * The clock that points of a window live by. What is older than any event that live counting takes comes from a back-fill:
+ * its points live as long as if their window had ended just now, or a log of last year would leave nothing.
+ */
+export function pointClock(endMs: number, nowMs: number): number {
+  return nowMs - endMs > MAX_AGE_MS ? endMs : nowMs;
+}
+
 /** A window of a tier. */
 export interface Window {
   tier: number;

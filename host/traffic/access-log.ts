@@ -259,7 +259,7 @@ function progressOf(phase: AccessLogProgress["phase"], { onProgress }: AccessLog
 }
 
 /** Answers the function that names scheme, host and port of a line. */
-function originFinder({ website, defaultHost = "access-log" }: AccessLogOptions): (line: LogLine) => string {
+export function originFinder({ website, defaultHost = "access-log" }: AccessLogOptions): (line: LogLine) => string {
   if (website !== undefined) {
     const origin = originOfHost("website", website);
     return () => origin;
@@ -274,7 +274,8 @@ function originFinder({ website, defaultHost = "access-log" }: AccessLogOptions)
   };
 }
 
-function originOfHost(option: string, host: string): string {
+/** The origin of a host name as an option gives it; AccessLogError where it is none. */
+export function originOfHost(option: string, host: string): string {
   const text = /^https?:\/\//i.test(host) ? host : `http://${host}`;
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (url === undefined || url.pathname !== "/" || url.search + url.hash + url.username + url.password !== "") {

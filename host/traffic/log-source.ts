@@ -111,7 +111,11 @@ export async function* readLines(
   }
 }
 
-async function* counted(chunks: AsyncIterable<Uint8Array>, onBytes: (count: number) => void) {
+/** Passes chunks on and tells the size of each. */
+export async function* counted(
+  chunks: AsyncIterable<Uint8Array>,
+  onBytes: (count: number) => void,
+): AsyncGenerator<Uint8Array, void, undefined> {
   for await (const chunk of chunks) {
     onBytes(chunk.length);
     yield chunk;
@@ -119,7 +123,7 @@ async function* counted(chunks: AsyncIterable<Uint8Array>, onBytes: (count: numb
 }
 
 /** Passes bytes on, unpacked where they begin with the two bytes of gzip. */
-async function* unpacked(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void, undefined> {
+export async function* unpacked(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void, undefined> {
   const iterator = chunks[Symbol.asyncIterator]();
   let head = Buffer.alloc(0);
   for (let done = false; head.length < 2 && !done; ) {
@@ -173,7 +177,8 @@ const CAUSES: Readonly<Record<string, string>> = {
   Z_DATA_ERROR: "the gzip data is damaged",
 };
 
-function described(error: unknown, name: string, lines: number): unknown {
+/** What to say where reading failed; an error that is none of reading as it is. */
+export function described(error: unknown, name: string, lines: number): unknown {
   const code = (error as NodeJS.ErrnoException | null)?.code;
   // An error without a code is none of reading: a consumer's, or a mistake of ours.
   if (code === undefined || error instanceof AccessLogError) {

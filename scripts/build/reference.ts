@@ -29,7 +29,7 @@ function signature(declaration: Declaration): string {
   return [
     `FCALL${declaration.flags.includes("no-writes") ? "_RO" : ""} ${declaration.name} 0`,
     ...declaration.positional.map((each) => each.name),
-    ...(declaration.rest ? [declaration.rest.name, `[${declaration.rest.name} …]`] : []),
+    ...(declaration.rest ? [...(declaration.rest.optional ? [] : [declaration.rest.name]), `[${declaration.rest.name} …]`] : []),
     ...declaration.options.map(option),
   ].join(" ");
 }
@@ -59,7 +59,7 @@ function argumentTable(declaration: Declaration): string[] {
   const rows = [
     ...declaration.positional.map((each) => `| \`${each.name}\` | ${argumentText(each.type)} | ${each.doc} |`),
     ...(declaration.rest
-      ? [`| \`${declaration.rest.name} …\` | JSON objects, 1 to ${declaration.rest.max} | ${declaration.rest.doc} |`]
+      ? [`| \`${declaration.rest.name} …\` | JSON objects, ${declaration.rest.optional ? 0 : 1} to ${declaration.rest.max} | ${declaration.rest.doc} |`]
       : []),
     ...declaration.options.map(
       (each) => `| \`${each.name}\`${each.required ? " (required)" : ""} | ${argumentText(each.type)} | ${optionDoc(each)} |`,
