@@ -196,7 +196,7 @@ export interface HotpathFunctions {
   }): Promise<{ announced: number; remaining: number }>;
   /** Removes documents that were not visited for DOCUMENT_DAYS, with all that refers to them. */
   expireDocuments(args?: {
-    /** most documents to remove (default 40) */
+    /** most documents to remove (default 15) */
     limit?: number;
     /** clock of the call, in place of the server's */
     now?: number;

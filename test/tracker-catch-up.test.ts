@@ -310,7 +310,7 @@ describe("the lives of keys", () => {
     await age(redis.client, 8 * DAY_MS - MINUTE_MS);
     expect(await redis.client.exists(`H:1MINUTE.OPEN:P::${start}:PG`)).toBe(1);
     await age(redis.client, MINUTE_MS);
-    const kept = (await redis.client.keys("*")).filter((key) => /^(H:1MINUTE|HLL|S):/.test(key));
+    const kept = (await redis.client.keys("*")).filter((key) => /^(H:1MINUTE|HLL|S:\d+[A-Z]+\.OPEN):/.test(key));
     expect(kept).toEqual([]);
     const nowMs = start + 8 * DAY_MS + 4 * HOUR_MS;
     await drainRotations(redis.client, nowMs);

@@ -149,7 +149,7 @@ export const expireDocuments = command(
     role: "scheduler",
     flags: [],
     positional: [],
-    options: [{ name: "LIMIT", type: integer(1, 10000), default: 40, doc: "most documents to remove" }, NOW],
+    options: [{ name: "LIMIT", type: integer(1, 10000), default: 15, doc: "most documents to remove" }, NOW],
     reply: record([
       { name: "removed", type: integerReply, doc: "documents removed" },
       { name: "remaining", type: integerReply, doc: "1 if the same call, made again, gets further" },

@@ -193,7 +193,7 @@ export async function expectNothingOpen(client: TestClient, nowMs: number): Prom
 }
 
 /** Documents, their indexes, what is pending, options and streams: all others expire by themselves. */
-const LASTING = /^(H:TRACKER(\.HOSTS)?|H:DOCUMENT|SS:(VISITED|SECTIONS|PAGES)|SS:\w+\.PENDING|ST:\w+|H:TICK):/;
+const LASTING = /^(H:TRACKER(\.HOSTS)?|H:DOCUMENT|SS:(VISITED|SECTIONS|PAGES|NAMES|URLS)|S:LEVEL\.\d|SS:\w+\.PENDING|ST:\w+|H:TICK):/;
 
 /** That nothing stays for ever but what should. */
 export async function expectLifetimes(client: TestClient): Promise<void> {

@@ -187,6 +187,8 @@ export class Reference {
     const note = (listing: Listing, id: string): void => void listing.set(id, Math.max(listing.get(id) ?? 0, timeMs));
     const [website, section, page] = [idOf(names.website), idOf(names.section), idOf(names.page)];
     note(this.websites, website);
+    // A page is in one website and one section: those that the table of hosts gave it to last.
+    for (const [id, listing] of this.pagesOf) if (id !== website && id !== section) listing.delete(page);
     note(entry(this.sectionsOf, website, () => new Map<string, number>()), section);
     note(entry(this.pagesOf, website, () => new Map<string, number>()), page);
     note(entry(this.pagesOf, section, () => new Map<string, number>()), page);
