@@ -26,6 +26,7 @@ interface RedisCommands {
   DEL(this: void, ...keys: string[]): number;
   UNLINK(this: void, ...keys: string[]): number;
   EXISTS(this: void, ...keys: string[]): number;
+  MEMORY(this: void, subcommand: "USAGE", key: string): number | false;
   COPY(this: void, source: string, destination: string): number;
   RENAME(this: void, from: string, to: string): RedisStatus;
   TYPE(this: void, key: string): RedisStatus;
@@ -56,6 +57,7 @@ interface RedisCommands {
   ZCOUNT(this: void, key: string, min: RedisArgument, max: RedisArgument): number;
   ZINCRBY(this: void, key: string, by: RedisArgument, member: string): string;
   ZMSCORE(this: void, key: string, ...members: string[]): (string | false)[];
+  ZRANDMEMBER(this: void, key: string, count: RedisArgument): string[];
   ZRANGE(this: void, key: string, start: RedisArgument, stop: RedisArgument, ...options: RedisArgument[]): string[];
   ZREM(this: void, key: string, ...members: string[]): number;
   ZSCORE(this: void, key: string, member: string): string | false;

@@ -57,6 +57,16 @@ function websiteOf(host: string, port: string, naming: Naming): string {
   return naming.unknown === "other" ? "other" : "";
 }
 
+/** The id of a website by its name, lower case. */
+export function idOfWebsite(name: string): string {
+  return redis.sha1hex(name);
+}
+
+/** The id of a section by its name and that of its website, lower case: equal names on two websites are two sections. */
+export function idOfSection(websiteName: string, name: string): string {
+  return redis.sha1hex(`${websiteName}/${name}`);
+}
+
 /** An identity, or the reason why there is none. */
 type Found = LuaMultiReturn<[identity: Identity | undefined, reason: "url" | "website" | undefined]>;
 
@@ -68,9 +78,9 @@ function resolve(url: string, naming: Naming): Found {
   const section = sectionName(path);
   const page = host + port + path;
   const identity = {
-    websiteId: redis.sha1hex(websiteName),
+    websiteId: idOfWebsite(websiteName),
     websiteName,
-    sectionId: redis.sha1hex(`${websiteName}/${section}`),
+    sectionId: idOfSection(websiteName, section),
     sectionName: section,
     pageId: redis.sha1hex(page),
     page,

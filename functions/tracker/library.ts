@@ -2,8 +2,11 @@
 import { callbacks as byName, libraryInfo } from "../runtime/library";
 import { doneCommand, leadCommand } from "../runtime/ticks";
 import { configureTracker, getTrackerConfig } from "./configuration";
+import { getTrackerDelays } from "./delays";
 import { getDocument } from "./documents";
+import { identifyName, identifyUrl } from "./identify";
 import { ingestEvents, trackEvents } from "./ingest";
+import { getTrackerMemory } from "./memory";
 import { countPg, countUd } from "./queries";
 import { rankPg } from "./ranking";
 import { rotatePg, rotateUd } from "./rotation";
@@ -21,9 +24,13 @@ export const commands = [
   rangePg,
   rangeUd,
   getDocument,
+  identifyUrl,
+  identifyName,
   configureTracker,
   getTrackerConfig,
   getTrackerStatus,
+  getTrackerDelays,
+  getTrackerMemory,
   leadCommand("tracker_lead"),
   doneCommand("tracker_done"),
   libraryInfo("tracker_library"),
