@@ -73,7 +73,7 @@ describe("short figures", () => {
 });
 
 const row = (rank: number, change: Partial<TopRow> = {}): TopRow => ({
-  rank, rankBefore: rank + 1, id: "0".repeat(40), partition: null, title: null, name: `www.rtl.lu/news/national/a/${rank}.html`, website: "rtl.lu", websiteId: "f".repeat(40),
+  isRead: true, rank, rankBefore: rank + 1, id: "0".repeat(40), partition: null, title: null, name: `www.rtl.lu/news/national/a/${rank}.html`, website: "rtl.lu", websiteId: "f".repeat(40),
   views: 100 - rank, viewsBefore: 50, devices: 40, series: [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12], ...change,
 });
 
@@ -94,6 +94,7 @@ const ROWS = [
   row(3, { title: "a\u001b[2Jb\u202ec\u0007" }),
   row(4, { views: Number.MAX_SAFE_INTEGER, viewsBefore: Number.MAX_SAFE_INTEGER - 1, devices: 12_345_678_901 }),
   row(5, { views: 0, viewsBefore: 12, devices: null, series: [] }),
+  row(7, { isRead: false, name: "0".repeat(40), viewsBefore: null, devices: null, series: [] }),
   row(6, { viewsBefore: null, rankBefore: undefined, name: "e\u0301".repeat(300) }),
 ];
 
@@ -244,6 +245,7 @@ describe("what keys do", () => {
     expect(section.query.filter).toMatchObject({ sectionId: "b".repeat(40), section: "news", website: "rtl.lu", websiteId: "f".repeat(40) });
     expect(after("\u001b", section).query.filter).toBeUndefined();
     expect(after("\r")).toBe(start);
+    expect(after("\r", websites, { rows: [row(1, { isRead: false })], fit: 10 })).toBe(websites);
   });
 
   it("lets go of a filter that media cannot have", () => {

@@ -310,6 +310,20 @@ inTerminal(TITLE, () => {
     await expectRestored(terminal, { SIGTERM: 143, SIGINT: 130, SIGHUP: 129 }[signal]);
   });
 
+  it("goes to the background on Ctrl-Z with the terminal as it was, and comes back", async () => {
+    const terminal = openTop();
+    await terminal.line(/Der Gipfel/);
+    terminal.type("\u001a");
+    await until(() => terminal.output().includes(LEAVE_SCREEN), { what: "the screen to be left" });
+    await until(() => terminal.state() === "T", { what: "the process to be stopped" });
+    const from = terminal.output().length;
+    terminal.signal("SIGCONT");
+    await until(() => terminal.output().slice(from).includes(ENTER_SCREEN), { what: "the screen to be taken again" });
+    await until(() => /Der Gipfel/.test(terminal.output().slice(from)), { what: "the table" });
+    terminal.type("q");
+    await expectRestored(terminal, 0);
+  });
+
   it("gives the terminal back when it fails at once", async () => {
     await tracker.client.sendCommand(["SET", "H:TRACKER::::", "x"]);
     const terminal = openTop();

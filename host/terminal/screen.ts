@@ -49,6 +49,7 @@ export class Screen {
     this.#on(process, "exit", () => this.close());
     // A terminal that is gone cannot be written to, and is no reason to end with a stack trace.
     this.#on(this.output, "error", () => undefined);
+    this.#on(this.input, "error", () => undefined);
     if (!this.input.isTTY) return;
     this.input.setEncoding("utf8");
     this.#on(this.input, "data", (data: string) => this.#keys(data));

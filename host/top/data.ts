@@ -2,6 +2,8 @@
 import type { Query, Span } from "./query";
 
 export interface TopRow {
+  /** Whether it has all figures; a row out of sight has none but its place and views. */
+  isRead: boolean;
   /** From 1. */
   rank: number;
   /** Its place in the span before; null where it had no views or was too far down, undefined where nobody can tell. */
@@ -44,6 +46,6 @@ export interface TopData {
   seriesSpan: Span;
   /** End of what rotation has made; null if it never ran. */
   rotatedUntilMs: number | null;
-  /** In the order of the ranking. The first of them have all figures, the rest have none but views. */
+  /** In the order of the ranking. */
   rows: TopRow[];
 }

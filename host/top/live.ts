@@ -3,7 +3,6 @@ import { describeError, UnavailableError, UserError } from "../errors";
 import { explainMissing } from "../source";
 import type { Screen } from "../terminal/screen";
 import type { Key } from "../terminal/keys";
-import { pause } from "../wait";
 import type { TopData } from "./data";
 import type { Filter, Query } from "./query";
 import { renderTop, visibleRows, type TopScreen } from "./render";
@@ -11,6 +10,8 @@ import { inSight, pressed, type TopState, type Visible } from "./state";
 
 /** An answer that is out for longer is said to be. */
 const SLOW_MS = 1_000;
+/** Rows read above and below those in sight. */
+const MARGIN = 5;
 /** Drawn this often, so that waiting can be seen to go on. */
 const TICK_MS = 500;
 
@@ -34,9 +35,9 @@ export class LiveTop {
   /** Since when an answer has been out. */
   #askedAt: number | undefined;
   #screen!: Screen;
-  #ended = new AbortController();
-  /** Ends a pause between two refreshes. */
-  #woken = new AbortController();
+  /** Ends what is being waited for: a pause, and at the end an answer too. */
+  #wake: (() => void) | undefined;
+  #giveUp: (() => void) | undefined;
 
   constructor(private readonly options: LiveOptions) {
     this.#state = { query: options.query, selected: 0, first: 0, paused: false, ended: false };
@@ -57,7 +58,7 @@ export class LiveTop {
     try {
       this.#screen.open();
       this.#draw();
-      while (!this.#ended.signal.aborted) await this.#round();
+      while (!this.#state.ended) await this.#round();
     } finally {
       clearInterval(ticks);
       signal.removeEventListener("abort", stop);
@@ -68,18 +69,30 @@ export class LiveTop {
   /** One after the other, however long the server takes: refreshes never pile up. */
   async #round(): Promise<void> {
     const asked = this.#state;
-    this.#woken = new AbortController();
     if (asked.sought !== undefined) await this.#seek(asked.sought);
     else if (!asked.paused || this.#data?.query !== asked.query) await this.#refresh(asked);
     this.#draw();
     if (this.#state.query === asked.query && this.#state.first === asked.first && this.#state.sought === undefined) {
-      await pause(this.options.intervalMs, AbortSignal.any([this.#woken.signal, this.#ended.signal]));
+      await this.#pause();
     }
+  }
+
+  async #pause(): Promise<void> {
+    if (this.#state.ended) return;
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, this.options.intervalMs);
+      this.#wake = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+    this.#wake = undefined;
   }
 
   async #refresh({ query, first }: TopState): Promise<void> {
     await this.#attempt(async () => {
-      const data = await this.options.read(query, { first, count: this.#fit() });
+      // With some rows around those in sight, so that the next one is known before it is moved to.
+      const data = await this.options.read(query, { first: Math.max(0, first - MARGIN), count: this.#fit() + 2 * MARGIN });
       if (this.#state.query !== query) return;
       this.#data = data;
       this.#state = inSight(this.#state, this.#visible());
@@ -103,10 +116,10 @@ export class LiveTop {
   async #attempt(work: () => Promise<void>, isFirst: boolean): Promise<void> {
     this.#askedAt = performance.now();
     try {
-      await Promise.race([work(), this.#whenEnded()]);
+      await this.#orGiveUp(work());
       this.#problem = undefined;
     } catch (error) {
-      if (this.#ended.signal.aborted) return;
+      if (this.#state.ended) return;
       if (isFirst && this.#problem === undefined) throw error;
       this.#problem = problemText(error);
     } finally {
@@ -114,10 +127,12 @@ export class LiveTop {
     }
   }
 
-  #whenEnded(): Promise<void> {
-    const { signal } = this.#ended;
-    if (signal.aborted) return Promise.resolve();
-    return new Promise((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
+  /** Not a race against one promise for all: each would be held by it for as long as this runs. */
+  #orGiveUp(work: Promise<void>): Promise<void> {
+    return new Promise<void>((resolve, reject) => {
+      this.#giveUp = resolve;
+      work.then(resolve, reject);
+    });
   }
 
   #press(key: Key): void {
@@ -126,12 +141,14 @@ export class LiveTop {
     this.#state = pressed(before, key, this.#visible());
     if (this.#state.ended) return this.#end();
     const { query, first, paused, sought } = this.#state;
-    if (query !== before.query || first !== before.first || paused !== before.paused || sought !== before.sought) this.#woken.abort();
+    if (query !== before.query || first !== before.first || paused !== before.paused || sought !== before.sought) this.#wake?.();
     this.#draw();
   }
 
   #end(): void {
-    this.#ended.abort();
+    this.#state = { ...this.#state, ended: true };
+    this.#wake?.();
+    this.#giveUp?.();
   }
 
   #visible(): Visible {
@@ -158,7 +175,7 @@ export class LiveTop {
   }
 
   #draw(): void {
-    if (this.#ended.signal.aborted) return;
+    if (this.#state.ended) return;
     this.#screen.draw(renderTop(this.#shown(), this.#style()));
   }
 }

@@ -173,7 +173,7 @@ export class TopReader {
       this.#points(asked, ranked, asked.seriesSpan),
       this.#describe(asked.query.dimension, ranked),
     ]);
-    return { ...bareRow(asked, ranked, at), devices, viewsBefore, series: spread(series, asked.seriesSpan), ...described };
+    return { ...bareRow(asked, ranked, at), isRead: true, devices, viewsBefore, series: spread(series, asked.seriesSpan), ...described };
   }
 
   #devices({ query: { dimension }, span, nowMs }: Asked, { source, id }: Ranked): Promise<number | null> {
@@ -254,5 +254,5 @@ function bareRow({ places }: Asked, ranked: Ranked, at: number): TopRow {
   const { id, views, source } = ranked;
   const rankBefore = places && (places.byKey.get(keyOf(ranked))?.rank ?? null);
   const nameless = { title: null, name: id, website: null, websiteId: null };
-  return { rank: at + 1, rankBefore, id, partition: source.partition, ...nameless, views, viewsBefore: null, devices: null, series: [] };
+  return { isRead: false, rank: at + 1, rankBefore, id, partition: source.partition, ...nameless, views, viewsBefore: null, devices: null, series: [] };
 }

@@ -174,17 +174,17 @@ function seriesTitle({ fromMs, toMs }: TopData["seriesSpan"], points: number): s
 }
 
 function cellsOf(row: TopRow, { query }: TopData, points: number): string[] {
-  const { rank, rankBefore, title, name, website, views, viewsBefore, devices, series } = row;
+  const { isRead, rank, rankBefore, title, name, website, views, viewsBefore, devices, series } = row;
   const isSection = query.dimension === "S" && query.filter === undefined;
   return [
     String(rank),
     movement(rank, rankBefore),
-    printable(title ?? name),
+    isRead ? printable(title ?? name) : "…",
     ...(isSection ? [truncate(printable(website ?? ""), 20)] : []),
     shortCount(views),
-    viewsBefore === null ? "–" : shortChange(views, viewsBefore),
+    viewsBefore === null ? (isRead ? "–" : "") : shortChange(views, viewsBefore),
     viewsBefore === null ? "" : shortRatio(views, viewsBefore),
-    devices === null ? "–" : shortCount(devices),
+    devices === null ? (isRead ? "–" : "") : shortCount(devices),
     sparkline(series, points),
   ];
 }

@@ -116,7 +116,7 @@ function asking(state: TopState, change: Partial<Query>): TopState {
 
 /** A website's pages, a section's pages. */
 function lookedInto(state: TopState, row: TopRow | undefined): TopState {
-  if (row === undefined || row.partition === undefined) return state;
+  if (!row?.isRead) return state;
   const { partition, id, name, website, websiteId } = row;
   if (state.query.dimension === "W") {
     return asking(state, { dimension: "P", filter: { partition, websiteId: id, website: name } });

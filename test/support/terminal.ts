@@ -1,4 +1,5 @@
 import { spawn, spawnSync } from "node:child_process";
+import { readFileSync } from "node:fs";
 import { onTestFinished } from "vitest";
 import { until } from "./wait";
 
@@ -22,6 +23,8 @@ export interface Terminal {
   type(keys: string): void;
   resize(columns: number, rows: number): void;
   signal(signal: NodeJS.Signals): void;
+  /** State of the process as /proc has it: `T` is stopped. */
+  state(): string;
   /** Resolves when the command has ended and the terminal was asked how it is: exit code and the settings of stty. */
   ended: Promise<{ code: number; settings: string }>;
 }
@@ -71,6 +74,7 @@ export function openTerminal(args: string[], { columns = 80, rows = 24, env = {}
       if (set.status !== 0) throw new Error(set.stderr);
     },
     signal: (signal) => void process.kill(Number(find(/pid (\d+)/)[1]), signal),
+    state: () => /\) (\w)/.exec(readFileSync(`/proc/${find(/pid (\d+)/)[1]}/stat`, "utf8"))?.[1] ?? "",
     ended,
   };
   return terminal;
