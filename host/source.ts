@@ -1,5 +1,5 @@
 /** Where commands that look at the tracker read: its functions, once for each partition. */
-import type { Config } from "./config";
+import type { TrackerConfig } from "./config";
 import type { Connection } from "./connection";
 import type { HotpathFunctions } from "./contract";
 import { HotpathError, UserError } from "./errors";
@@ -13,7 +13,7 @@ export interface Source {
 }
 
 /** The sources of a configuration; nothing is loaded where a library is missing, looking changes nothing. */
-export function sourcesOf(connection: Connection, { tracker }: Pick<Config, "tracker">): Source[] {
+export function sourcesOf(connection: Connection, { tracker }: { tracker: Pick<TrackerConfig, "partitions"> }): Source[] {
   const partitions: (string | null)[] = tracker.partitions.length > 0 ? tracker.partitions : [null];
   return partitions.map((partition) => ({
     partition,
