@@ -90,16 +90,16 @@ const screen = (shown: TopData | undefined, change: Partial<TopScreen> = {}): To
 
 const ROWS = [
   row(1, { title: "Ein sehr langer Titel über die große Lage der Nation und die 日本の首相、ルクセンブルクを訪問 🎉🎉🎉" }),
-  row(2, { name: `www.rtl.lu/${"very-long-".repeat(200)}end.html`, rankBefore: null, viewsBefore: 0 }),
+  row(2, { name: `www.rtl.lu/${"very-long-".repeat(50)}end.html`, rankBefore: null, viewsBefore: 0 }),
   row(3, { title: "a\u001b[2Jb\u202ec\u0007" }),
   row(4, { views: Number.MAX_SAFE_INTEGER, viewsBefore: Number.MAX_SAFE_INTEGER - 1, devices: 12_345_678_901 }),
   row(5, { views: 0, viewsBefore: 12, devices: null, series: [] }),
   row(7, { isRead: false, name: "0".repeat(40), viewsBefore: null, devices: null, series: [] }),
-  row(6, { viewsBefore: null, rankBefore: undefined, name: "e\u0301".repeat(300) }),
+  row(6, { viewsBefore: null, rankBefore: undefined, name: "e\u0301".repeat(80) }),
 ];
 
 describe("the screen of hotpath top", () => {
-  const widths = [1, 2, 5, 10, 20, 30, 39, 40, 41, 60, 79, 80, 81, 109, 110, 160, 400];
+  const widths = [1, 2, 5, 20, 39, 40, 80, 109, 110, 160];
   const screens: [string, TopScreen][] = [
     ["full", screen(data(ROWS))],
     ["empty", screen(data([]))],
@@ -113,7 +113,7 @@ describe("the screen of hotpath top", () => {
 
   it.each(screens)("%s: is never wider or higher than the terminal, and holds no control characters", (_, shown) => {
     for (const width of widths) {
-      for (const height of [1, 2, 3, 8, 24, 60]) {
+      for (const height of [1, 3, 8, 24]) {
         for (const colors of [false, true]) {
           const lines = renderTop(shown, { width, height, colors });
           expect(lines.length, `${width} × ${height}`).toBeLessThanOrEqual(height);
