@@ -6,9 +6,14 @@ import { deployCommand } from "./commands/deploy";
 import { importCommand } from "./commands/import";
 import { mirrorCommand } from "./commands/mirror";
 import { runCommand } from "./commands/run";
+import { seriesCommand } from "./commands/series";
 import { serveCommand } from "./commands/serve";
 import { statusCommand } from "./commands/status";
+import { topCommand } from "./commands/top";
+import { TIERS } from "./config";
 import { JOBS, type Job } from "./run";
+import { METRICS } from "./series/render";
+import { DIMENSIONS, WINDOWS } from "./top/query";
 import { VERSION } from "./version";
 
 const EXIT_FAILURE = 1;
@@ -60,11 +65,37 @@ function buildProgram(): Command {
 
   program
     .command("status")
-    .description("show what is loaded on each primary, what differs, and how the tracker is doing")
-    .option("--check", "exit with 1 unless every library is loaded and in step")
+    .description("show what is wrong, what is loaded, how far streams and tiers are, and what takes memory")
+    .option("--check", "exit with 1 unless every library is in step and nothing is wrong")
     .option("--json", "print JSON")
     .addHelpText("after", examples("hotpath status", "hotpath status --check --json"))
     .action(statusCommand);
+
+  program
+    .command("top")
+    .description("the most viewed, refreshed live; q quits")
+    .option("--website <name>", "only this website (name or id)")
+    .option("--section <name>", "only the pages of this section, as in news/national, or website/news/national")
+    .addOption(new Option("--dimension <d>", `P pages, S sections, W websites, A audio, V video, PC podcasts`).choices(DIMENSIONS).default("P"))
+    .addOption(new Option("--window <w>", "how far back").choices(WINDOWS).default("30m"))
+    .addOption(new Option("--count <n>", "how many to list (default: 100, or 20 with --once)").argParser(wholeNumber(1, 1_000)))
+    .addOption(new Option("--interval <s>", "seconds between two refreshes").argParser(wholeNumber(1, 3_600)).default(2))
+    .option("--once", "print one table and exit, as without a terminal")
+    .option("--json", "print one JSON document and exit")
+    .addHelpText("after", examples("hotpath top --website rtl.lu --window 1h", "hotpath top --dimension S --once", "hotpath top --json | jq -r '.rows[].url'"))
+    .action(topCommand);
+
+  program
+    .command("series")
+    .description("one page, section or website over time, as a plot")
+    .argument("<what>", "an id, a url, or a name: rtl.lu, rtl.lu/news/national")
+    .addOption(new Option("--dimension <d>", "what is meant: P page, S section, W website, A audio, V video, PC podcast").choices(DIMENSIONS))
+    .addOption(new Option("--tier <t>", "length of the windows (default: by --last)").choices(TIERS))
+    .option("--last <time>", "how far back: 90m, 24h, 7d", "24h")
+    .addOption(new Option("--metric <m>", "pg page views, ud unique devices").choices(METRICS).default("both"))
+    .option("--json", "print JSON")
+    .addHelpText("after", examples("hotpath series rtl.lu --last 7d", "hotpath series https://www.rtl.lu/news/national/a/1.html --metric pg"))
+    .action(seriesCommand);
 
   program
     .command("serve")

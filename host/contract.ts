@@ -102,6 +102,8 @@ export interface HotpathFunctions {
     to: number;
     /** id of a website: only its sections or pages */
     website?: string;
+    /** id of a section, in place of WEBSITE: only its pages */
+    section?: string;
     /** how many to list (default 10) */
     count?: number;
     /** clock of the call, in place of the server's */
@@ -201,6 +203,18 @@ export interface HotpathFunctions {
     /** clock of the call, in place of the server's */
     now?: number;
   }): Promise<{ removed: number; remaining: number }>;
+  /** Which website, section and page an address belongs to. */
+  identifyUrl(args: {
+    /** absolute http(s) address */
+    url: string;
+  }): Promise<{ websiteId: string; website: string; sectionId: string; section: string; pageId: string; page: string }>;
+  /** The ids of a website and one of its sections by their names. */
+  identifyName(args: {
+    /** name of a website, in any case */
+    website: string;
+    /** name of a section, as in its document: `news/national` */
+    section?: string;
+  }): Promise<{ websiteId: string; website: string; sectionId: string | null }>;
   /** Sets options of the tracker; those not named stay as they are. */
   configureTracker(args?: {
     /** the whole table of hosts, in place of the one before: `{"www.rtl.lu": "rtl"}`; `{}` empties it */
@@ -227,6 +241,22 @@ export interface HotpathFunctions {
     /** clock of the call, in place of the server's */
     now?: number;
   }): Promise<{ streams: ([stream: string, cursor: string, length: number, lagMs: number])[]; tiers: ([tier: string, windows: number, records: number, pgPending: number, pgLagMs: number, udPending: number, udLagMs: number])[]; rejected: ([reason: string, events: number])[]; late: number; websites: number; sections: number; pages: number; enrichWaiting: number; enriched: number; enrichAbandoned: ([reason: string, pages: number])[]; rotatedUntil: number | null }>;
+  /** How long streams and tiers have been waiting for somebody to do their work. */
+  getTrackerDelays(args?: {
+    /** clock of the call, in place of the server's */
+    now?: number;
+  }): Promise<{ streams: ([stream: string, unread: number, waitedMs: number])[]; tiers: ([tier: string, pgMs: number, udMs: number])[] }>;
+  /** About how much memory the tracker's keys take. */
+  getTrackerMemory(args: {
+    /** what to measure */
+    part: "1MINUTE" | "5MINUTES" | "10MINUTES" | "1HOUR" | "3HOURS" | "DOCUMENTS" | "STREAMS";
+    /** what the tier or the documents are of; streams are of all (default P) */
+    dimension?: "W" | "S" | "P" | "A" | "V" | "PC";
+    /** about how many keys of each sort to look at (default 50) */
+    samples?: number;
+    /** clock of the call, in place of the server's */
+    now?: number;
+  }): Promise<([what: string, dimension: string, keys: number, bytes: number, samples: number])[]>;
   /** Asks to lead one tick of a scheduled job. */
   trackerLead(args: {
     /** name of the job */
@@ -282,7 +312,7 @@ export const SPECIFICATIONS: Record<keyof HotpathFunctions, FunctionSpecificatio
   rotateUd: {"name":"rotate_ud","library":"tracker","readOnly":false,"role":"scheduler","positional":[],"rest":null,"options":[["TIER","tier",1],["DIMENSION","dimension",1],["LIMIT","limit",1],["NOW","now",1]],"reply":{"kind":"record","items":[["windows","windows",{"kind":"integer"}],["merged","merged",{"kind":"integer"}],["remaining","remaining",{"kind":"integer"}]]}},
   countPg: {"name":"count_pg","library":"tracker","readOnly":true,"role":"reader","positional":["dimension","id"],"rest":null,"options":[["FROM","from",1],["TO","to",1],["NOW","now",1]],"reply":{"kind":"nullable","of":{"kind":"record","items":[["value","value",{"kind":"integer"}],["from","from",{"kind":"integer"}],["to","to",{"kind":"integer"}]]}}},
   countUd: {"name":"count_ud","library":"tracker","readOnly":false,"role":"reader","positional":["dimension","id"],"rest":null,"options":[["FROM","from",1],["TO","to",1],["NOW","now",1]],"reply":{"kind":"nullable","of":{"kind":"record","items":[["value","value",{"kind":"integer"}],["from","from",{"kind":"integer"}],["to","to",{"kind":"integer"}]]}}},
-  rankPg: {"name":"rank_pg","library":"tracker","readOnly":true,"role":"reader","positional":["dimension"],"rest":null,"options":[["FROM","from",1],["TO","to",1],["WEBSITE","website",1],["COUNT","count",1],["NOW","now",1]],"reply":{"kind":"nullable","of":{"kind":"record","items":[["from","from",{"kind":"integer"}],["to","to",{"kind":"integer"}],["exact","exact",{"kind":"integer"}],["ranking","ranking",{"kind":"list","of":{"kind":"tuple","items":[["id","id",{"kind":"text"}],["views","views",{"kind":"integer"}]]}}]]}}},
+  rankPg: {"name":"rank_pg","library":"tracker","readOnly":true,"role":"reader","positional":["dimension"],"rest":null,"options":[["FROM","from",1],["TO","to",1],["WEBSITE","website",1],["SECTION","section",1],["COUNT","count",1],["NOW","now",1]],"reply":{"kind":"nullable","of":{"kind":"record","items":[["from","from",{"kind":"integer"}],["to","to",{"kind":"integer"}],["exact","exact",{"kind":"integer"}],["ranking","ranking",{"kind":"list","of":{"kind":"tuple","items":[["id","id",{"kind":"text"}],["views","views",{"kind":"integer"}]]}}]]}}},
   rangePg: {"name":"range_pg","library":"tracker","readOnly":true,"role":"reader","positional":["dimension","id"],"rest":null,"options":[["TIER","tier",1],["FROM","from",1],["TO","to",1]],"reply":{"kind":"list","of":{"kind":"tuple","items":[["window","window",{"kind":"integer"}],["value","value",{"kind":"integer"}]]}}},
   rangeUd: {"name":"range_ud","library":"tracker","readOnly":true,"role":"reader","positional":["dimension","id"],"rest":null,"options":[["TIER","tier",1],["FROM","from",1],["TO","to",1]],"reply":{"kind":"list","of":{"kind":"tuple","items":[["window","window",{"kind":"integer"}],["value","value",{"kind":"integer"}]]}}},
   getDocument: {"name":"get_document","library":"tracker","readOnly":true,"role":"reader","positional":["dimension","id"],"rest":null,"options":[["COUNT","count",1]],"reply":{"kind":"nullable","of":{"kind":"json"}}},
@@ -291,9 +321,13 @@ export const SPECIFICATIONS: Record<keyof HotpathFunctions, FunctionSpecificatio
   abandonEnrichment: {"name":"abandon_enrichment","library":"tracker","readOnly":false,"role":"worker","positional":["dimension","id"],"rest":null,"options":[["REASON","reason",1],["NOW","now",1]],"reply":{"kind":"integer"}},
   refreshDocuments: {"name":"refresh_documents","library":"tracker","readOnly":false,"role":"scheduler","positional":[],"rest":null,"options":[["LIMIT","limit",1],["NOW","now",1]],"reply":{"kind":"record","items":[["announced","announced",{"kind":"integer"}],["remaining","remaining",{"kind":"integer"}]]}},
   expireDocuments: {"name":"expire_documents","library":"tracker","readOnly":false,"role":"scheduler","positional":[],"rest":null,"options":[["LIMIT","limit",1],["NOW","now",1]],"reply":{"kind":"record","items":[["removed","removed",{"kind":"integer"}],["remaining","remaining",{"kind":"integer"}]]}},
+  identifyUrl: {"name":"identify_url","library":"tracker","readOnly":true,"role":"reader","positional":["url"],"rest":null,"options":[],"reply":{"kind":"record","items":[["website_id","websiteId",{"kind":"text"}],["website","website",{"kind":"text"}],["section_id","sectionId",{"kind":"text"}],["section","section",{"kind":"text"}],["page_id","pageId",{"kind":"text"}],["page","page",{"kind":"text"}]]}},
+  identifyName: {"name":"identify_name","library":"tracker","readOnly":true,"role":"reader","positional":["website"],"rest":null,"options":[["SECTION","section",1]],"reply":{"kind":"record","items":[["website_id","websiteId",{"kind":"text"}],["website","website",{"kind":"text"}],["section_id","sectionId",{"kind":"nullable","of":{"kind":"text"}}]]}},
   configureTracker: {"name":"configure_tracker","library":"tracker","readOnly":false,"role":"admin","positional":[],"rest":null,"options":[["HOSTS","hosts",1],["UNKNOWN","unknown",1],["MAXLEN","maxlen",1],["DOCUMENT_DAYS","documentDays",1],["SERIES_FINE_DAYS","seriesFineDays",1],["SERIES_COARSE_DAYS","seriesCoarseDays",1],["ENRICH","enrich",1],["REFRESH_DAYS","refreshDays",1]],"reply":{"kind":"integer"}},
   getTrackerConfig: {"name":"get_tracker_config","library":"tracker","readOnly":true,"role":"reader","positional":[],"rest":null,"options":[],"reply":{"kind":"record","items":[["hosts","hosts",{"kind":"json"}],["unknown","unknown",{"kind":"text"}],["maxlen","maxlen",{"kind":"integer"}],["document_days","documentDays",{"kind":"integer"}],["series_fine_days","seriesFineDays",{"kind":"integer"}],["series_coarse_days","seriesCoarseDays",{"kind":"integer"}],["enrich","enrich",{"kind":"integer"}],["refresh_days","refreshDays",{"kind":"integer"}]]}},
   getTrackerStatus: {"name":"get_tracker_status","library":"tracker","readOnly":true,"role":"reader","positional":[],"rest":null,"options":[["NOW","now",1]],"reply":{"kind":"record","items":[["streams","streams",{"kind":"list","of":{"kind":"tuple","items":[["stream","stream",{"kind":"text"}],["cursor","cursor",{"kind":"text"}],["length","length",{"kind":"integer"}],["lag_ms","lagMs",{"kind":"integer"}]]}}],["tiers","tiers",{"kind":"list","of":{"kind":"tuple","items":[["tier","tier",{"kind":"text"}],["windows","windows",{"kind":"integer"}],["records","records",{"kind":"integer"}],["pg_pending","pgPending",{"kind":"integer"}],["pg_lag_ms","pgLagMs",{"kind":"integer"}],["ud_pending","udPending",{"kind":"integer"}],["ud_lag_ms","udLagMs",{"kind":"integer"}]]}}],["rejected","rejected",{"kind":"list","of":{"kind":"tuple","items":[["reason","reason",{"kind":"text"}],["events","events",{"kind":"integer"}]]}}],["late","late",{"kind":"integer"}],["websites","websites",{"kind":"integer"}],["sections","sections",{"kind":"integer"}],["pages","pages",{"kind":"integer"}],["enrich_waiting","enrichWaiting",{"kind":"integer"}],["enriched","enriched",{"kind":"integer"}],["enrich_abandoned","enrichAbandoned",{"kind":"list","of":{"kind":"tuple","items":[["reason","reason",{"kind":"text"}],["pages","pages",{"kind":"integer"}]]}}],["rotated_until","rotatedUntil",{"kind":"nullable","of":{"kind":"integer"}}]]}},
+  getTrackerDelays: {"name":"get_tracker_delays","library":"tracker","readOnly":true,"role":"reader","positional":[],"rest":null,"options":[["NOW","now",1]],"reply":{"kind":"record","items":[["streams","streams",{"kind":"list","of":{"kind":"tuple","items":[["stream","stream",{"kind":"text"}],["unread","unread",{"kind":"integer"}],["waited_ms","waitedMs",{"kind":"integer"}]]}}],["tiers","tiers",{"kind":"list","of":{"kind":"tuple","items":[["tier","tier",{"kind":"text"}],["pg_ms","pgMs",{"kind":"integer"}],["ud_ms","udMs",{"kind":"integer"}]]}}]]}},
+  getTrackerMemory: {"name":"get_tracker_memory","library":"tracker","readOnly":true,"role":"reader","positional":["part"],"rest":null,"options":[["DIMENSION","dimension",1],["SAMPLES","samples",1],["NOW","now",1]],"reply":{"kind":"list","of":{"kind":"tuple","items":[["what","what",{"kind":"text"}],["dimension","dimension",{"kind":"text"}],["keys","keys",{"kind":"integer"}],["bytes","bytes",{"kind":"integer"}],["samples","samples",{"kind":"integer"}]]}}},
   trackerLead: {"name":"tracker_lead","library":"tracker","readOnly":false,"role":"scheduler","positional":["job","slot","worker"],"rest":null,"options":[["LEASE","lease",1],["NOW","now",1]],"reply":{"kind":"integer"}},
   trackerDone: {"name":"tracker_done","library":"tracker","readOnly":false,"role":"scheduler","positional":["job","slot","worker"],"rest":null,"options":[],"reply":{"kind":"integer"}},
   trackerLibrary: {"name":"tracker_library","library":"tracker","readOnly":true,"role":"reader","positional":[],"rest":null,"options":[],"reply":{"kind":"record","items":[["library","library",{"kind":"text"}],["version","version",{"kind":"text"}],["hash","hash",{"kind":"text"}]]}},

@@ -4,6 +4,8 @@ import type { HotpathFunctions } from "./contract";
 import { describeError } from "./errors";
 import { createFunctions } from "./functions";
 import { checkServer, listLoaded, type BundledLibrary, type LoadedLibrary } from "./libraries";
+import { routingKeyOf } from "./partitions";
+import { readMemory, readServerMemory, type PartMemory, type ServerMemory } from "./status/memory";
 
 export type LibraryState = "in step" | "differs" | "missing" | "foreign";
 
@@ -22,26 +24,51 @@ export interface PrimaryStatus {
   /** For example `redis 7.0.15`. */
   server: string;
   libraries: LibraryStatus[];
+  /** Null where it may not be asked for. */
+  memory: ServerMemory | null;
+}
+
+/** One for each partition, or one without (partition null). */
+export interface PartitionStatus {
+  partition: string | null;
+  /** What `get_tracker_status` answers. */
+  status: TrackerStatus | null;
+  /** What `get_tracker_delays` answers; null where the library is too old for it. */
+  delays: TrackerDelays | null;
+  /** An estimate, part by part; null where it cannot be had, and why. */
+  memory: PartMemory[] | null;
+  memoryError: string | null;
+  /** Streams of the configuration that hold entries and were never ingested. */
+  unread: { stream: string; entries: number }[];
+  error: string | null;
 }
 
 export interface Status {
   primaries: PrimaryStatus[];
-  /** What `get_tracker_status` answers; one for each partition, or one without (partition null). */
-  tracker: { partition: string | null; status: TrackerStatus | null; error: string | null }[];
+  tracker: PartitionStatus[];
 }
 
 export type TrackerStatus = Awaited<ReturnType<HotpathFunctions["getTrackerStatus"]>>;
+export type TrackerDelays = Awaited<ReturnType<HotpathFunctions["getTrackerDelays"]>>;
+
+/** An event stream of the configuration. */
+export interface StatusStream {
+  key: string;
+  partition: string | null;
+}
 
 /**
  * Looks at every primary.
  *
  * @param partitions those of the configuration; none without a cluster
+ * @param streams those of the configuration
  * @throws UserError if a server is too old
  */
 export async function readStatus(
   connection: Connection,
   bundle: readonly BundledLibrary[],
   partitions: readonly string[],
+  streams: readonly StatusStream[] = [],
 ): Promise<Status> {
   const primaries: PrimaryStatus[] = [];
   for (const primary of await connection.primaries()) primaries.push(await readPrimary(primary, bundle));
@@ -49,7 +76,7 @@ export async function readStatus(
     libraries.some(({ library, state }) => library === "tracker" && state !== "missing" && state !== "foreign"),
   );
   const wanted = partitions.length > 0 ? partitions : connection.isCluster ? [] : [null];
-  const tracker = hasTracker ? await Promise.all(wanted.map((partition) => readTracker(connection, partition))) : [];
+  const tracker = hasTracker ? await Promise.all(wanted.map((partition) => readTracker(connection, partition, streams))) : [];
   return { primaries, tracker };
 }
 
@@ -73,7 +100,7 @@ async function readPrimary(primary: Primary, bundle: readonly BundledLibrary[]):
     ),
   );
   const others = loaded.filter(({ name }) => !bundle.some((library) => library.name === name));
-  return { address: primary.address, server, libraries: [...ours, ...others.map(foreign)] };
+  return { address: primary.address, server, libraries: [...ours, ...others.map(foreign)], memory: await readServerMemory(primary).catch(() => null) };
 }
 
 function compare(library: BundledLibrary, loaded: LoadedLibrary | undefined): LibraryStatus {
@@ -92,13 +119,40 @@ function foreign(loaded: LoadedLibrary): LibraryStatus {
   return { library: loaded.name, state: "foreign", version: null, hash: null, functions: loaded.functions.length };
 }
 
-async function readTracker(connection: Connection, partition: string | null): Promise<Status["tracker"][number]> {
-  const functions = createFunctions((args, options) => connection.send(args, options), {
-    ...(partition === null ? {} : { routingKey: `{${partition}}` }),
-  });
+async function readTracker(
+  connection: Connection,
+  partition: string | null,
+  streams: readonly StatusStream[],
+): Promise<PartitionStatus> {
+  const routing = partition === null ? {} : { routingKey: routingKeyOf(partition) };
+  const functions = createFunctions((args, options) => connection.send(args, options), routing);
+  const nothing = { partition, status: null, delays: null, memory: null, memoryError: null, unread: [] };
   try {
-    return { partition, status: await functions.getTrackerStatus(), error: null };
+    const status = await functions.getTrackerStatus();
+    const known = status.streams.map(([stream]) => stream);
+    const others = streams.filter((stream) => stream.partition === partition && !known.includes(stream.key));
+    const unread = await readUnread((key) => connection.send(["XLEN", key], routing), others);
+    // A library of before these functions has its status all the same.
+    const delays = await functions.getTrackerDelays().catch(() => null);
+    return { ...nothing, status, delays, unread, ...(await estimateMemory(functions)), error: null };
   } catch (error) {
-    return { partition, status: null, error: describeError(error) };
+    return { ...nothing, error: describeError(error) };
   }
+}
+
+async function estimateMemory(functions: HotpathFunctions): Promise<Pick<PartitionStatus, "memory" | "memoryError">> {
+  try {
+    return { memory: await readMemory(functions), memoryError: null };
+  } catch (error) {
+    return { memory: null, memoryError: describeError(error) };
+  }
+}
+
+async function readUnread(length: (key: string) => Promise<unknown>, streams: readonly StatusStream[]): Promise<PartitionStatus["unread"]> {
+  const found: PartitionStatus["unread"] = [];
+  for (const { key } of streams) {
+    const entries = (await length(key)) as number;
+    if (entries > 0) found.push({ stream: key, entries });
+  }
+  return found;
 }

@@ -6,7 +6,10 @@ import { connect, type Connection } from "../host/connection";
 import { deploy } from "../host/deploy";
 import { createFunctions, type Send } from "../host/functions";
 import { readBundle } from "../host/libraries";
+import { readClock, sourcesOf } from "../host/source";
 import { readStatus } from "../host/status";
+import { findFilter } from "../host/top/filter";
+import { TopReader } from "../host/top/read";
 import { useCluster } from "./support/cluster";
 import { testLibrary } from "./support/libraries";
 import { runNode } from "./support/processes";
@@ -111,6 +114,28 @@ describeWithOwnServer("a cluster of three primaries", () => {
 
   describe("calling functions", () => {
     beforeEach(async () => void (await deploy(connection, { libraries: readBundle() })));
+
+    it("ranks over all partitions, and finds what is filtered by where it is", async () => {
+      const sources = sourcesOf(connection, { tracker: { partitions: PARTITIONS } });
+      const nowMs = Date.now();
+      for (const [at, { partition, functions }] of sources.entries()) {
+        const visits = Array.from({ length: at + 1 }, (_, device) => JSON.stringify({ url: `https://${partition}.example/a`, uui: `d${device}`, dt: nowMs - 120_000 }));
+        await functions.trackEvents({ events: visits });
+      }
+      const reader = new TopReader(sources, () => readClock(connection));
+      const query = { dimension: "P" as const, window: "30m" as const, count: 10 };
+      const { rows, totalViews, exact } = await reader.read(query, { first: 0, count: 10 });
+      expect(rows.map(({ rank, name, views, devices, partition }) => [rank, name, views, devices, partition])).toEqual([
+        [1, "infos.example/a", 3, 3, "infos"],
+        [2, "rtl.example/a", 2, 2, "rtl"],
+        [3, "today.example/a", 1, 1, "today"],
+      ]);
+      expect([totalViews, exact]).toEqual([6, true]);
+      const filter = await findFilter(sources, { website: "rtl.example" });
+      expect(filter).toMatchObject({ partition: "rtl", website: "rtl.example" });
+      const filtered = await reader.read({ ...query, filter }, { first: 0, count: 10 });
+      expect([filtered.rows.map(({ name }) => name), filtered.totalViews]).toEqual([["rtl.example/a"], 2]);
+    });
 
     const functionsOf = (partition: string) =>
       createFunctions((args, options) => connection.send(args, options), { routingKey: `{${partition}}` });

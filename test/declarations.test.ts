@@ -82,11 +82,15 @@ function boundValues(type: ArgumentType<unknown>): string[] {
   return type.kind === "id" ? [ID, ID.toUpperCase()] : ["{}", " \n{}"];
 }
 
+/** Texts that say more than their length: an address, and where an import begins. */
+const GOOD_TEXTS: Record<string, string> = { url: "http://a.example/x", from: "-" };
+const goodPositional = ({ name, type }: Parameter): string => GOOD_TEXTS[name] ?? goodValue(type);
+
+/** Options that take the place of others, or go with another dimension than the first. */
+const EXCLUSIVE: Record<string, string[]> = { rank_pg: ["SECTION"] };
+
 /** Where FROM and TO are asked for, they must be in order. */
 const goodOption = (option: Option): string[] => [option.name, ...goodValues(option)];
-
-/** A chunk of an import leads from one position to another. */
-const goodPositional = ({ name, type }: Parameter): string => (name === "from" ? "-" : goodValue(type));
 
 const isHost = (parameter: Parameter): boolean => parameter.name === "HOSTS";
 
@@ -259,7 +263,7 @@ describe("good calls", () => {
       const { positional: first, rest } = goodCall(declaration);
       // Only pages have all the filters.
       const positional = name === "find_documents" ? ["P"] : first;
-      const options = declaration.options.map(goodOption);
+      const options = declaration.options.filter((option) => !EXCLUSIVE[name]?.includes(option.name)).map(goodOption);
       // FROM and TO read alike; WEBSITE goes with W, the first of the dimensions.
       const replies: unknown[] = [];
       for (const order of [options, options.toReversed(), [...options.slice(1), ...options.slice(0, 1)]]) {
@@ -296,7 +300,7 @@ describe("good calls", () => {
   it("every function whose result depends on the clock has NOW", () => {
     const without = FUNCTIONS.filter(({ options }) => !options.some(({ name }) => name === "NOW")).map(({ name }) => name);
     expect(without.sort()).toEqual(
-      ["configure_tracker", "find_documents", "forget_import", "get_document", "get_import", "get_tracker_config", "range_pg", "range_ud", "tracker_done", "tracker_library"].sort(),
+      ["configure_tracker", "find_documents", "forget_import", "get_document", "get_import", "get_tracker_config", "identify_name", "identify_url", "range_pg", "range_ud", "tracker_done", "tracker_library"].sort(),
     );
   });
 });

@@ -26,6 +26,7 @@ interface RedisCommands {
   DEL(this: void, ...keys: string[]): number;
   UNLINK(this: void, ...keys: string[]): number;
   EXISTS(this: void, ...keys: string[]): number;
+  MEMORY(this: void, subcommand: "USAGE", key: string): number | false;
   COPY(this: void, source: string, destination: string): number;
   RENAME(this: void, from: string, to: string): RedisStatus;
   TYPE(this: void, key: string): RedisStatus;
@@ -59,6 +60,7 @@ interface RedisCommands {
   ZINCRBY(this: void, key: string, by: RedisArgument, member: string): string;
   ZLEXCOUNT(this: void, key: string, min: string, max: string): number;
   ZMSCORE(this: void, key: string, ...members: string[]): (string | false)[];
+  ZRANDMEMBER(this: void, key: string, count: RedisArgument): string[];
   ZRANGE(this: void, key: string, start: RedisArgument, stop: RedisArgument, ...options: RedisArgument[]): string[];
   ZREM(this: void, key: string, ...members: string[]): number;
   ZSCORE(this: void, key: string, member: string): string | false;

@@ -78,6 +78,16 @@ function websiteOf(host: string, port: string, naming: Naming): string {
   return naming.unknown === "other" ? "other" : "";
 }
 
+/** The id of a website by its name, lower case. */
+export function idOfWebsite(name: string): string {
+  return redis.sha1hex(name);
+}
+
+/** The id of a section by its name and that of its website, lower case: equal names on two websites are two sections. */
+export function idOfSection(websiteName: string, name: string): string {
+  return redis.sha1hex(`${websiteName}/${name}`);
+}
+
 /** The page and the section of an address, or the reason why there are none. */
 type Found = LuaMultiReturn<
   [pageId: string | undefined, section: Section | undefined, reason: "url" | "website" | undefined]
@@ -90,10 +100,10 @@ function resolve(address: string, naming: Naming): Found {
   if (websiteName === "") return $multi(undefined, undefined, "website");
   const name = sectionName(path);
   const section = {
-    id: redis.sha1hex(`${websiteName}/${name}`),
+    id: idOfSection(websiteName, name),
     name,
     path: directoryPath(path),
-    websiteId: redis.sha1hex(websiteName),
+    websiteId: idOfWebsite(websiteName),
     websiteName,
   };
   return $multi(redis.sha1hex(host + port + path), section, undefined);

@@ -2,11 +2,14 @@
 import { callbacks as byName, libraryInfo } from "../runtime/library";
 import { doneCommand, leadCommand } from "../runtime/ticks";
 import { configureTracker, getTrackerConfig } from "./configuration";
+import { getTrackerDelays } from "./delays";
 import { getDocument } from "./document-json";
 import { abandonEnrichment, enrichDocument, refreshDocuments } from "./enrichment";
 import { expireDocuments } from "./expiry";
+import { identifyName, identifyUrl } from "./identify";
 import { forgetImport, getImport, importEvents } from "./import";
 import { ingestEvents, trackEvents } from "./ingest";
+import { getTrackerMemory } from "./memory";
 import { countPg, countUd } from "./queries";
 import { rankPg } from "./ranking";
 import { rotatePg, rotateUd } from "./rotation";
@@ -33,9 +36,13 @@ export const commands = [
   abandonEnrichment,
   refreshDocuments,
   expireDocuments,
+  identifyUrl,
+  identifyName,
   configureTracker,
   getTrackerConfig,
   getTrackerStatus,
+  getTrackerDelays,
+  getTrackerMemory,
   leadCommand("tracker_lead"),
   doneCommand("tracker_done"),
   libraryInfo("tracker_library"),

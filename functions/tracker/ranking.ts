@@ -144,15 +144,16 @@ function findLeaders(search: Search, count: number): boolean {
   }
 }
 
-/** The set of a website's records of a dimension. */
-function membersOf(dimension: string, websiteId: string): string | undefined {
+/** The set of the records that WEBSITE or SECTION leaves in question; undefined for all, and for a website itself. */
+function membersOf(dimension: string, websiteId: string | undefined, sectionId: string | undefined): string | undefined {
+  if (sectionId !== undefined) return names.pagesOf("S", sectionId);
+  if (websiteId === undefined) return undefined;
   if (dimension === "P") return names.pagesOf("W", websiteId);
   return dimension === "S" ? names.sectionsOfWebsite(websiteId) : undefined;
 }
 
-function belongsTo(dimension: string, websiteId: string | undefined): Belongs {
-  if (websiteId === undefined) return (ids) => ids;
-  const members = membersOf(dimension, websiteId);
+function belongsTo(members: string | undefined, websiteId: string | undefined): Belongs {
+  if (members === undefined && websiteId === undefined) return (ids) => ids;
   return (ids) => {
     const own: string[] = [];
     if (ids.length === 0) return own;
@@ -181,7 +182,7 @@ function newSearch(keys: ViewsKey[], belongs: Belongs): LuaMultiReturn<[search: 
   return $multi({ sets, hashed, leaders, belongs, seen: new LuaSet(), found: [], lookups: 0 }, isWhole);
 }
 
-/** Adds up all members of a small website: surer and shorter than to meet them by going down everybody's lists. */
+/** Adds up all members of a small website or section: surer and shorter than to meet them by going down everybody's lists. */
 function addUpWebsite(search: Search, members: string): boolean {
   const size = onKey("ZCARD", members);
   if (size * (search.sets.length + 1) > MAX_LOOKUPS) return false;
@@ -207,6 +208,7 @@ export const rankPg = command(
       FROM,
       TO,
       { name: "WEBSITE", type: recordId, doc: "id of a website: only its sections or pages" },
+      { name: "SECTION", type: recordId, doc: "id of a section, in place of WEBSITE: only its pages" },
       { name: "COUNT", type: integer(1, 1000), default: 10, doc: "how many to list" },
       NOW,
     ],
@@ -230,14 +232,18 @@ export const rankPg = command(
     errors: ["BADARG", "LIMIT", "CONFLICT"],
   },
   (args) => {
-    const { dimension, website } = args;
+    const { dimension, website, section } = args;
+    if (section !== undefined) {
+      if (dimension !== "P") fail("BADARG", `SECTION applies to the dimension P, got '${dimension}'`);
+      if (website !== undefined) fail("BADARG", "SECTION takes the place of WEBSITE, got both");
+    }
     if (website !== undefined && dimension !== "S" && dimension !== "P" && dimension !== "W") {
       fail("BADARG", `WEBSITE applies to the dimensions W, S and P, got '${dimension}'`);
     }
     const covered = coverOf(args);
     if (covered === undefined) return undefined;
-    const [search, isWhole] = newSearch(viewsKeys(covered, dimension), belongsTo(dimension, website));
-    const members = website === undefined ? undefined : membersOf(dimension, website);
+    const members = membersOf(dimension, website, section);
+    const [search, isWhole] = newSearch(viewsKeys(covered, dimension), belongsTo(members, website));
     const isExact = (members !== undefined && addUpWebsite(search, members)) || findLeaders(search, args.count);
     const ranking: [string, number][] = [];
     for (const { id, views } of search.found) {

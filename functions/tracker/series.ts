@@ -56,6 +56,17 @@ export function placePoint(tier: number, dimension: string, windowMs: number, me
   };
 }
 
+/** The starts of all runs of points of a tier that may be kept, oldest first. */
+export function chunksOf(tier: number, retention: Retention, nowMs: number): number[] {
+  const starts: number[] = [];
+  const keepDays = tier <= COARSEST_FINE_TIER ? retention.seriesFineDays : retention.seriesCoarseDays;
+  const firstMs = windowStart(chunkMs(tier), nowMs - keepDays * DAY_MS);
+  for (const startMs of $range(firstMs, nowMs, chunkMs(tier))) {
+    if (chunkLifeMs(tier, startMs, retention, nowMs) > 0) starts.push(startMs);
+  }
+  return starts;
+}
+
 /** The value of a point, 0 for none; CONFLICT if its hash is something else. */
 export function readPoint(place: PointPlace, id: string): number {
   const value = onKey("HGET", member(place.family, id, place.end), place.position);

@@ -59,6 +59,16 @@ function streams(stored: Record<string, string>): StreamStatus[] {
   return found;
 }
 
+/** The streams that were ever ingested, by name. */
+export function cursorStreams(): string[] {
+  const found: string[] = [];
+  for (const [field] of pairs(readFields())) {
+    if (string.sub(field, 1, CURSOR_PREFIX.length) === CURSOR_PREFIX) found.push(string.sub(field, CURSOR_PREFIX.length + 1));
+  }
+  table.sort(found);
+  return found;
+}
+
 function rejected(stored: Record<string, string>): [string, number][] {
   const counts: [string, number][] = [];
   for (const [reason] of pairs(REASONS)) {

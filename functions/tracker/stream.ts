@@ -76,9 +76,13 @@ export function keepPlace(stream: string, place: Place): void {
   redis.call("HSET", names.state(), cursorField(stream), cursor, positionField(stream), `${position}`);
 }
 
+/** How many entries of a stream lie after a place: never too few. */
+export function unreadOf(stream: string, place: Place): number {
+  return readInfo(stream).added - place.position;
+}
+
 /** Removes consumed entries beyond about `maxlen`; what is unread is never removed. */
 export function trim(stream: string, place: Place, maxlen: number): void {
   if (redis.call("XLEN", stream) <= maxlen) return;
-  const unread = readInfo(stream).added - place.position;
-  redis.call("XTRIM", stream, "MAXLEN", "~", `${unread + maxlen}`);
+  redis.call("XTRIM", stream, "MAXLEN", "~", `${unreadOf(stream, place) + maxlen}`);
 }

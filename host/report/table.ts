@@ -7,6 +7,10 @@ export interface Column {
   align?: "left" | "right";
   /** Takes what width is left and is shortened where it is too little; at most one column of a table. */
   flexible?: "end" | "middle";
+  /** Where the text of a row is shortened, if not all of them alike. */
+  cut?: (row: number) => "end" | "middle";
+  /** Colours a cell that is padded already; not asked for the title. */
+  paint?: (cell: string, row: number) => string;
   /** May be left out where there is no space; the lowest goes first. Without it the column stays. */
   dropRank?: number;
 }
@@ -19,7 +23,7 @@ const LEGIBLE = 20;
  * Renders rows as aligned columns without lines.
  *
  * @param columns the columns
- * @param rows one text a column; printable, without colours
+ * @param rows one text a column; printable, without colours, which columns give by `paint`
  * @param width columns of the terminal; no line is wider
  * @returns the lines, that of the titles first, without spaces at their ends
  */
@@ -31,12 +35,22 @@ export function renderTable(columns: readonly Column[], rows: readonly (readonly
     width: Math.max(...lines.map((line) => displayWidth(line[index] ?? ""))),
   }));
   const fitted = shrunk(withoutDropped(natural, width), width);
-  return lines.map((line) => {
-    const cells = fitted.map(({ column, index, width: own }) =>
-      pad(truncate(line[index] ?? "", own, column.flexible ?? "end"), own, column.align ?? "left"),
-    );
-    return truncate(cells.join(GAP).trimEnd(), width);
+  return lines.map((line, at) => {
+    const row = at - 1;
+    const cells = fitted.map(({ column, index, width: own }) => {
+      const where = (row >= 0 ? column.cut?.(row) : undefined) ?? column.flexible ?? "end";
+      return pad(truncate(line[index] ?? "", own, where), own, column.align ?? "left");
+    });
+    const plain = cells.join(GAP).trimEnd();
+    if (row < 0 || displayWidth(plain) > width) return truncate(plain, width);
+    return painted(cells, fitted, row) ?? plain;
   });
+}
+
+/** Undefined where nothing is to be coloured. */
+function painted(cells: readonly string[], fitted: readonly Measured[], row: number): string | undefined {
+  if (fitted.every(({ column }) => column.paint === undefined)) return undefined;
+  return cells.map((cell, at) => fitted[at]!.column.paint?.(cell, row) ?? cell).join(GAP);
 }
 
 interface Measured {
