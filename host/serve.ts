@@ -1,9 +1,7 @@
 /** `hotpath serve`: ingest and rotation, for as long as the process lives. */
 import { performance } from "node:perf_hooks";
 import { Availability } from "./availability";
-import { backoffMs } from "./backoff";
 import { TIERS, type Config, type StreamConfig, type Tier } from "./config";
-import { UnavailableError } from "./errors";
 import { Host } from "./host";
 import { startHttp } from "./http";
 import { followStream } from "./jobs/ingest";
@@ -11,25 +9,11 @@ import { rotationTick } from "./jobs/rotate";
 import type { Logger } from "./log";
 import { Metrics, type Lags } from "./metrics";
 import { runSchedule, Schedule, type ScheduledJob } from "./scheduler";
+import { keepRunning, type Service } from "./service";
 import { parsePattern } from "./slots";
 import { Troubles } from "./troubles";
 import { parseServerUrl } from "./url";
 import { VERSION } from "./version";
-import { pause } from "./wait";
-
-/** Work that went on for so long had not failed at its start; what fails at its start is tried again ever more slowly. */
-const STEADY_MS = 10_000;
-
-/** What the parts of a serving host share. */
-interface Service {
-  config: Config;
-  log: Logger;
-  signal: AbortSignal;
-  host: Host;
-  availability: Availability;
-  metrics: Metrics;
-  troubles: Troubles;
-}
 
 /**
  * Serves until the signal is aborted; then finishes the calls under way and returns.
@@ -73,25 +57,6 @@ function createService(config: Config, log: Logger, signal: AbortSignal): Servic
   });
   const troubles = new Troubles(log, (source) => metrics.failed(source));
   return { config, log, signal, host, availability, metrics, troubles };
-}
-
-/** Runs `work` again whenever it fails, when Redis is back or after a while, until the host stops. */
-async function keepRunning(
-  { signal, availability, troubles }: Service,
-  source: string,
-  work: () => Promise<void>,
-): Promise<void> {
-  for (let failures = 0; !signal.aborted; failures += 1) {
-    const startedAt = performance.now();
-    try {
-      await work();
-    } catch (error) {
-      if (error instanceof UnavailableError) await availability.whenReady(error);
-      else troubles.report(source, error);
-    }
-    if (performance.now() - startedAt > STEADY_MS) failures = 0;
-    await pause(backoffMs(failures), signal);
-  }
 }
 
 async function ingest({ host, log, signal, metrics, troubles }: Service, stream: StreamConfig): Promise<void> {
