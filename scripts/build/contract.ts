@@ -20,10 +20,14 @@ function replyTs(type: ReplyType): string {
     case "list":
       return `(${replyTs(type.of!)})[]`;
     case "tuple":
-      return `[${type.items!.map((item) => `${camel(item.name)}: ${replyTs(item.type)}`).join(", ")}]`;
+      return `[${[...type.items!.map((item) => `${camel(item.name)}: ${replyTs(item.type)}`), ...restTs(type)].join(", ")}]`;
     case "record":
       return `{ ${type.items!.map((item) => `${camel(item.name)}: ${replyTs(item.type)}`).join("; ")} }`;
   }
+}
+
+function restTs({ of }: ReplyType): string[] {
+  return of ? [`...rest: (${replyTs(of)})[]`] : [];
 }
 
 function parameters(declaration: Declaration): string {
@@ -54,7 +58,11 @@ function specification(library: string, declaration: Declaration): string {
     type.kind === "nullable" || type.kind === "list"
       ? { kind: type.kind, of: reply(type.of!) }
       : type.items
-        ? { kind: type.kind, items: type.items.map((item) => [item.name, camel(item.name), reply(item.type)]) }
+        ? {
+            kind: type.kind,
+            items: type.items.map((item) => [item.name, camel(item.name), reply(item.type)]),
+            ...(type.of && { of: reply(type.of) }),
+          }
         : { kind: type.kind };
   const data = {
     name: declaration.name,
@@ -82,7 +90,10 @@ export interface HotpathFunctions {
 ${all.map(({ declaration }) => method(declaration)).join("\n")}
 }
 
-/** How a reply is decoded; items are name on the wire, name of the property, type. */
+/**
+ * How a reply is decoded; items are name on the wire, name of the property, type. \`of\` is what is nullable, what a list
+ * holds, or what comes after the items of a tuple.
+ */
 export interface ReplySpecification {
   kind: "integer" | "text" | "json" | "nullable" | "list" | "tuple" | "record";
   of?: ReplySpecification;

@@ -45,7 +45,7 @@ function replyText(type: ReplyType): string {
     case "list":
       return `array of ${replyText(type.of!)}`;
     case "tuple":
-      return `[${type.items!.map((item) => item.name).join(", ")}]`;
+      return `[${[...type.items!.map((item) => item.name), ...(type.of ? [`${replyText(type.of)} …`] : [])].join(", ")}]`;
     case "record":
       return "record";
   }
@@ -66,6 +66,7 @@ function argumentTable(declaration: Declaration): string[] {
 
 function replySection(type: ReplyType): string[] {
   const inner = type.kind === "nullable" ? type.of! : type;
+  if (inner.kind === "tuple") return [`Reply: ${replyText(type)}; ${inner.items!.map(({ name, doc }) => `${name}: ${doc}`).join("; ")}.`, ""];
   if (inner.kind !== "record") return [`Reply: ${replyText(type)}.`, ""];
   const rows = inner.items!.map((item) => `| \`${item.name}\` | ${replyText(item.type)} | ${item.doc} |`);
   return [`Reply: ${replyText(type)}`, "", "| field | is | means |", "|---|---|---|", ...rows, ""];
