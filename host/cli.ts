@@ -3,6 +3,8 @@ import { Command, CommanderError, InvalidArgumentError, Option } from "commander
 import { describeError, UsageError } from "./errors";
 import { demoCommand } from "./commands/demo";
 import { deployCommand } from "./commands/deploy";
+import { deadCommand, listCommand, retryCommand, sendTestCommand } from "./commands/notify";
+import { STATES } from "./commands/notify-tables";
 import { runCommand } from "./commands/run";
 import { serveCommand } from "./commands/serve";
 import { statusCommand } from "./commands/status";
@@ -66,7 +68,7 @@ function buildProgram(): Command {
 
   program
     .command("serve")
-    .description("ingest and rotate until SIGTERM; several hosts may serve at once")
+    .description("ingest, rotate and deliver notifications until SIGTERM; several hosts may serve at once")
     .option("--embedded", "without REDIS_URL, start this machine's Redis with its data in .hotpath/")
     .addHelpText("after", examples("REDIS_URL=redis://10.0.0.1 hotpath serve", "hotpath serve --embedded"))
     .action(serveCommand);
@@ -77,6 +79,8 @@ function buildProgram(): Command {
     .addArgument(program.createArgument("<job>", JOBS.join(", ")).choices(JOBS))
     .addHelpText("after", examples("hotpath run ingest", "*/5 * * * *  hotpath run rotate    # in a crontab"))
     .action((job: Job) => runCommand(job));
+
+  addNotifyCommands(program);
 
   program
     .command("demo")
@@ -93,6 +97,49 @@ function buildProgram(): Command {
     .action(demoCommand);
 
   return program;
+}
+
+function addNotifyCommands(program: Command): void {
+  const notify = program
+    .command("notify")
+    .description("see and mend notifications")
+    .addHelpText("after", examples("hotpath notify list", "hotpath notify dead packages", "hotpath notify retry packages --all", "hotpath notify send-test packages"));
+  const offset = (): Option => new Option("--offset <n>", "leave out the first n (default: 0)").argParser(wholeNumber(0, 1_000_000_000));
+  const count = (): Option => new Option("--count <n>", "most to show (default: 50)").argParser(wholeNumber(1, 10_000));
+
+  notify
+    .command("list")
+    .description("all topics and how they are doing; with a topic, its notifications")
+    .argument("[topic]")
+    .addOption(new Option("--state <state>", "of the topic's notifications (default: waiting)").choices(STATES))
+    .addOption(offset())
+    .addOption(count())
+    .option("--json", "print JSON")
+    .action(listCommand);
+  notify
+    .command("dead")
+    .description("notifications that have failed for the last time, and why")
+    .argument("<topic>")
+    .addOption(offset())
+    .addOption(count())
+    .option("--json", "print JSON")
+    .action(deadCommand);
+  notify
+    .command("retry")
+    .description("give notifications out again, their attempts starting anew, and deliver again to a receiver that was disabled")
+    .argument("<topic>")
+    .argument("[ids...]")
+    .option("--all", "all that are dead")
+    .option("--json", "print JSON")
+    .action(retryCommand);
+  notify
+    .command("send-test")
+    .description("send a test notification to a topic's receiver; exit with 1 if it does not arrive")
+    .argument("<topic>")
+    .option("--subject <text>", "its subject (default: test)")
+    .addOption(new Option("--item <text>", "an item of it; may be repeated").argParser(collect))
+    .option("--json", "print JSON")
+    .action(sendTestCommand);
 }
 
 /** One line on stderr, and the exit code. */

@@ -3,6 +3,7 @@ import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from "prom
 import type { HotpathFunctions } from "./contract";
 import type { IngestSummary } from "./jobs/ingest";
 import type { RotationSummary } from "./jobs/rotate";
+import { NotifierMetrics, type TopicStatus } from "./notifier-metrics";
 import type { TickOutcome } from "./scheduler";
 
 /** The last tick of a job, as /healthz shows it. */
@@ -23,11 +24,15 @@ export interface HostState {
   readonly isUp: boolean;
   /** Of each partition; rejects if it cannot be told. */
   readLags(): Promise<Lags[]>;
+  /** Of each topic; rejects if it cannot be told. */
+  readTopics(): Promise<TopicStatus[]>;
 }
 
 export class Metrics {
   readonly lastTicks: Record<string, LastTick> = {};
   readonly #registry = new Registry();
+  /** Of the notifier. */
+  readonly notifier = new NotifierMetrics(this.#registry);
   readonly #ticks: Counter;
   readonly #lastTick: Gauge;
   readonly #durations: Histogram;
@@ -101,7 +106,7 @@ export class Metrics {
 
   /** All metrics in Prometheus' text format. */
   async render(): Promise<string> {
-    await this.#measureLags();
+    await Promise.all([this.#measureLags(), this.notifier.measure(() => this.state.readTopics())]);
     return this.#registry.metrics();
   }
 

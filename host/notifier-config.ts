@@ -7,9 +7,10 @@ import { checkTemplate, DEFAULT_MAX_ITEMS, DEFAULT_SUBJECT, DEFAULT_TEXT, render
 /** A delivery has to be over, and its end told to Redis, before its lease is. */
 export const LEASE_MARGIN_SECONDS = 5;
 
-const MAX_SECONDS = 100_000_000;
+const HOUR_SECONDS = 3600;
+const DAY_SECONDS = 24 * HOUR_SECONDS;
 /** To the millisecond. */
-const seconds = (least: number) => z.number().min(least).max(MAX_SECONDS).multipleOf(0.001);
+const seconds = (least: number, most: number) => z.number().min(least).max(most).multipleOf(0.001);
 const text = (most: number) => z.string().min(1).max(most);
 
 /** Text that `check` accepts; its error becomes the problem. */
@@ -57,8 +58,8 @@ const templates = {
 };
 
 const common = {
-  timeoutSeconds: seconds(0.1).max(600).default(15),
-  connectSeconds: seconds(0.1).max(600).default(5),
+  timeoutSeconds: seconds(0.1, 600).default(15),
+  connectSeconds: seconds(0.1, 600).default(5),
   concurrency: z.int().min(1).max(1000).default(10),
 };
 
@@ -107,24 +108,29 @@ const topicSchema = z.strictObject({
   subject: text(128).optional(),
   item: text(128).optional(),
   prefix: text(256).optional(),
-  quietSeconds: seconds(0.001).optional(),
-  maxWaitSeconds: seconds(0).optional(),
-  leaseSeconds: seconds(0.001).optional(),
+  quietSeconds: seconds(0.001, 30 * DAY_SECONDS).optional(),
+  maxWaitSeconds: seconds(0, 365 * DAY_SECONDS).optional(),
+  leaseSeconds: seconds(0.001, DAY_SECONDS).optional(),
   attempts: z.int().min(1).max(1000).optional(),
-  backoffSeconds: seconds(0).optional(),
+  backoffSeconds: seconds(0, HOUR_SECONDS).optional(),
   maxlen: z.int().min(0).max(1_000_000_000).optional(),
-  limit: z.int().min(1).max(1000).optional(),
+  limit: z.int().min(1).max(10_000).optional(),
   courier: courierSchema.optional(),
 });
 
 export const notifierSchema = z.strictObject({
   topics: z.record(text(128), topicSchema).default({}),
-  maxSleepSeconds: seconds(0.05).max(3600).default(60),
+  maxSleepSeconds: seconds(0.05, HOUR_SECONDS).default(60),
 });
 
 export type NotifierConfig = z.output<typeof notifierSchema>;
 export type TopicConfig = z.output<typeof topicSchema>;
 export type CourierConfig = z.output<typeof courierSchema>;
+
+/** Whether standard output belongs to notifications; logs go to standard error then. */
+export function deliversToStdout({ notifier }: { notifier: NotifierConfig }): boolean {
+  return Object.values(notifier.topics).some(({ courier }) => courier?.type === "stdout");
+}
 
 /** What is wrong, and where. */
 export interface Issue {
@@ -134,11 +140,14 @@ export interface Issue {
 
 /** What is right by itself and wrong together. */
 export function findNotifierContradictions({ topics }: NotifierConfig, isCluster: boolean): Issue[] {
-  return Object.entries(topics).flatMap(([name, { partition, leaseSeconds, courier }]) => {
+  return Object.entries(topics).flatMap(([name, { partition, quietSeconds, maxWaitSeconds, leaseSeconds, courier }]) => {
     const path = ["notifier", "topics", name];
     const issues: Issue[] = [];
     if (isCluster && partition === undefined) {
       issues.push({ path: [...path, "partition"], message: "a cluster needs it; it says where the keys are" });
+    }
+    if (quietSeconds !== undefined && maxWaitSeconds !== undefined && maxWaitSeconds > 0 && maxWaitSeconds < quietSeconds) {
+      issues.push({ path: [...path, "maxWaitSeconds"], message: `${maxWaitSeconds} is less than quietSeconds, which is ${quietSeconds}; 0 is for no limit` });
     }
     if (courier && leaseSeconds !== undefined && courier.timeoutSeconds + LEASE_MARGIN_SECONDS > leaseSeconds) {
       issues.push({ path: [...path, "courier", "timeoutSeconds"], message: timeoutProblem(courier.timeoutSeconds, leaseSeconds) });

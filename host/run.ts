@@ -1,13 +1,15 @@
 /** `hotpath run <job>`: a job once, for crontab or a Kubernetes CronJob. */
 import { performance } from "node:perf_hooks";
 import type { Config } from "./config";
-import { describeError } from "./errors";
+import { describeError, UserError } from "./errors";
 import { Host } from "./host";
 import { drain } from "./jobs/ingest";
+import { notifyOnce } from "./jobs/notify-once";
 import { addSummaries, METRICS, NOTHING_ROTATED, rotate, type Metric } from "./jobs/rotate";
 import type { Logger } from "./log";
+import { createCouriers } from "./serve-notifier";
 
-export const JOBS = ["ingest", "rotate", "rotate-pg", "rotate-ud"] as const;
+export const JOBS = ["ingest", "rotate", "rotate-pg", "rotate-ud", "notify"] as const;
 export type Job = (typeof JOBS)[number];
 
 /** The line that `hotpath run` prints. */
@@ -20,7 +22,9 @@ export interface RunSummary {
   [count: string]: unknown;
 }
 
-const METRICS_OF: Record<Exclude<Job, "ingest">, readonly Metric[]> = {
+type RotateJob = Exclude<Job, "ingest" | "notify">;
+
+const METRICS_OF: Record<RotateJob, readonly Metric[]> = {
   rotate: METRICS,
   "rotate-pg": ["pg"],
   "rotate-ud": ["ud"],
@@ -38,13 +42,33 @@ export async function runJob(config: Config, job: Job, log: Logger, signal: Abor
   const host = new Host(config, log);
   try {
     await host.prepare();
-    const { finished, ...counts } =
-      job === "ingest" ? await ingestAll(host, config, signal) : await rotateAll(host, config, job, signal);
+    const { finished, ...counts } = await doJob(host, config, job, signal);
     return { job, ok: finished, ms: elapsed(), ...counts };
   } catch (error) {
     return { job, ok: false, ms: elapsed(), error: describeError(error) };
   } finally {
     host.close();
+  }
+}
+
+async function doJob(host: Host, config: Config, job: Job, signal: AbortSignal): Promise<{ finished: boolean }> {
+  switch (job) {
+    case "ingest":
+      return ingestAll(host, config, signal);
+    case "notify":
+      return notifyAll(host, config, signal);
+    default:
+      return rotateAll(host, config, job, signal);
+  }
+}
+
+async function notifyAll(host: Host, config: Config, signal: AbortSignal) {
+  if (host.topics.length === 0) throw new UserError("notifier.topics: there is no topic in the configuration");
+  const couriers = await createCouriers(host.topics, process.env);
+  try {
+    return await notifyOnce(host, couriers, config.notifier.maxSleepSeconds * 1000, signal);
+  } finally {
+    await Promise.all([...couriers.values()].map((courier) => courier.close()));
   }
 }
 
@@ -62,7 +86,7 @@ async function ingestAll(host: Host, config: Config, signal: AbortSignal) {
   return total;
 }
 
-async function rotateAll(host: Host, config: Config, job: Exclude<Job, "ingest">, signal: AbortSignal) {
+async function rotateAll(host: Host, config: Config, job: RotateJob, signal: AbortSignal) {
   let total = NOTHING_ROTATED;
   for (const partition of host.partitions) {
     for (const metric of METRICS_OF[job]) {

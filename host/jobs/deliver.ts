@@ -52,14 +52,14 @@ export interface DeliverOptions {
   signal: AbortSignal;
   wakeup: Wakeup;
   onReport: (report: DeliveryReport) => void;
+  /** Told after each claim. */
+  onClaim?: () => void;
   /** Told when the receiver closes its gate, by the word of this host or of another. */
   onGate?: (state: GateState) => void;
 }
 
 /** Once the host stops, so long is tried to tell Redis what became of a delivery. */
 const STOP_PATIENCE_MS = 3000;
-/** The shortest sleep: a due time that has come while the claim was answered is no reason to hurry. */
-const MIN_SLEEP_MS = 10;
 
 /**
  * Delivers until the signal is aborted.
@@ -82,6 +82,8 @@ export async function deliverOnce(options: DeliverOptions): Promise<boolean> {
 class Deliveries {
   readonly #out = new Set<Promise<void>>();
   #shownGate = "open";
+  /** Claims in a row that were answered with nothing although something was due. */
+  #vain = 0;
 
   constructor(
     private readonly options: DeliverOptions,
@@ -109,14 +111,20 @@ class Deliveries {
     if (isClosed(state, nowMs)) return this.#waitAtGate(looked, state, nowMs);
     const free = concurrency - this.#out.size;
     const { nextMs, notifications } = await queue.claim(free);
+    this.options.onClaim?.();
     // Also when the signal has come meanwhile: they are leased, and delivering them is the way to give them back.
     for (const notification of notifications) this.#start(notification);
-    if (notifications.length === free || (this.isOnce && this.#out.size > 0)) {
+    // All hands are full; or, once, what fails may be due again.
+    if (this.#out.size === concurrency || (this.isOnce && this.#out.size > 0)) {
       await Promise.race(this.#out);
       return undefined;
     }
     if (this.isOnce) return true;
-    await this.#sleep(looked, nextMs === null ? Infinity : nextMs - nowMs);
+    const waitMs = nextMs === null ? Infinity : nextMs - nowMs;
+    if (waitMs <= 0 && notifications.length > 0) return undefined;
+    // Due, and not given out: what others have yet to do must not be waited for at full speed.
+    this.#vain = waitMs > 0 ? 0 : this.#vain + 1;
+    await this.#sleep(looked, Math.max(waitMs, backoffMs(this.#vain)));
     return undefined;
   }
 
@@ -128,7 +136,7 @@ class Deliveries {
 
   #sleep(looked: number, ms: number): Promise<void> {
     const { wakeup, maxSleepMs, signal } = this.options;
-    return wakeup.sleep(looked, Math.min(Math.max(ms, MIN_SLEEP_MS), maxSleepMs), signal);
+    return wakeup.sleep(looked, Math.min(ms, maxSleepMs), signal);
   }
 
   #showGate(state: GateState, nowMs: number): void {

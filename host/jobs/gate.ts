@@ -24,8 +24,8 @@ export interface Gate {
 export interface GateOptions {
   topic: string;
   partition: string | null;
-  /** The receiver, as it may be shown: what another one said is forgotten. */
-  receiver: string;
+  /** The receiver, as it may be shown: what another one said does not count. Without it, what any has said is read. */
+  receiver?: string;
 }
 
 /** The key: a hash with `state`, `receiver`, `reason`, `at` (ms). */
@@ -39,11 +39,11 @@ export function gateOf(connection: Connection, { topic, partition, receiver }: G
   const send = (...args: string[]): Promise<unknown> =>
     connection.send(args, partition === null ? {} : { routingKey: routingKeyOf(partition) });
   const close = (state: string, at: number, reason: string): Promise<unknown> =>
-    send("HSET", key, "state", state, "at", String(at), "reason", reason, "receiver", receiver);
+    send("HSET", key, "state", state, "at", String(at), "reason", reason, "receiver", receiver ?? "");
   return {
     read: async () => {
       const [state, at, reason, closedBy] = (await send("HMGET", key, "state", "at", "reason", "receiver")) as (string | null)[];
-      if (closedBy !== receiver) return { state: "open" };
+      if (receiver !== undefined && closedBy !== receiver) return { state: "open" };
       if (state === "disabled") return { state, reason: reason ?? "", sinceMs: Number(at) };
       if (state === "paused") return { state, reason: reason ?? "", untilMs: Number(at) };
       return { state: "open" };
