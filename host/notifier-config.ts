@@ -144,10 +144,10 @@ export function findNotifierContradictions({ topics }: NotifierConfig, isCluster
     const path = ["notifier", "topics", name];
     const issues: Issue[] = [];
     if (isCluster && partition === undefined) {
-      issues.push({ path: [...path, "partition"], message: "a cluster needs it; it says where the keys are" });
+      issues.push({ path: [...path, "partition"], message: "a cluster needs it, to say where the keys are" });
     }
     if (quietSeconds !== undefined && maxWaitSeconds !== undefined && maxWaitSeconds > 0 && maxWaitSeconds < quietSeconds) {
-      issues.push({ path: [...path, "maxWaitSeconds"], message: `${maxWaitSeconds} is less than quietSeconds, which is ${quietSeconds}; 0 is for no limit` });
+      issues.push({ path: [...path, "maxWaitSeconds"], message: `${maxWaitSeconds} is less than quietSeconds, which is ${quietSeconds} (0 is for no limit)` });
     }
     if (courier && leaseSeconds !== undefined && courier.timeoutSeconds + LEASE_MARGIN_SECONDS > leaseSeconds) {
       issues.push({ path: [...path, "courier", "timeoutSeconds"], message: timeoutProblem(courier.timeoutSeconds, leaseSeconds) });
@@ -188,6 +188,6 @@ export function findSecrets(raw: unknown, path: PropertyKey[] = ["notifier"], ad
   return Object.entries(raw).flatMap(([name, value]: [string, unknown]) => {
     const here = [...path, Array.isArray(raw) ? Number(name) : name];
     const isSecret = (areSettings && SECRET_NAMES.test(name)) || (typeof value === "string" && value.includes("whsec_"));
-    return isSecret ? [{ path: here, message: `a secret does not belong into the file; ${own}` }] : findSecrets(value, here, own);
+    return isSecret ? [{ path: here, message: `a secret does not belong in the file: ${own}` }] : findSecrets(value, here, own);
   });
 }

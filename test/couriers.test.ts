@@ -36,7 +36,7 @@ describe("templates", () => {
   it.each([
     ["{{subject}} {{#items}}{{.}}{{/items}} {{#more}}{{more}}{{/more}} {{! a remark }}{{{id}}}{{&topic}}", undefined],
     ["plain", undefined],
-    ["{{itmes}}", /there is no \{\{itmes\}\}; there is id, topic, subject, count, items/],
+    ["{{itmes}}", /there is no \{\{itmes\}\}, only id, topic, subject, count, items/],
     ["{{#items}}{{name}}{{/items}}", /there is no \{\{name\}\}/],
     ["{{#items}}", /Unclosed section "items"/],
     ["{{subject", /Unclosed tag/],

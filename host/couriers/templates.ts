@@ -38,7 +38,7 @@ const MAX_VALUE = 200;
 export function checkTemplate(template: string): void {
   for (const name of namesOf(Mustache.parse(template) as Token[])) {
     if (name !== "." && !(NAMES as readonly string[]).includes(name)) {
-      throw new Error(`there is no {{${name}}}; there is ${NAMES.join(", ")}`);
+      throw new Error(`there is no {{${name}}}, only ${NAMES.join(", ")}`);
     }
   }
 }
