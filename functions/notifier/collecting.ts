@@ -1,10 +1,13 @@
 /**
  * Subjects that wait to be quiet. Each has its list, which others read as well, and a record: when it was first and last
  * scanned, its serial number, from which the id of its notification is made, and how long its list was left.
+ *
+ * Times are kept as the text they came as beside the number: printing a number costs as much as a command on a short list.
  */
+import { fail } from "../runtime/errors";
 import { onKey, requireType } from "../runtime/types";
 import * as names from "./names";
-import { newSerials, parseRecord, writeRecord } from "./records";
+import { newSerial } from "./records";
 import type { Topic } from "./topics";
 
 /**
@@ -12,16 +15,19 @@ import type { Topic } from "./topics";
  * longer list has a set beside it.
  */
 export const SHORT_LIST = 64;
+const SHORT = `${SHORT_LIST}`;
 
 /** A subject and what a call adds to it. */
 interface Subject {
   name: string;
   list: string;
   firstMs: number;
+  first: string;
   lastMs: number;
-  /** `0` for one that does not wait yet. */
+  last: string;
+  /** Empty for one that does not wait yet. */
   serial: string;
-  /** How long its list was left; 0 for one that does not wait yet. */
+  /** How long its list was left if that is a long list, else 0. */
   length: number;
   /** Items of this call, in order, each once. */
   items: string[];
@@ -38,31 +44,40 @@ export interface Batch {
   topic: Topic;
   bySubject: LuaMap<string, Subject>;
   subjects: Subject[];
+  count: number;
 }
 
 /** A batch without scans. */
 export function newBatch(topic: Topic): Batch {
-  return { topic, bySubject: new LuaMap(), subjects: [] };
+  return { topic, bySubject: new LuaMap(), subjects: [], count: 0 };
 }
+
+/** Never written to: most scans are the only one of their subject in a call, and most calls have no other use for it. */
+const NONE: string[] = [];
 
 function addItem(subject: Subject, item: string): void {
   const { items } = subject;
-  if (subject.included === undefined) {
+  let { included } = subject;
+  if (included === undefined) {
     if (items[0] === item) return;
-    subject.included = new LuaSet();
-    subject.included.add(items[0]!);
+    included = new LuaSet();
+    included.add(items[0]!);
+    subject.included = included;
   }
-  if (subject.included.has(item)) return;
-  subject.included.add(item);
+  if (included.has(item)) return;
+  included.add(item);
   items.push(item);
 }
 
-/** Adds a scan to a batch. */
-export function addScan(batch: Batch, name: string, item: string, atMs: number): void {
+/**
+ * Adds a scan to a batch.
+ *
+ * @param at `atMs` as text
+ */
+export function addScan(batch: Batch, name: string, item: string, atMs: number, at: string): void {
   const known = batch.bySubject.get(name);
   if (known !== undefined) {
-    if (atMs < known.firstMs) known.firstMs = atMs;
-    if (atMs > known.lastMs) known.lastMs = atMs;
+    takeTime(known, atMs, at);
     addItem(known, item);
     return;
   }
@@ -70,24 +85,65 @@ export function addScan(batch: Batch, name: string, item: string, atMs: number):
     name,
     list: batch.topic.prefix + name,
     firstMs: atMs,
+    first: at,
     lastMs: atMs,
-    serial: "0",
+    last: at,
+    serial: "",
     length: 0,
     items: [item],
     included: undefined,
-    fresh: [],
+    fresh: NONE,
     hasSet: false,
   };
   batch.bySubject.set(name, subject);
-  batch.subjects.push(subject);
+  batch.subjects[batch.count] = subject;
+  batch.count += 1;
 }
 
+/** A scan may come after others that were later. */
+function takeTime(subject: Subject, atMs: number, at: string): void {
+  if (atMs > subject.lastMs) {
+    subject.lastMs = atMs;
+    subject.last = at;
+  } else if (atMs < subject.firstMs) {
+    subject.firstMs = atMs;
+    subject.first = at;
+  }
+}
+
+/** Takes over what is kept of a subject that waits. */
 function join(subject: Subject, stored: string): void {
-  const [firstMs, lastMs, serial, length] = parseRecord(stored);
-  subject.firstMs = Math.min(subject.firstMs, firstMs);
-  subject.lastMs = Math.max(subject.lastMs, lastMs);
-  subject.serial = serial;
-  subject.length = length;
+  const [first, last, serial, length] = string.match(stored, "^(%d+) (%d+) (%d+) (%d+)$");
+  takeTime(subject, tonumber(first)!, first!);
+  takeTime(subject, tonumber(last)!, last!);
+  subject.serial = serial!;
+  if (length !== "0") subject.length = tonumber(length)!;
+}
+
+/** Whether an item is among the first of a list; CONFLICT if it is no list. */
+function isListed(list: string, item: string): boolean {
+  const place = redis.pcall("LPOS", list, item, "MAXLEN", SHORT);
+  if (place === false) return false;
+  if (type(place) !== "number") fail("CONFLICT", `${list} holds something that is no list`);
+  return true;
+}
+
+function unlisted({ list, items }: Subject): string[] {
+  if (items.length === 1) return isListed(list, items[0]!) ? NONE : items;
+  const fresh: string[] = [];
+  for (const item of items) {
+    if (!isListed(list, item)) fresh.push(item);
+  }
+  return fresh;
+}
+
+function unseen(seen: string, items: string[]): string[] {
+  const found = onKey("SMISMEMBER", seen, ...items);
+  const fresh: string[] = [];
+  for (const position of $range(1, items.length)) {
+    if (found[position - 1] === 0) fresh.push(items[position - 1]!);
+  }
+  return fresh;
 }
 
 /**
@@ -95,30 +151,20 @@ function join(subject: Subject, stored: string): void {
  * somebody else: its set is of no use then, and an item may be listed again, but none is taken for one that is there.
  */
 function lookUp(topic: Topic, subject: Subject): void {
-  const { list, items, fresh } = subject;
-  subject.hasSet = subject.length > SHORT_LIST && onKey("LLEN", list) === subject.length;
-  if (subject.hasSet) {
-    const found = onKey("SMISMEMBER", names.seen(topic.name, subject.name), ...items);
-    for (const position of $range(1, items.length)) {
-      if (found[position - 1] === 0) fresh.push(items[position - 1]!);
-    }
-    return;
-  }
-  for (const item of items) {
-    if (onKey("LPOS", list, item, "MAXLEN", SHORT_LIST) === false) fresh.push(item);
-  }
+  const { name, list, length, items } = subject;
+  subject.hasSet = length > 0 && onKey("LLEN", list) === length;
+  subject.fresh = subject.hasSet ? unseen(names.seen(topic.name, name), items) : unlisted(subject);
 }
 
 /** Reads and checks all that the scans of a batch are added to; CONFLICT, naming the key, if one is foreign. */
-export function prepare(batch: Batch): void {
-  const { topic, subjects } = batch;
-  if (subjects.length === 0) return;
+export function prepare({ topic, subjects, count }: Batch): void {
+  if (count === 0) return;
   requireType(topic.due, "zset");
   requireType(topic.state, "hash");
   const wanted: string[] = [];
-  for (const { name } of subjects) wanted.push(name);
+  for (const position of $range(1, count)) wanted[position - 1] = subjects[position - 1]!.name;
   const stored = onKey("HMGET", topic.subjects, ...wanted);
-  for (const position of $range(1, subjects.length)) {
+  for (const position of $range(1, count)) {
     const subject = subjects[position - 1]!;
     const kept = stored[position - 1]!;
     if (kept !== false) join(subject, kept);
@@ -126,23 +172,30 @@ export function prepare(batch: Batch): void {
   }
 }
 
-/** Adds the items to the list, and to the set beside it if it is long. */
-function writeItems(topic: Topic, subject: Subject): void {
-  const { name, list, fresh } = subject;
-  if (fresh.length === 0) return;
-  const before = subject.length;
-  subject.length = redis.call("RPUSH", list, ...fresh);
-  if (subject.length <= SHORT_LIST) {
-    if (before > SHORT_LIST) redis.call("UNLINK", names.seen(topic.name, name));
-    return;
-  }
+/** Keeps what a long list holds in the set beside it. */
+function writeSeen(topic: Topic, { name, list, fresh, hasSet }: Subject): void {
   const seen = names.seen(topic.name, name);
-  if (subject.hasSet) {
+  if (hasSet) {
     redis.call("SADD", seen, ...fresh);
     return;
   }
   redis.call("UNLINK", seen);
   redis.call("SADD", seen, ...redis.call("LRANGE", list, -SHORT_LIST - fresh.length, -1));
+}
+
+/** Adds the items to the list. */
+function writeItems(topic: Topic, subject: Subject): void {
+  const { name, list, fresh } = subject;
+  if (fresh.length === 0) return;
+  const length = redis.call("RPUSH", list, ...fresh);
+  if (length > SHORT_LIST) {
+    subject.length = length;
+    writeSeen(topic, subject);
+  } else if (subject.length > 0) {
+    // Somebody has cut the list.
+    subject.length = 0;
+    redis.call("UNLINK", names.seen(topic.name, name));
+  }
 }
 
 /** When a subject will have been quiet, or has waited for as long as anybody does. */
@@ -151,42 +204,33 @@ function dueMs({ settings }: Topic, { firstMs, lastMs }: Subject): number {
   return settings.maxwait === 0 ? quietMs : Math.min(quietMs, firstMs + settings.maxwait);
 }
 
-/** Numbers the subjects that begin to wait. */
-function number(topic: Topic, subjects: Subject[]): void {
-  const opened: Subject[] = [];
-  for (const subject of subjects) {
-    if (subject.serial === "0") opened.push(subject);
-  }
-  if (opened.length === 0) return;
-  let serial = newSerials(topic, opened.length);
-  for (const subject of opened) {
-    subject.serial = `${serial}`;
-    serial += 1;
-  }
-}
-
 /**
  * Writes a batch that was prepared.
  *
  * @returns when the last of its subjects is due, unix ms
  */
-export function write({ topic, subjects }: Batch): number {
-  number(topic, subjects);
+export function write({ topic, subjects, count }: Batch): number {
+  if (count === 0) return 0;
   const records: string[] = [];
   const dues: string[] = [];
-  let latestMs = 0;
-  for (const subject of subjects) {
+  let atMs = 0;
+  let newest: string | undefined;
+  for (const position of $range(1, count)) {
+    const subject = subjects[position - 1]!;
     writeItems(topic, subject);
-    const { name, firstMs, lastMs, serial, length } = subject;
-    latestMs = dueMs(topic, subject);
-    records.push(name);
-    records.push(writeRecord(firstMs, lastMs, serial, length));
-    dues.push(`${latestMs}`);
-    dues.push(name);
+    if (subject.serial === "") {
+      newest ??= newSerial(topic);
+      subject.serial = newest;
+    }
+    atMs = dueMs(topic, subject);
+    const { name, first, last, serial, length } = subject;
+    const place = 2 * position - 2;
+    records[place] = name;
+    records[place + 1] = length === 0 ? `${first} ${last} ${serial} 0` : `${first} ${last} ${serial} ${length}`;
+    dues[place] = `${atMs}`;
+    dues[place + 1] = name;
   }
-  if (subjects.length > 0) {
-    redis.call("HSET", topic.subjects, ...records);
-    redis.call("ZADD", topic.due, ...dues);
-  }
-  return latestMs;
+  redis.call("HSET", topic.subjects, ...records);
+  redis.call("ZADD", topic.due, ...dues);
+  return atMs;
 }

@@ -4,7 +4,7 @@ import { command, integer, integerReply, jsonReply, NOW, nullable, recordId, tex
 import { fail } from "../runtime/errors";
 import { failLease, finish, lease, readyIds, requireQueue, retry, takeBack, type Lease } from "../runtime/queue";
 import { requireType } from "../runtime/types";
-import { CONTENT, itemsKey, knownUntil, nextMs, sealDue, split } from "./sealing";
+import { CONTENT, itemsKey, itemsUpTo, knownUntil, nextMs, sealDue, split } from "./sealing";
 import { readTopic, TOPIC, type Topic } from "./topics";
 
 /** The most items of one notification, and about as many in one reply: a message must not grow without bound. */
@@ -12,9 +12,6 @@ const MAX_ITEMS = 1000;
 
 /** Leases that ran out are taken back by so many a call, or as many as are asked for. */
 const MIN_TAKEN_BACK = 100;
-
-/** While entries are unread, subjects that seem to be quiet are looked at again after so long. */
-const HELD_MS = 100;
 
 const ID = { name: "id", type: recordId, doc: "id of the notification" } as const;
 const TOKEN = { name: "TOKEN", type: text(1, 64), doc: "token of the lease, from the claim" } as const;
@@ -24,8 +21,7 @@ const TOKEN = { name: "TOKEN", type: text(1, 64), doc: "token of the lease, from
  * somebody has deleted them.
  */
 function takeItems(topic: Topic, id: string, nowMs: number): string[] {
-  // An error, of a key that is no list, has no elements.
-  const items = redis.pcall("LRANGE", itemsKey(topic, id), 0, MAX_ITEMS) as string[];
+  const items = itemsUpTo(itemsKey(topic, id), MAX_ITEMS);
   if (items.length <= MAX_ITEMS) return items;
   split(topic, id, MAX_ITEMS, nowMs);
   table.remove(items);
@@ -95,7 +91,7 @@ export const claimNotifications = command(
     const ready = readyIds(topic.queue, count, nowMs);
     if (foreign !== undefined && taken + sealed + ready.length === 0) fail("CONFLICT", `${foreign} is no list`);
     const given = giveOut(topic, ready, args.worker, nowMs);
-    return [nextMs(topic, untilMs < nowMs ? nowMs + HELD_MS : 0) ?? false, ...given];
+    return [nextMs(topic, untilMs, nowMs) ?? false, ...given];
   },
 );
 

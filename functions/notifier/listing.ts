@@ -3,7 +3,7 @@ import { choice, command, integer, integerReply, jsonReply, tuple } from "../run
 import { countOf, entryFields, pageOf, requireQueue, type QueueState } from "../runtime/queue";
 import { onKey, requireType } from "../runtime/types";
 import { idOf, parseRecord } from "./records";
-import { CONTENT, itemsKey } from "./sealing";
+import { CONTENT, itemsKey, itemsUpTo } from "./sealing";
 import { readTopic, TOPIC, type Topic } from "./topics";
 
 const STATES = ["waiting", "leased", "dead"] as const;
@@ -30,7 +30,7 @@ interface Listed {
 
 /** The first items of a list, and how many it has; none if it is gone. */
 function look(list: string): LuaMultiReturn<[items: string[], count: number]> {
-  const items = redis.pcall("LRANGE", list, 0, SHOWN_ITEMS - 1) as string[];
+  const items = itemsUpTo(list, SHOWN_ITEMS - 1);
   return $multi(items, items.length < SHOWN_ITEMS ? items.length : redis.call("LLEN", list));
 }
 
@@ -84,7 +84,7 @@ function collecting(topic: Topic, offset: number, count: number): string[] {
     const subject = page[at - 1]!;
     const stored = onKey("HGET", topic.subjects, subject);
     if (stored !== false) {
-      const [firstAt, lastAt, serial] = parseRecord(stored);
+      const [first, last, serial] = parseRecord(stored);
       const [items, total] = look(topic.prefix + subject);
       found.push(
         encode({
@@ -94,8 +94,8 @@ function collecting(topic: Topic, offset: number, count: number): string[] {
           subject,
           items,
           count: total,
-          first_at: firstAt,
-          last_at: lastAt,
+          first_at: tonumber(first)!,
+          last_at: tonumber(last)!,
           attempt: 0,
           at: tonumber(page[at])!,
         }),

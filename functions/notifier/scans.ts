@@ -2,9 +2,9 @@
 import { clock } from "../runtime/clock";
 import { command, integer, integerReply, NOW, record, text } from "../runtime/declare";
 import { keepRejected, type Rejected } from "../runtime/rejected";
-import { idMs, keepPlace, placeOf, type Place } from "../runtime/stream";
+import { keepPlace, placeOf, type Place } from "../runtime/stream";
 import { requireType } from "../runtime/types";
-import { addScan, newBatch, prepare, write } from "./collecting";
+import { addScan, newBatch, prepare, write, type Batch } from "./collecting";
 import { readTopic, TOPIC, type Topic } from "./topics";
 import { trim } from "./trimming";
 
@@ -42,7 +42,8 @@ export const scanItem = command(
   },
   (args) => {
     const batch = newBatch(readTopic(args.topic));
-    addScan(batch, args.subject, args.item, clock(args.now));
+    const nowMs = clock(args.now);
+    addScan(batch, args.subject, args.item, nowMs, `${nowMs}`);
     prepare(batch);
     return write(batch);
   },
@@ -54,10 +55,6 @@ function valueOf(flat: string[], field: string): string | undefined {
     if (flat[at - 1] === field) return flat[at];
   }
   return undefined;
-}
-
-function isWithin(value: string | undefined, maxBytes: number): boolean {
-  return value !== undefined && value !== "" && value.length <= maxBytes;
 }
 
 /** An entry as it is kept when it is refused. */
@@ -76,28 +73,42 @@ interface Step {
   more: boolean;
 }
 
+/** Adds an entry to a batch; the reason if it is refused. */
+function take(batch: Batch, id: string, flat: string[], nowMs: number): Reason | undefined {
+  const { subject: subjectField, item: itemField } = batch.topic.settings;
+  const isPlain = flat[0] === subjectField && flat[2] === itemField;
+  const subject = isPlain ? flat[1] : valueOf(flat, subjectField);
+  if (subject === undefined || subject === "" || subject.length > MAX_SUBJECT_BYTES) return "subject";
+  const item = isPlain ? flat[3] : valueOf(flat, itemField);
+  if (item === undefined || item === "" || item.length > MAX_ITEM_BYTES) return "item";
+  const [at] = string.match(id, "^%d+");
+  const atMs = tonumber(at)!;
+  // An entry that was added by a clock that was ahead would be due too late.
+  if (atMs > nowMs) addScan(batch, subject, item, nowMs, `${nowMs}`);
+  else addScan(batch, subject, item, atMs, at!);
+  return undefined;
+}
+
 /** Takes up to `limit` entries after the cursor and moves it; nothing is written unless all of it is. */
 function ingestStep(topic: Topic, place: Place, limit: number, nowMs: number): Step {
-  const { stream, settings } = topic;
+  const { stream, state } = topic;
   const entries = redis.call("XRANGE", stream, `(${place.cursor}`, "+", "COUNT", limit + 1);
   const read = Math.min(entries.length, limit);
+  if (read === 0) return { read, rejected: 0, place, more: false };
   const batch = newBatch(topic);
   const rejected: Rejected<Reason>[] = [];
   for (const position of $range(1, read)) {
-    const [id, flat] = entries[position - 1]!;
-    const subject = valueOf(flat, settings.subject);
-    const item = valueOf(flat, settings.item);
-    if (!isWithin(subject, MAX_SUBJECT_BYTES)) rejected.push({ reason: "subject", event: toJson(flat) });
-    else if (!isWithin(item, MAX_ITEM_BYTES)) rejected.push({ reason: "item", event: toJson(flat) });
-    // By a clock that was ahead when it was added, it would be due too late.
-    else addScan(batch, subject!, item!, Math.min(idMs(id), nowMs));
+    const entry = entries[position - 1]!;
+    const reason = take(batch, entry[0], entry[1], nowMs);
+    if (reason !== undefined) rejected.push({ reason, event: toJson(entry[1]) });
   }
-  prepare(batch);
+  requireType(state, "hash");
   if (rejected.length > 0) requireType(topic.rejected, "stream");
+  prepare(batch);
   write(batch);
-  keepRejected(topic.state, topic.rejected, rejected, nowMs);
-  const reached = read === 0 ? place : { cursor: entries[read - 1]![0], position: place.position + read };
-  if (read > 0) keepPlace(topic.state, stream, reached);
+  keepRejected(state, topic.rejected, rejected, nowMs);
+  const reached = { cursor: entries[read - 1]![0], position: place.position + read };
+  keepPlace(state, stream, reached);
   return { read, rejected: rejected.length, place: reached, more: entries.length > limit };
 }
 

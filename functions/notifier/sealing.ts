@@ -4,7 +4,7 @@ import { cursorField, idMs } from "../runtime/stream";
 import { onKey } from "../runtime/types";
 import { SHORT_LIST } from "./collecting";
 import * as names from "./names";
-import { idOf, newSerials, parseRecord, writeRecord } from "./records";
+import { idOf, newSerial, parseRecord } from "./records";
 import type { Topic } from "./topics";
 
 /** Lists of another type are passed over; so many of them do not keep those behind them from being found. */
@@ -39,16 +39,16 @@ function lengthOf(list: string): number | undefined {
 /** For a record that somebody has deleted: the list is what counts. */
 function lostRecord(topic: Topic, dueMs: number): string {
   const lastMs = Math.max(dueMs - topic.settings.quiet, 0);
-  return writeRecord(lastMs, lastMs, `${newSerials(topic, 1)}`, 0);
+  return `${lastMs} ${lastMs} ${newSerial(topic)} 0`;
 }
 
 /** Makes a notification of what a subject has. */
 function seal(topic: Topic, subject: string, dueMs: number, stored: string | false, length: number): void {
-  const [firstAt, lastAt, serial] = parseRecord(stored === false ? lostRecord(topic, dueMs) : stored);
+  const [first, last, serial] = parseRecord(stored === false ? lostRecord(topic, dueMs) : stored);
   const id = idOf(topic, subject, serial);
   redis.call("RENAME", topic.prefix + subject, itemsKey(topic, id));
   if (length > SHORT_LIST) redis.call("UNLINK", names.seen(topic.name, subject));
-  enqueue(topic.queue, id, dueMs, ["subject", subject, "first_at", `${firstAt}`, "last_at", `${lastAt}`]);
+  enqueue(topic.queue, id, dueMs, ["subject", subject, "first_at", first, "last_at", last]);
 }
 
 /**
@@ -90,7 +90,7 @@ export function sealDue(topic: Topic, limit: number, untilMs: number): LuaMultiR
 export function split(topic: Topic, id: string, most: number, nowMs: number): void {
   const list = itemsKey(topic, id);
   const [subject, firstAt, lastAt] = onKey("HMGET", entryKey(topic.queue, id), ...CONTENT) as string[];
-  const rest = idOf(topic, subject!, `${newSerials(topic, 1)}`);
+  const rest = idOf(topic, subject!, newSerial(topic));
   const restList = itemsKey(topic, rest);
   redis.call("RENAME", list, restList);
   redis.call("RPUSH", list, ...redis.call("LRANGE", restList, 0, most - 1));
@@ -98,15 +98,32 @@ export function split(topic: Topic, id: string, most: number, nowMs: number): vo
   enqueue(topic.queue, rest, nowMs, ["subject", subject!, "first_at", firstAt!, "last_at", lastAt!]);
 }
 
-/** When there is something to claim again: quiet time, back-off or the end of a lease. Undefined if nothing waits. */
-export function nextMs(topic: Topic, heldMs: number): number | undefined {
-  const { ready, leased } = topic.queue;
+/** While entries are unread, a subject that seems to be quiet is looked at again after so long. */
+const HELD_MS = 100;
+
+/** When a subject can be claimed next; undefined if none waits. */
+function nextDueMs(topic: Topic, untilMs: number, nowMs: number): number | undefined {
   const dueMs = firstTime(topic.due);
-  const times = [dueMs === undefined ? undefined : Math.max(dueMs, heldMs), firstTime(ready), firstTime(leased)];
-  let next: number | undefined;
-  for (const position of $range(1, 3)) {
-    const time = times[position - 1];
-    if (time !== undefined && (next === undefined || time < next)) next = time;
-  }
-  return next;
+  return dueMs !== undefined && dueMs > untilMs && dueMs <= nowMs ? nowMs + HELD_MS : dueMs;
+}
+
+function earlier(a: number | undefined, b: number | undefined): number | undefined {
+  if (a === undefined || b === undefined) return a ?? b;
+  return Math.min(a, b);
+}
+
+/**
+ * When there is something to claim again: quiet time, back-off or the end of a lease. Undefined if nothing waits.
+ *
+ * @param untilMs until when it is known who was quiet
+ */
+export function nextMs(topic: Topic, untilMs: number, nowMs: number): number | undefined {
+  const { ready, leased } = topic.queue;
+  return earlier(nextDueMs(topic, untilMs, nowMs), earlier(firstTime(ready), firstTime(leased)));
+}
+
+/** The items of a list from its first to the one at `last`; none if it is gone or is no list. */
+export function itemsUpTo(list: string, last: number): string[] {
+  const found = redis.pcall("LRANGE", list, 0, last);
+  return (found as RedisError).err === undefined ? (found as string[]) : [];
 }

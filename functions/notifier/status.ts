@@ -95,7 +95,7 @@ export const getNotifierStatus = command(
       dead: countOf(topic.queue, "dead"),
       delivered: delivered === false || delivered === undefined ? 0 : tonumber(delivered)!,
       rejected: rejected(topic),
-      next: nextMs(topic, 0),
+      next: nextMs(topic, nowMs, nowMs),
     };
   },
 );

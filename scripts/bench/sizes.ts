@@ -19,6 +19,11 @@ export interface Sizes {
   rankedCalls: number;
   /** Pages among which the memory of shared keys is divided. */
   memoryPages: number;
+  /** Scans of one run of the notifier, and the sellers they are of. */
+  scans: number;
+  sellers: number;
+  /** Sellers that wait while a few of them are due. */
+  waitingSellers: number;
 }
 
 const FULL: Sizes = {
@@ -34,6 +39,9 @@ const FULL: Sizes = {
   rankedEvents: 480_000,
   rankedCalls: 200,
   memoryPages: 100,
+  scans: 100_000,
+  sellers: 10_000,
+  waitingSellers: 1_000_000,
 };
 
 const QUICK: Partial<Sizes> = {
@@ -45,6 +53,9 @@ const QUICK: Partial<Sizes> = {
   rankedEvents: 120_000,
   rankedCalls: 50,
   memoryPages: 25,
+  scans: 40_000,
+  sellers: 4_000,
+  waitingSellers: 100_000,
 };
 
 /** Sizes of a full or a quick run. */
