@@ -93,6 +93,17 @@ it("delivers what is due, and no more than so many at once", async () => {
   expect(await status()).toMatchObject({ delivered: 7, leased: 0, waiting: 0, next: null });
 });
 
+it("claims more as soon as a place is free, until it is stopped", async () => {
+  const sellers = Array.from({ length: 10 }, (_, at) => `s${at}`);
+  await scanned(...sellers);
+  const options = bench(delivered, { concurrency: 2 });
+  const running = deliverUntilStopped(options);
+  await until(() => options.reports.length === 10);
+  expect(Math.max(...options.claims)).toBe(2);
+  options.stop.abort();
+  await running;
+});
+
 it("asks once and then sleeps until the next is due; a wake-up makes it ask again", async () => {
   await functions.configureTopic({ topic: TOPIC, quiet: HOUR_MS });
   await functions.scanItem({ topic: TOPIC, subject: "10", item: "A" });
@@ -224,15 +235,31 @@ it("cannot end the lease of another, once its own is over", async () => {
 
 it("settles what is out before it gives up, where Redis is away", async () => {
   await scanned("10");
-  let isFirst = true;
-  const options = bench(delivered, { concurrency: 2 }, (queue) => ({
-    claim: async (count) => {
-      if (!isFirst) throw new UnavailableError("away", false);
-      isFirst = false;
-      return queue.claim(count);
-    },
-  }));
-  await expect(deliverOnce(options)).rejects.toThrow("away");
+  let arrive: (() => void) | undefined;
+  let isAway = false;
+  const options = bench(
+    () => new Promise((resolve) => (arrive = () => resolve({ outcome: "delivered" }))),
+    {},
+    (queue) => ({
+      claim: async (count) => {
+        if (arrive) {
+          isAway = true;
+          throw new UnavailableError("away", false);
+        }
+        return queue.claim(count);
+      },
+    }),
+  );
+  let hasEnded = false;
+  const running = deliverUntilStopped(options).finally(() => (hasEnded = true));
+  const rejected = expect(running).rejects.toThrow("away");
+  await until(() => arrive !== undefined);
+  options.wakeup.wake();
+  await until(() => isAway);
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(hasEnded).toBe(false);
+  arrive!();
+  await rejected;
   expect(options.reports).toMatchObject([{ settled: "settled" }]);
 });
 

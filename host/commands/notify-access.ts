@@ -18,7 +18,7 @@ export interface Notifier {
   gateStateOf(topic: string): Promise<GateState>;
   /** Delivers to it again; true if it did not want anything. */
   openGate(topic: string): Promise<boolean>;
-  /** Names of all topics, those of the configuration first. */
+  /** Names of all topics, those of the configuration first; in a cluster, where each partition has its own, of no others. */
   topicNames(): Promise<string[]>;
 }
 
@@ -58,10 +58,8 @@ function notifierOf(config: Config, connection: Connection): Notifier {
     gateStateOf: (topic) => gate(topic).read(),
     openGate: (topic) => gate(topic).open(),
     topicNames: async () => {
-      const partitions = new Set(topics.map(({ partition }) => partition));
-      if (!connection.isCluster) partitions.add(null);
-      const known = await Promise.all([...partitions].map((partition) => functionsIn(connection, partition).listTopics()));
-      return [...new Set([...names, ...known.flat()])];
+      const known = connection.isCluster ? [] : await functionsIn(connection, null).listTopics();
+      return [...new Set([...names, ...known])];
     },
   };
 }
