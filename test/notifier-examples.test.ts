@@ -25,8 +25,8 @@ describe("a seller is notified an hour after the last scan", () => {
     const { claimed } = await claim("packages", "NOW", NOON + HOUR);
     expect(claimed).toEqual([
       {
-        id: expect.stringMatching(/^[0-9a-f]{40}$/),
-        token: expect.any(String),
+        id: expect.stringMatching(/^[0-9a-f]{40}$/) as string,
+        token: expect.any(String) as string,
         topic: "packages",
         subject: "10",
         items: ["AAAAAA", "BBBBBB", "CCCCCC"],

@@ -79,27 +79,27 @@ class Session {
   async do(step: Step): Promise<void> {
     switch (step.do) {
       case "scan":
-        return this.#scan(step as StepOf<"scan">);
+        return this.#scan(step);
       case "publish":
-        return this.#publish((step as StepOf<"publish">).scans);
+        return this.#publish((step).scans);
       case "publish many": {
-        const { subject, count } = step as StepOf<"publish many">;
+        const { subject, count } = step;
         return this.#publish(Array.from({ length: count }, (_, at) => ({ subject, item: `P${at}` })));
       }
       case "ingest":
-        return this.#ingest(step as StepOf<"ingest">);
+        return this.#ingest(step);
       case "claim":
-        return this.claim((step as StepOf<"claim">).count);
+        return this.claim((step).count);
       case "go on":
-        this.nowMs += (step as StepOf<"go on">).ms;
+        this.nowMs += (step).ms;
         return;
       case "go back":
-        this.nowMs -= (step as StepOf<"go back">).ms;
+        this.nowMs -= (step).ms;
         return;
       case "configure":
-        return this.#configure({ ...this.model.settings, ...(step as StepOf<"configure">) });
+        return this.#configure({ ...this.model.settings, ...(step) });
       default:
-        return this.#end(step as typeof endArb extends fc.Arbitrary<infer T> ? T : never);
+        return this.#end(step);
     }
   }
 

@@ -147,7 +147,7 @@ describe("ingest_scans", () => {
     expect(await record("ingest_scans", "packages", "NOW", NOON)).toEqual({ read: 9, accepted: 2, rejected: 7, remaining: 0 });
     expect(await listOf("10")).toEqual(["GOOD"]);
     expect((await status())["rejected"]).toEqual([["subject", 4], ["item", 3]]);
-    const kept = await notifier.client.xRange("ST:NOTIFIER.REJECTED::packages::", "-", "+");
+    const kept = (await notifier.client.xRange("ST:NOTIFIER.REJECTED::packages::", "-", "+")) ?? [];
     expect(kept).toHaveLength(7);
     expect(kept[0]!.message).toEqual({ reason: "item", event: '{"seller_id":"10"}', at: String(NOON) });
     for (const { message } of kept) expect(message["event"]!.length).toBeLessThanOrEqual(4096);
