@@ -43,13 +43,12 @@ async function ingest({ host, log, signal, metrics, troubles }: Service, topic: 
   const functions = host.functions(partition);
   const reading = await host.connection.duplicate();
   try {
-    await follow({ key: host.settingsOf(topic).stream, partition }, reading, signal, async () => {
+    await follow({ key: host.settingsOf(topic).stream, partition }, reading, signal, async (hasCome) => {
       const summary = await drainScans(functions, name, config.limit, signal);
       troubles.clear(source);
       metrics.notifier.ingested(name, summary);
-      if (summary.read === 0) return;
-      log.debug({ job: "ingest", topic: name, ...summary }, "scans ingested");
-      wakeup.wake();
+      if (summary.read > 0) log.debug({ job: "ingest", topic: name, ...summary }, "scans ingested");
+      if (summary.read > 0 || hasCome) wakeup.wake();
     });
   } finally {
     reading.close();

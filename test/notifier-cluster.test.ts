@@ -38,7 +38,8 @@ describeWithOwnServer("notifications in a cluster", () => {
       partition,
       { partition, quietSeconds: 0.2, courier: { type: "webhook", url, secretEnv: null, timeoutSeconds: 5 } },
     ];
-    const config = { tracker: { partitions: Object.keys(topics) }, notifier: { topics: Object.fromEntries(Object.entries(topics).map(topicOf)) } };
+    const configured = Object.fromEntries(Object.entries(topics).map(topicOf)) as object;
+    const config = { tracker: { partitions: Object.keys(topics) }, notifier: { topics: configured } };
     await writeFile(path, JSON.stringify({ log: { level: "debug" }, ...config }));
     const env = { REDIS_URL: cluster.url, CONFIG_PATH: path, ENV: undefined };
     const host = runNode(["host/cli.ts", "serve"], { env });

@@ -18,24 +18,26 @@ const GATHER_MS = 20;
  * Drains the stream and waits for more, until the signal is aborted.
  *
  * @param connection of its own: its reads block
- * @param drain works off what is there; the place up to which it has read is kept in Redis
+ * @param drain works off what is there; the place up to which it has read is kept in Redis. Told whether an entry has come,
+ *   which another host may have read by then
  * @throws UnavailableError if Redis is away; call it again when it is back
  */
 export async function follow(
   stream: FollowedStream,
   connection: Connection,
   signal: AbortSignal,
-  drain: () => Promise<void>,
+  drain: (hasCome: boolean) => Promise<void>,
 ): Promise<void> {
   const interrupt = (): void => connection.close();
   signal.addEventListener("abort", interrupt, { once: true });
   try {
-    while (!signal.aborted) {
+    for (let hasCome = false; !signal.aborted;) {
       // Before the drain: what is added after this line wakes the read below, also if it comes between the two.
       const lastId = await readLastId(connection, stream);
-      await drain();
+      await drain(hasCome);
       if (signal.aborted) return;
-      if (await waitForEntry(connection, stream, lastId)) await pause(GATHER_MS, signal);
+      hasCome = await waitForEntry(connection, stream, lastId);
+      if (hasCome) await pause(GATHER_MS, signal);
     }
   } catch (error) {
     if (!signal.aborted) throw error;
