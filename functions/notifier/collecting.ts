@@ -150,14 +150,33 @@ function unseen(seen: string, items: string[]): string[] {
  * Finds out which items are not in the list. A long list whose length is not the one that it was left with was changed by
  * somebody else: its set is of no use then, and an item may be listed again, but none is taken for one that is there.
  */
-function lookUp(topic: Topic, subject: Subject): void {
-  const { name, list, length, items } = subject;
+function lookUp(topic: Topic, subject: Subject, isListless: boolean): void {
+  const { name, list, length, items, serial } = subject;
+  if (isListless && serial === "") {
+    subject.fresh = items;
+    return;
+  }
   subject.hasSet = length > 0 && onKey("LLEN", list) === length;
   subject.fresh = subject.hasSet ? unseen(names.seen(topic.name, name), items) : unlisted(subject);
 }
 
+/** Whether none of the subjects that begin to wait has a list: one look in place of one for each. */
+function areListless({ subjects, count }: Batch): boolean {
+  const lists: string[] = [];
+  let found = 0;
+  for (const position of $range(1, count)) {
+    const { serial, list } = subjects[position - 1]!;
+    if (serial === "") {
+      lists[found] = list;
+      found += 1;
+    }
+  }
+  return found > 0 && redis.call("EXISTS", ...lists) === 0;
+}
+
 /** Reads and checks all that the scans of a batch are added to; CONFLICT, naming the key, if one is foreign. */
-export function prepare({ topic, subjects, count }: Batch): void {
+export function prepare(batch: Batch): void {
+  const { topic, subjects, count } = batch;
   if (count === 0) return;
   requireType(topic.due, "zset");
   requireType(topic.state, "hash");
@@ -168,8 +187,9 @@ export function prepare({ topic, subjects, count }: Batch): void {
     const subject = subjects[position - 1]!;
     const kept = stored[position - 1]!;
     if (kept !== false) join(subject, kept);
-    lookUp(topic, subject);
   }
+  const isListless = areListless(batch);
+  for (const position of $range(1, count)) lookUp(topic, subjects[position - 1]!, isListless);
 }
 
 /** Keeps what a long list holds in the set beside it. */

@@ -44,20 +44,60 @@ function emptied(bench: Bench, label: string, commands: Buffer[]): Side {
   return { label, prepare: () => bench.flush(), run: () => bench.pipeline(commands) };
 }
 
-async function scanRow(bench: Bench): Promise<Row> {
+/** A consumer without functions: it reads the stream and writes what it has read, a pipeline for each part of it. */
+function consumer(bench: Bench, scans: readonly Scan[]): Side {
+  const entries = scans.map(toStream);
+  const run = async (): Promise<number> => {
+    const start = performance.now();
+    let last = "-";
+    for (let at = 0; at < scans.length; at += SCANS_PER_CALL) {
+      await bench.pipeline(entries.slice(at, at + SCANS_PER_CALL));
+      const read = (await bench.call("XRANGE", "packages", last, "+", "COUNT", SCANS_PER_CALL)) as [string, string[]][];
+      last = `(${read.at(-1)![0]}`;
+      await bench.pipeline(
+        read.flatMap(([id, [, seller, , item]]) => [
+          encode(["LPUSH", `SELLER:${seller!}`, item!]),
+          encode(["ZADD", "due", Number.parseInt(id) + HOUR_MS, seller!]),
+        ]),
+      );
+    }
+    return performance.now() - start;
+  };
+  return { label: "consumer", prepare: () => bench.flush(), run };
+}
+
+/** The same with ingest_scans, step by step as the consumer does it. */
+function stepwise(bench: Bench, scans: readonly Scan[]): Side {
+  const entries = scans.map(toStream);
+  const run = async (): Promise<number> => {
+    const start = performance.now();
+    for (let at = 0; at < scans.length; at += SCANS_PER_CALL) {
+      await bench.pipeline(entries.slice(at, at + SCANS_PER_CALL));
+      await bench.call("FCALL", "ingest_scans", 0, "packages", "LIMIT", SCANS_PER_CALL);
+    }
+    return performance.now() - start;
+  };
+  return { label: "stepwise", prepare: () => bench.flush(), run };
+}
+
+async function scanRows(bench: Bench): Promise<Row[]> {
   const { scans: count, sellers, rounds } = bench.sizes;
   const scans = makeScans(count, sellers);
-  const sides = [emptied(bench, "stream", throughStream(scans)), emptied(bench, "raw", rawScans(scans))];
+  const followed = emptied(bench, "stream", throughStream(scans));
+  const sides = [followed, emptied(bench, "raw", rawScans(scans)), stepwise(bench, scans), consumer(bench, scans)];
   const samples = await interleave(bench, sides, rounds);
-  await requireLists(bench, sides[0]!, scans);
-  return {
-    what: "ingest_scans, XADD included",
-    against: "raw XADD + LPUSH + ZADD",
-    ours: perSecond(rateOf(samples, "stream", count), "scans"),
-    theirs: perSecond(rateOf(samples, "raw", count), "scans"),
-    ratio: ratioOf(samples, "stream", "raw"),
-    target: 1,
-  };
+  await requireLists(bench, followed, scans);
+  const row = (what: string, against: string, ours: string, theirs: string): Row => ({
+    what,
+    against,
+    ours: perSecond(rateOf(samples, ours, count), "scans"),
+    theirs: perSecond(rateOf(samples, theirs, count), "scans"),
+    ratio: ratioOf(samples, ours, theirs),
+  });
+  return [
+    { ...row("ingest_scans in one pipeline, XADD included", "raw XADD + LPUSH + ZADD in one pipeline, nothing read", "stream", "raw"), target: 1 },
+    row(`ingest_scans after every ${SCANS_PER_CALL} XADD`, "a client that reads the stream: XADD, XRANGE, LPUSH + ZADD", "stepwise", "consumer"),
+  ];
 }
 
 /** @throws Error unless the busiest seller's list holds its packages in order, and as many sellers wait as were scanned */
@@ -168,7 +208,7 @@ async function dueRow(bench: Bench): Promise<Row> {
 
 async function run(bench: Bench): Promise<Findings> {
   const { scans, sellers } = bench.sizes;
-  const rows = [await scanRow(bench), await deliveryRow(bench), await dueRow(bench)];
+  const rows = [...(await scanRows(bench)), await deliveryRow(bench), await dueRow(bench)];
   return {
     rows,
     notes: [
