@@ -127,7 +127,6 @@ describe("a webhook", () => {
 
   it("waits for a receiver that is slow, as long as it is in time", async () => {
     const receiver = await startReceiver((_received, response) => {
-      response.write("");
       setTimeout(() => response.writeHead(200).end(), 50);
     });
     expect(await deliver(courierOf(receiver.url))).toEqual({ outcome: "delivered" });
