@@ -1,10 +1,12 @@
 /** The command line. */
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import { describeError, UsageError } from "./errors";
-import { demoCommand } from "./commands/demo";
+import { demoCommand, DEMOS } from "./commands/demo";
 import { deployCommand } from "./commands/deploy";
 import { importCommand } from "./commands/import";
 import { mirrorCommand } from "./commands/mirror";
+import { deadCommand, listCommand, retryCommand, sendTestCommand } from "./commands/notify";
+import { STATES } from "./commands/notify-tables";
 import { runCommand } from "./commands/run";
 import { seriesCommand } from "./commands/series";
 import { serveCommand } from "./commands/serve";
@@ -99,7 +101,7 @@ function buildProgram(): Command {
 
   program
     .command("serve")
-    .description("ingest, rotate, and fetch pages' metadata until SIGTERM; several hosts may serve at once")
+    .description("ingest, rotate, fetch pages' metadata and deliver notifications until SIGTERM; several hosts may serve at once")
     .option("--embedded", "without REDIS_URL, start this machine's Redis with its data in .hotpath/")
     .addHelpText("after", examples("REDIS_URL=redis://10.0.0.1 hotpath serve", "hotpath serve --embedded"))
     .action(serveCommand);
@@ -110,6 +112,8 @@ function buildProgram(): Command {
     .addArgument(program.createArgument("<job>", JOBS.join(", ")).choices(JOBS))
     .addHelpText("after", examples("hotpath run ingest", "*/5 * * * *  hotpath run rotate    # in a crontab"))
     .action((job: Job) => runCommand(job));
+
+  addNotifyCommands(program);
 
   program
     .command("import")
@@ -142,7 +146,8 @@ function buildProgram(): Command {
 
   program
     .command("demo")
-    .description("count a day of traffic and print a report; without REDIS_URL, on a server of its own in .hotpath/demo")
+    .description("count a day of traffic, or notify sellers for a day, and print a report; without REDIS_URL, on a server of its own in .hotpath/demo")
+    .addArgument(program.createArgument("[what]", `${DEMOS.join(" or ")}; the options on traffic and logs are for the tracker`).choices(DEMOS).default("tracker"))
     .option("--log <file>", "an access log (common or combined, also .gz; - for stdin) in place of generated traffic; it is shifted to end now")
     .option("--website <host>", "the host that all addresses of the log get")
     .addOption(new Option("--events <n>", "how many events to generate (default: 200000)").argParser(wholeNumber(1, 100_000_000)))
@@ -151,10 +156,53 @@ function buildProgram(): Command {
     .option("--keep", "leave the server of its own running until Ctrl-C (default: on a terminal)")
     .option("--no-keep", "end it with the report")
     .option("--force", "count into a database that holds data of the tracker already")
-    .addHelpText("after", examples("hotpath demo", "hotpath demo --log access.log.gz", "zcat access.log.*.gz | hotpath demo --log - --website www.example.org"))
+    .addHelpText("after", examples("hotpath demo", "hotpath demo notifier", "hotpath demo --log access.log.gz", "zcat access.log.*.gz | hotpath demo --log - --website www.example.org"))
     .action(demoCommand);
 
   return program;
+}
+
+function addNotifyCommands(program: Command): void {
+  const notify = program
+    .command("notify")
+    .description("see and mend notifications")
+    .addHelpText("after", examples("hotpath notify list", "hotpath notify dead packages", "hotpath notify retry packages --all", "hotpath notify send-test packages"));
+  const offset = (): Option => new Option("--offset <n>", "leave out the first n (default: 0)").argParser(wholeNumber(0, 1_000_000_000));
+  const count = (): Option => new Option("--count <n>", "most to show (default: 50)").argParser(wholeNumber(1, 10_000));
+
+  notify
+    .command("list")
+    .description("all topics and how they are doing; with a topic, its notifications")
+    .argument("[topic]")
+    .addOption(new Option("--state <state>", "of the topic's notifications (default: waiting)").choices(STATES))
+    .addOption(offset())
+    .addOption(count())
+    .option("--json", "print JSON")
+    .action(listCommand);
+  notify
+    .command("dead")
+    .description("notifications that have failed for the last time, and why")
+    .argument("<topic>")
+    .addOption(offset())
+    .addOption(count())
+    .option("--json", "print JSON")
+    .action(deadCommand);
+  notify
+    .command("retry")
+    .description("give notifications out again, their attempts starting anew, and deliver again to a receiver that was disabled")
+    .argument("<topic>")
+    .argument("[ids...]")
+    .option("--all", "all that are dead")
+    .option("--json", "print JSON")
+    .action(retryCommand);
+  notify
+    .command("send-test")
+    .description("send a test notification to a topic's receiver; exit with 1 if it does not arrive")
+    .argument("<topic>")
+    .option("--subject <text>", "its subject (default: test)")
+    .addOption(new Option("--item <text>", "an item of it; may be repeated").argParser(collect))
+    .option("--json", "print JSON")
+    .action(sendTestCommand);
 }
 
 /** One line on stderr, and the exit code. */

@@ -5,6 +5,7 @@ import { z } from "zod";
 import { UserError } from "./errors";
 import { enrichmentSchema } from "./couriers/page/settings";
 import { LOG_LEVELS } from "./log";
+import { findNotifierContradictions, findSecrets, notifierSchema, type Issue } from "./notifier-config";
 import { DEFAULT_STREAM, partitionOf, streamOf } from "./partitions";
 import { parsePattern } from "./slots";
 import { parseServerUrl } from "./url";
@@ -74,6 +75,7 @@ const schema = z.strictObject({
     .strictObject({ port: z.int().min(0).max(65535).optional(), host: z.string().min(1).default("127.0.0.1") })
     .prefault({}),
   tracker: trackerSchema.prefault({}),
+  notifier: notifierSchema.prefault({}),
 });
 
 type Parsed = z.output<typeof schema>;
@@ -110,7 +112,10 @@ export function loadConfig({ env, cwd }: ConfigSource = { env: process.env, cwd:
   const file = findFile(env, cwd);
   const raw = file === undefined ? {} : readJson(file);
   const parsed = schema.safeParse(withRedisUrl(raw, env));
-  const problems = parsed.success ? findContradictions(parsed.data) : parsed.error.issues.flatMap(describeIssue);
+  const secrets = findSecrets((raw as { notifier?: unknown } | null)?.notifier).map(formatIssue);
+  const found = parsed.success ? findContradictions(parsed.data) : parsed.error.issues.flatMap(describeIssue);
+  // Said better than that the setting is unknown.
+  const problems = [...secrets, ...found.filter((text) => !secrets.some((secret) => text.split(": ")[0] === secret.split(": ")[0]))];
   if (!parsed.success || problems.length > 0) {
     const named = env["REDIS_URL"] ? problems.map((text) => text.replace(/^redis\.url:/, "REDIS_URL:")) : problems;
     throw new UserError(`${file ?? "configuration"}: ${named.join("; ")}`);
@@ -152,6 +157,10 @@ function describeIssue(issue: z.core.$ZodIssue): string[] {
   return [`${path}: ${issue.message}`];
 }
 
+function formatIssue({ path, message }: Issue): string {
+  return `${formatPath(path)}: ${message}`;
+}
+
 /** `tracker.streams[0].key` */
 function formatPath(path: readonly PropertyKey[]): string {
   const text = path.reduce<string>((joined, part) => {
@@ -164,9 +173,10 @@ function formatPath(path: readonly PropertyKey[]): string {
 }
 
 /** What is right by itself and wrong together. */
-function findContradictions({ tracker, redis }: Parsed): string[] {
+function findContradictions({ tracker, notifier, redis }: Parsed): string[] {
   const { partitions } = tracker;
-  const problems: string[] = [];
+  const isCluster = parseServerUrl(redis.url).kind === "cluster";
+  const problems = findNotifierContradictions(notifier, isCluster).map(formatIssue);
   partitions.forEach((name, at) => {
     if (partitions.indexOf(name) !== at) problems.push(`tracker.partitions[${at}]: '${name}' is named twice`);
   });
@@ -178,7 +188,7 @@ function findContradictions({ tracker, redis }: Parsed): string[] {
       );
     }
   });
-  if (parseServerUrl(redis.url).kind === "cluster" && partitions.length === 0) {
+  if (isCluster && partitions.length === 0) {
     problems.push("tracker.partitions: a cluster needs at least one, which says where the keys are");
   }
   return problems;

@@ -166,7 +166,7 @@ export interface HotpathFunctions {
     count?: number;
     /** most records to look at, those that are passed over in several sections included; where they are too many to look at all, one of several sections counts for three, and so does one whose address or name is tested (default 1000) */
     limit?: number;
-  }): Promise<[total: number | null, ...items: (string)[]]>;
+  }): Promise<[total: number | null, ...rest: (string)[]]>;
   /** Sets title, kicker and display date of a page, and ends its wait for them. */
   enrichDocument(args: {
     /** page */
@@ -281,11 +281,130 @@ export interface HotpathFunctions {
   }): Promise<number>;
   /** Name, version and content hash of this library. */
   trackerLibrary(): Promise<{ library: string; version: string; hash: string }>;
+  /** Adds an item to a subject, and answers when the subject will have been quiet. */
+  scanItem(args: {
+    /** name of the topic */
+    topic: string;
+    /** who is to be notified */
+    subject: string;
+    /** what was scanned */
+    item: string;
+    /** clock of the call, in place of the server's */
+    now?: number;
+  }): Promise<number>;
+  /** Takes the scans that have arrived on a topic's stream, each exactly once. */
+  ingestScans(args: {
+    /** name of the topic */
+    topic: string;
+    /** most entries of this call (default 250) */
+    limit?: number;
+    /** clock of the call, in place of the server's */
+    now?: number;
+  }): Promise<{ read: number; accepted: number; rejected: number; remaining: number }>;
+  /** Takes notifications of subjects that have been quiet, each under a lease. */
+  claimNotifications(args: {
+    /** name of the topic */
+    topic: string;
+    /** most notifications of this call (default 10) */
+    count?: number;
+    /** who asks; shown in lists (default worker) */
+    worker?: string;
+    /** clock of the call, in place of the server's */
+    now?: number;
+  }): Promise<[next: number | null, ...rest: (string)[]]>;
+  /** Ends a notification that was delivered, and removes it. */
+  ackNotification(args: {
+    /** name of the topic */
+    topic: string;
+    /** id of the notification */
+    id: string;
+    /** token of the lease, from the claim */
+    token?: string;
+    /** clock of the call, in place of the server's */
+    now?: number;
+  }): Promise<number>;
+  /** Ends an attempt that failed: the notification waits for its back-off, or is dead if that was the last. */
+  failNotification(args: {
+    /** name of the topic */
+    topic: string;
+    /** id of the notification */
+    id: string;
+    /** token of the lease, from the claim */
+    token?: string;
+    /** what went wrong; shown in lists (default failed) */
+    reason?: string;
+    /** clock of the call, in place of the server's */
+    now?: number;
+  }): Promise<number>;
+  /** Notifications of a topic in a state. */
+  listNotifications(args: {
+    /** name of the topic */
+    topic: string;
+    /** waiting, out under a lease, or given up (default waiting) */
+    state?: "waiting" | "leased" | "dead";
+    /** how many to leave out (default 0) */
+    offset?: number;
+    /** most to answer (default 100) */
+    count?: number;
+  }): Promise<[total: number, ...rest: (string)[]]>;
+  /** Makes a notification that is dead, or waits for its back-off, ready now; its attempts start anew. */
+  retryNotification(args: {
+    /** name of the topic */
+    topic: string;
+    /** id of the notification */
+    id: string;
+    /** clock of the call, in place of the server's */
+    now?: number;
+  }): Promise<number>;
+  /** Makes a topic, or sets options of one; those not named stay as they are. */
+  configureTopic(args: {
+    /** name of the topic */
+    topic: string;
+    /** key of the stream that ingest_scans reads */
+    stream?: string;
+    /** field of an entry with the subject */
+    subject?: string;
+    /** field of an entry with the item */
+    item?: string;
+    /** what stands before a subject in the key of its list */
+    prefix?: string;
+    /** ms without a scan after which a subject is notified */
+    quiet?: number;
+    /** most ms from a subject's first scan to its notification, 0 for any */
+    maxwait?: number;
+    /** ms that a claimed notification is out before it comes back */
+    lease?: number;
+    /** how often a notification is given out before it is dead */
+    attempts?: number;
+    /** ms to wait after the first failure, doubled by each, an hour at most */
+    backoff?: number;
+    /** about how many entries that were read the stream keeps */
+    maxlen?: number;
+  }): Promise<{ topic: string; stream: string; subject: string; item: string; prefix: string; quiet: number; maxwait: number; lease: number; attempts: number; backoff: number; maxlen: number }>;
+  /** The settings of a topic that are in force, defaults included. */
+  getTopic(args: {
+    /** name of the topic */
+    topic: string;
+  }): Promise<{ topic: string; stream: string; subject: string; item: string; prefix: string; quiet: number; maxwait: number; lease: number; attempts: number; backoff: number; maxlen: number }>;
+  /** Names of all topics. */
+  listTopics(): Promise<(string)[]>;
+  /** How many notifications of a topic are in each state, lag of its stream, and what was refused and why. */
+  getNotifierStatus(args: {
+    /** name of the topic */
+    topic: string;
+    /** clock of the call, in place of the server's */
+    now?: number;
+  }): Promise<{ topic: string; stream: string; cursor: string; length: number; unread: number; lagMs: number; collecting: number; due: number; waiting: number; leased: number; dead: number; delivered: number; rejected: ([reason: string, entries: number])[]; next: number | null }>;
+  /** Name, version and content hash of this library. */
+  notifierLibrary(): Promise<{ library: string; version: string; hash: string }>;
 }
 
-/** How a reply is decoded; items are name on the wire, name of the property, type. */
+/**
+ * How a reply is decoded; items are name on the wire, name of the property, type. `of` is what is nullable, what a list
+ * holds, or what comes after the items of a tuple.
+ */
 export interface ReplySpecification {
-  kind: "integer" | "text" | "json" | "nullable" | "list" | "tuple" | "record" | "counted";
+  kind: "integer" | "text" | "json" | "nullable" | "list" | "tuple" | "record";
   of?: ReplySpecification;
   items?: [string, string, ReplySpecification][];
 }
@@ -316,7 +435,7 @@ export const SPECIFICATIONS: Record<keyof HotpathFunctions, FunctionSpecificatio
   rangePg: {"name":"range_pg","library":"tracker","readOnly":true,"role":"reader","positional":["dimension","id"],"rest":null,"options":[["TIER","tier",1],["FROM","from",1],["TO","to",1]],"reply":{"kind":"list","of":{"kind":"tuple","items":[["window","window",{"kind":"integer"}],["value","value",{"kind":"integer"}]]}}},
   rangeUd: {"name":"range_ud","library":"tracker","readOnly":true,"role":"reader","positional":["dimension","id"],"rest":null,"options":[["TIER","tier",1],["FROM","from",1],["TO","to",1]],"reply":{"kind":"list","of":{"kind":"tuple","items":[["window","window",{"kind":"integer"}],["value","value",{"kind":"integer"}]]}}},
   getDocument: {"name":"get_document","library":"tracker","readOnly":true,"role":"reader","positional":["dimension","id"],"rest":null,"options":[["COUNT","count",1]],"reply":{"kind":"nullable","of":{"kind":"json"}}},
-  findDocuments: {"name":"find_documents","library":"tracker","readOnly":true,"role":"reader","positional":["dimension"],"rest":null,"options":[["WEBSITE","website",1],["SECTION","section",1],["LEVEL","level",2],["URL","url",1],["TITLE","title",1],["VISITED","visited",2],["OFFSET","offset",1],["COUNT","count",1],["LIMIT","limit",1]],"reply":{"kind":"counted","of":{"kind":"text"}}},
+  findDocuments: {"name":"find_documents","library":"tracker","readOnly":true,"role":"reader","positional":["dimension"],"rest":null,"options":[["WEBSITE","website",1],["SECTION","section",1],["LEVEL","level",2],["URL","url",1],["TITLE","title",1],["VISITED","visited",2],["OFFSET","offset",1],["COUNT","count",1],["LIMIT","limit",1]],"reply":{"kind":"tuple","items":[["total","total",{"kind":"nullable","of":{"kind":"integer"}}]],"of":{"kind":"text"}}},
   enrichDocument: {"name":"enrich_document","library":"tracker","readOnly":false,"role":"worker","positional":["dimension","id","metadata"],"rest":null,"options":[["NOW","now",1]],"reply":{"kind":"integer"}},
   abandonEnrichment: {"name":"abandon_enrichment","library":"tracker","readOnly":false,"role":"worker","positional":["dimension","id"],"rest":null,"options":[["REASON","reason",1],["NOW","now",1]],"reply":{"kind":"integer"}},
   refreshDocuments: {"name":"refresh_documents","library":"tracker","readOnly":false,"role":"scheduler","positional":[],"rest":null,"options":[["LIMIT","limit",1],["NOW","now",1]],"reply":{"kind":"record","items":[["announced","announced",{"kind":"integer"}],["remaining","remaining",{"kind":"integer"}]]}},
@@ -331,4 +450,16 @@ export const SPECIFICATIONS: Record<keyof HotpathFunctions, FunctionSpecificatio
   trackerLead: {"name":"tracker_lead","library":"tracker","readOnly":false,"role":"scheduler","positional":["job","slot","worker"],"rest":null,"options":[["LEASE","lease",1],["NOW","now",1]],"reply":{"kind":"integer"}},
   trackerDone: {"name":"tracker_done","library":"tracker","readOnly":false,"role":"scheduler","positional":["job","slot","worker"],"rest":null,"options":[],"reply":{"kind":"integer"}},
   trackerLibrary: {"name":"tracker_library","library":"tracker","readOnly":true,"role":"reader","positional":[],"rest":null,"options":[],"reply":{"kind":"record","items":[["library","library",{"kind":"text"}],["version","version",{"kind":"text"}],["hash","hash",{"kind":"text"}]]}},
+  scanItem: {"name":"scan_item","library":"notifier","readOnly":false,"role":"ingest","positional":["topic","subject","item"],"rest":null,"options":[["NOW","now",1]],"reply":{"kind":"integer"}},
+  ingestScans: {"name":"ingest_scans","library":"notifier","readOnly":false,"role":"scheduler","positional":["topic"],"rest":null,"options":[["LIMIT","limit",1],["NOW","now",1]],"reply":{"kind":"record","items":[["read","read",{"kind":"integer"}],["accepted","accepted",{"kind":"integer"}],["rejected","rejected",{"kind":"integer"}],["remaining","remaining",{"kind":"integer"}]]}},
+  claimNotifications: {"name":"claim_notifications","library":"notifier","readOnly":false,"role":"worker","positional":["topic"],"rest":null,"options":[["COUNT","count",1],["WORKER","worker",1],["NOW","now",1]],"reply":{"kind":"tuple","items":[["next","next",{"kind":"nullable","of":{"kind":"integer"}}]],"of":{"kind":"json"}}},
+  ackNotification: {"name":"ack_notification","library":"notifier","readOnly":false,"role":"worker","positional":["topic","id"],"rest":null,"options":[["TOKEN","token",1],["NOW","now",1]],"reply":{"kind":"integer"}},
+  failNotification: {"name":"fail_notification","library":"notifier","readOnly":false,"role":"worker","positional":["topic","id"],"rest":null,"options":[["TOKEN","token",1],["REASON","reason",1],["NOW","now",1]],"reply":{"kind":"integer"}},
+  listNotifications: {"name":"list_notifications","library":"notifier","readOnly":true,"role":"reader","positional":["topic"],"rest":null,"options":[["STATE","state",1],["OFFSET","offset",1],["COUNT","count",1]],"reply":{"kind":"tuple","items":[["total","total",{"kind":"integer"}]],"of":{"kind":"json"}}},
+  retryNotification: {"name":"retry_notification","library":"notifier","readOnly":false,"role":"admin","positional":["topic","id"],"rest":null,"options":[["NOW","now",1]],"reply":{"kind":"integer"}},
+  configureTopic: {"name":"configure_topic","library":"notifier","readOnly":false,"role":"admin","positional":["topic"],"rest":null,"options":[["STREAM","stream",1],["SUBJECT","subject",1],["ITEM","item",1],["PREFIX","prefix",1],["QUIET","quiet",1],["MAXWAIT","maxwait",1],["LEASE","lease",1],["ATTEMPTS","attempts",1],["BACKOFF","backoff",1],["MAXLEN","maxlen",1]],"reply":{"kind":"record","items":[["topic","topic",{"kind":"text"}],["stream","stream",{"kind":"text"}],["subject","subject",{"kind":"text"}],["item","item",{"kind":"text"}],["prefix","prefix",{"kind":"text"}],["quiet","quiet",{"kind":"integer"}],["maxwait","maxwait",{"kind":"integer"}],["lease","lease",{"kind":"integer"}],["attempts","attempts",{"kind":"integer"}],["backoff","backoff",{"kind":"integer"}],["maxlen","maxlen",{"kind":"integer"}]]}},
+  getTopic: {"name":"get_topic","library":"notifier","readOnly":true,"role":"reader","positional":["topic"],"rest":null,"options":[],"reply":{"kind":"record","items":[["topic","topic",{"kind":"text"}],["stream","stream",{"kind":"text"}],["subject","subject",{"kind":"text"}],["item","item",{"kind":"text"}],["prefix","prefix",{"kind":"text"}],["quiet","quiet",{"kind":"integer"}],["maxwait","maxwait",{"kind":"integer"}],["lease","lease",{"kind":"integer"}],["attempts","attempts",{"kind":"integer"}],["backoff","backoff",{"kind":"integer"}],["maxlen","maxlen",{"kind":"integer"}]]}},
+  listTopics: {"name":"list_topics","library":"notifier","readOnly":true,"role":"reader","positional":[],"rest":null,"options":[],"reply":{"kind":"list","of":{"kind":"text"}}},
+  getNotifierStatus: {"name":"get_notifier_status","library":"notifier","readOnly":true,"role":"reader","positional":["topic"],"rest":null,"options":[["NOW","now",1]],"reply":{"kind":"record","items":[["topic","topic",{"kind":"text"}],["stream","stream",{"kind":"text"}],["cursor","cursor",{"kind":"text"}],["length","length",{"kind":"integer"}],["unread","unread",{"kind":"integer"}],["lag_ms","lagMs",{"kind":"integer"}],["collecting","collecting",{"kind":"integer"}],["due","due",{"kind":"integer"}],["waiting","waiting",{"kind":"integer"}],["leased","leased",{"kind":"integer"}],["dead","dead",{"kind":"integer"}],["delivered","delivered",{"kind":"integer"}],["rejected","rejected",{"kind":"list","of":{"kind":"tuple","items":[["reason","reason",{"kind":"text"}],["entries","entries",{"kind":"integer"}]]}}],["next","next",{"kind":"nullable","of":{"kind":"integer"}}]]}},
+  notifierLibrary: {"name":"notifier_library","library":"notifier","readOnly":true,"role":"reader","positional":[],"rest":null,"options":[],"reply":{"kind":"record","items":[["library","library",{"kind":"text"}],["version","version",{"kind":"text"}],["hash","hash",{"kind":"text"}]]}},
 };

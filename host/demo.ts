@@ -1,16 +1,13 @@
 /** `hotpath demo`: a day of traffic, or a log, counted and rotated inside Redis, and what came of it. */
-import { constants } from "node:os";
-import { describeError } from "./errors";
 import { drain } from "./jobs/ingest";
 import { formatDuration } from "./report/format";
 import { renderReport, styleOf, type ReportData } from "./report/report";
 import { startProgress } from "./report/progress";
-import { stopOnSignals } from "./signals";
 import { check, readBaseline, type Baseline } from "./demo/checks";
 import { renderEpilogue } from "./demo/epilogue";
 import { feed, type FeedSummary } from "./demo/feed";
 import { MAX_RANKED, rank, readFigures, type Question } from "./demo/figures";
-import { Interrupted, requireRunning } from "./demo/interruption";
+import { interruptible, requireRunning } from "./demo/interruption";
 import { checkOptions, type DemoOptions } from "./demo/options";
 import { openServer, type DemoServer } from "./demo/server";
 import { STEP_MS } from "./demo/simulation";
@@ -33,16 +30,7 @@ const EXIT_DIFFERS = 1;
  */
 export async function runDemo(options: DemoOptions): Promise<void> {
   checkOptions(options);
-  const stopped: { by?: NodeJS.Signals } = {};
-  const signal = stopOnSignals((name) => (stopped.by = name as NodeJS.Signals));
-  try {
-    await withTraffic(options, signal);
-  } catch (error) {
-    // What was under way when the signal came may fail because of it.
-    if (stopped.by === undefined) throw error;
-    if (!(error instanceof Interrupted)) say(`While stopping: ${describeError(error)}`);
-    process.exitCode = 128 + constants.signals[stopped.by];
-  }
+  await interruptible((signal) => withTraffic(options, signal), say);
 }
 
 /** Standard output is for the report. */

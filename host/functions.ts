@@ -107,17 +107,19 @@ function decodeReply(spec: ReplySpecification, reply: unknown): unknown {
       return reply === null || reply === undefined ? null : decodeReply(spec.of!, reply);
     case "list":
       return (reply as unknown[]).map((each) => decodeReply(spec.of!, each));
-    case "counted": {
-      const [total, ...items] = reply as unknown[];
-      return [total, ...items.map((each) => decodeReply(spec.of!, each))];
-    }
     case "tuple":
-      return spec.items!.map(([, , type], at) => decodeReply(type, (reply as unknown[])[at]));
+      return decodeTuple(spec, reply as unknown[]);
     case "record":
       return decodeRecord(spec, reply as unknown[]);
     default:
       return reply;
   }
+}
+
+/** By place; what comes after the last place is there only if the reply may have any length. */
+function decodeTuple({ items = [], of }: ReplySpecification, reply: unknown[]): unknown[] {
+  const rest = of ? reply.slice(items.length).map((each) => decodeReply(of, each)) : [];
+  return [...items.map(([, , type], at) => decodeReply(type, reply[at])), ...rest];
 }
 
 /** By name and not by place: a server may hold a newer library, whose records have more fields. */

@@ -10,10 +10,14 @@ import { createFunctions } from "./functions";
 import { checkPrimary, checkServer, listLoaded, readBundle, type BundledLibrary } from "./libraries";
 import type { Logger } from "./log";
 import { routingKeyOf } from "./partitions";
+import { applyTopic, topicsOf, type Topic, type TopicSettings } from "./topics";
 
 export class Host {
   /** Names this process in leads: the same in all its calls, and never that of another. */
   readonly worker = `${hostname().slice(0, 64)}:${process.pid}:${randomUUID().slice(0, 8)}`;
+  /** The topics of the configuration. */
+  readonly topics: readonly Topic[];
+  readonly #topicSettings = new Map<string, TopicSettings>();
   readonly #bundle: BundledLibrary[] = readBundle();
   readonly #warned = new Set<string>();
   #connection: Connection | undefined;
@@ -21,7 +25,9 @@ export class Host {
   constructor(
     private readonly config: Config,
     private readonly log: Logger,
-  ) {}
+  ) {
+    this.topics = topicsOf(config.notifier);
+  }
 
   /** Open once {@link prepare} has returned for the first time. */
   get connection(): Connection {
@@ -53,6 +59,14 @@ export class Host {
       }
     }
     for (const partition of this.partitions) await configure(this.functions(partition), this.config.tracker);
+    for (const topic of this.topics) this.#topicSettings.set(topic.name, await applyTopic(this.functions(topic.partition), topic));
+  }
+
+  /** What is in force for a topic of the configuration, once {@link prepare} has returned. */
+  settingsOf({ name }: Topic): TopicSettings {
+    const settings = this.#topicSettings.get(name);
+    if (!settings) throw new UnavailableError("not connected yet", false);
+    return settings;
   }
 
   /** Each partition of the configuration; one without a name where there are none. */

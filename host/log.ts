@@ -1,4 +1,4 @@
-/** Log lines: JSON, one a line, on stdout. */
+/** Log lines: JSON, one a line, on stdout; on stderr where stdout is for notifications. */
 import { destination, pino, type Logger } from "pino";
 
 export type { Logger } from "pino";
@@ -11,8 +11,10 @@ export type LogLevel = (typeof LOG_LEVELS)[number];
  *
  * It writes synchronously: the last line before an exit is often the one that explains it. Nothing secret is logged to
  * begin with (URLs are logged without credentials); the list below is a second fence.
+ *
+ * @param fd where to: 1 or 2
  */
-export function createLogger(level: LogLevel): Logger {
+export function createLogger(level: LogLevel, fd = 1): Logger {
   return pino(
     {
       level,
@@ -21,6 +23,6 @@ export function createLogger(level: LogLevel): Logger {
       formatters: { level: (label) => ({ level: label }) },
       redact: { paths: ["password", "*.password", "redis.url", "*.redis.url"], censor: "***" },
     },
-    destination({ fd: 1, sync: true }),
+    destination({ fd, sync: true }),
   );
 }

@@ -4,6 +4,7 @@ import type { HotpathFunctions } from "./contract";
 import type { EnrichReport } from "./jobs/enrich";
 import type { IngestSummary } from "./jobs/ingest";
 import type { RotationSummary } from "./jobs/rotate";
+import { NotifierMetrics, type TopicStatus } from "./notifier-metrics";
 import type { TickOutcome } from "./scheduler";
 
 /** The last tick of a job, as /healthz shows it. */
@@ -24,11 +25,15 @@ export interface HostState {
   readonly isUp: boolean;
   /** Of each partition; rejects if it cannot be told. */
   readLags(): Promise<Lags[]>;
+  /** Of each topic; rejects if it cannot be told. */
+  readTopics(): Promise<TopicStatus[]>;
 }
 
 export class Metrics {
   readonly lastTicks: Record<string, LastTick> = {};
   readonly #registry = new Registry();
+  /** Of the notifier. */
+  readonly notifier = new NotifierMetrics(this.#registry);
   readonly #ticks: Counter;
   readonly #lastTick: Gauge;
   readonly #durations: Histogram;
@@ -124,7 +129,7 @@ export class Metrics {
 
   /** All metrics in Prometheus' text format. */
   async render(): Promise<string> {
-    await this.#measureLags();
+    await Promise.all([this.#measureLags(), this.notifier.measure(() => this.state.readTopics())]);
     return this.#registry.metrics();
   }
 

@@ -4,11 +4,13 @@ import type { Config } from "./config";
 import { describeError, UserError } from "./errors";
 import { Host } from "./host";
 import { drain } from "./jobs/ingest";
+import { notifyOnce } from "./jobs/notify-once";
 import { addSummaries, METRICS, NOTHING_ROTATED, rotate, type Metric } from "./jobs/rotate";
 import { keepUp, type UpkeepJob } from "./jobs/upkeep";
 import type { Logger } from "./log";
+import { createCouriers } from "./serve-notifier";
 
-export const JOBS = ["ingest", "rotate", "rotate-pg", "rotate-ud", "enrich", "refresh", "expire"] as const;
+export const JOBS = ["ingest", "rotate", "rotate-pg", "rotate-ud", "enrich", "refresh", "expire", "notify"] as const;
 export type Job = (typeof JOBS)[number];
 
 /** The line that `hotpath run` prints. */
@@ -59,6 +61,8 @@ async function doAll(host: Host, config: Config, job: Job, signal: AbortSignal):
     case "refresh":
     case "expire":
       return keepUpAll(host, job, signal);
+    case "notify":
+      return notifyAll(host, config, signal);
     default:
       return rotateAll(host, config, job, signal);
   }
@@ -81,6 +85,16 @@ async function keepUpAll(host: Host, job: UpkeepJob, signal: AbortSignal) {
     total.finished &&= finished;
   }
   return total;
+}
+
+async function notifyAll(host: Host, config: Config, signal: AbortSignal) {
+  if (host.topics.length === 0) throw new UserError("notifier.topics: there is no topic in the configuration");
+  const couriers = await createCouriers(host.topics, process.env);
+  try {
+    return await notifyOnce(host, couriers, config.notifier.maxSleepSeconds * 1000, signal);
+  } finally {
+    await Promise.all([...couriers.values()].map((courier) => courier.close()));
+  }
 }
 
 async function ingestAll(host: Host, config: Config, signal: AbortSignal) {

@@ -1,4 +1,4 @@
-/** `hotpath serve`: ingest, rotation, enrichment and upkeep, for as long as the process lives. */
+/** `hotpath serve`: ingest, rotation, page metadata, upkeep and notifications, for as long as the process lives. */
 import { performance } from "node:perf_hooks";
 import { Availability } from "./availability";
 import { TIERS, type Config, type StreamConfig, type Tier } from "./config";
@@ -8,8 +8,10 @@ import { followStream } from "./jobs/ingest";
 import { rotationTick } from "./jobs/rotate";
 import type { Logger } from "./log";
 import { Metrics, type Lags } from "./metrics";
+import type { TopicStatus } from "./notifier-metrics";
 import { runSchedule, Schedule, type ScheduledJob } from "./scheduler";
 import { keepRunning, type Service } from "./service";
+import { createCouriers, serveTopic, type Couriers } from "./serve-notifier";
 import { parsePattern } from "./slots";
 import { Troubles } from "./troubles";
 import { serveUpkeep } from "./upkeep";
@@ -31,7 +33,8 @@ export async function serve(config: Config, log: Logger, signal: AbortSignal): P
     { version: VERSION, worker: host.worker, redis: parseServerUrl(config.redis.url).shown, config: config.file },
     "starting",
   );
-  const http = await serveHttp(service);
+  const couriers = await createCouriers(host.topics, process.env);
+  const http = await serveHttp(service, couriers);
   try {
     await availability.start();
     await Promise.all([
@@ -41,9 +44,11 @@ export async function serve(config: Config, log: Logger, signal: AbortSignal): P
       ...host.partitions.map((partition) => rotation(service, partition)),
       ...host.partitions.map((partition) => serveUpkeep(service, partition)),
       enrichment(service),
+      ...host.topics.map((topic) => serveTopic(service, topic, couriers.get(topic.name))),
     ]);
   } finally {
     http?.close();
+    await Promise.all([...couriers.values()].map((courier) => courier.close()));
     host.close();
   }
   log.info("stopped");
@@ -57,6 +62,7 @@ function createService(config: Config, log: Logger, signal: AbortSignal): Servic
       return availability.isUp;
     },
     readLags: () => readLags(host),
+    readTopics: () => readTopics(host),
   });
   const troubles = new Troubles(log, (source) => metrics.failed(source));
   return { config, log, signal, host, availability, metrics, troubles };
@@ -120,11 +126,11 @@ function rotationJob(service: Service, tier: Tier, partition: string | null): Sc
   };
 }
 
-async function serveHttp(service: Service): Promise<{ close(): void } | undefined> {
+async function serveHttp(service: Service, couriers: Couriers): Promise<{ close(): void } | undefined> {
   const { config, log, metrics } = service;
   if (config.http.port === undefined) return undefined;
   const http = await startHttp(config.http.host, config.http.port, {
-    health: () => health(service),
+    health: () => health(service, couriers),
     metrics: async () => ({ text: await metrics.render(), contentType: metrics.contentType }),
   });
   log.info({ host: config.http.host, port: http.port }, "listening");
@@ -140,7 +146,11 @@ async function readLags(host: Host): Promise<Lags[]> {
   );
 }
 
-function health({ availability, host, metrics, signal }: Service): { healthy: boolean; body: unknown } {
+async function readTopics(host: Host): Promise<TopicStatus[]> {
+  return Promise.all(host.topics.map(({ name, partition }) => host.functions(partition).getNotifierStatus({ topic: name })));
+}
+
+function health({ availability, host, metrics, signal }: Service, couriers: Couriers): { healthy: boolean; body: unknown } {
   const healthy = availability.isUp && !signal.aborted;
   return {
     healthy,
@@ -150,6 +160,7 @@ function health({ availability, host, metrics, signal }: Service): { healthy: bo
       worker: host.worker,
       redis: { up: availability.isUp, since: new Date(availability.since).toISOString() },
       jobs: metrics.lastTicks,
+      ...(host.topics.length > 0 && { topics: metrics.notifier.health(host.topics, couriers) }),
     },
   };
 }

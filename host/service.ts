@@ -13,7 +13,6 @@ import { pause } from "./wait";
 /** Work that went on for so long had not failed at its start; what fails at its start is tried again ever more slowly. */
 const STEADY_MS = 10_000;
 
-/** What the parts of a serving host share. */
 export interface Service {
   config: Config;
   log: Logger;
@@ -24,7 +23,11 @@ export interface Service {
   troubles: Troubles;
 }
 
-/** Runs `work` again whenever it fails, when Redis is back or after a while, until the host stops. */
+/**
+ * Runs `work` again whenever it fails, when Redis is back or after a while, until the host stops.
+ *
+ * @param source what it is called where its failures are logged and counted
+ */
 export async function keepRunning(
   { signal, availability, troubles }: Service,
   source: string,

@@ -1,29 +1,42 @@
-/** Waiting for a change that somebody else tells of. */
-export class Wakeup {
-  readonly #waiting = new Set<() => void>();
+/** Sleeping that others can end. */
 
-  /** Ends all waiting. */
+/** Longest wait of a timer. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
+
+export class Wakeup {
+  #count = 0;
+  readonly #sleepers = new Set<() => void>();
+
+  /** How often it has been woken so far; taken before one looks whether there is something to do. */
+  get count(): number {
+    return this.#count;
+  }
+
+  /** Ends all sleep that is under way, and that of those who looked before this. */
   wake(): void {
-    for (const resolve of [...this.#waiting]) resolve();
+    this.#count += 1;
+    for (const end of this.#sleepers) end();
   }
 
   /**
-   * Until the next {@link wake}, until the signal is aborted, or until the time is up.
+   * Sleeps.
    *
-   * @param timeoutMs no limit if undefined
+   * @param since what {@link count} was when the sleeper looked; if it was woken since then it does not sleep at all
+   * @param ms milliseconds at most
+   * @param signal ends it too
    */
-  async wait(signal: AbortSignal, timeoutMs?: number): Promise<void> {
-    if (signal.aborted) return;
+  async sleep(since: number, ms: number, signal: AbortSignal): Promise<void> {
+    if (since !== this.#count || signal.aborted || ms <= 0) return;
     await new Promise<void>((resolve) => {
-      const timer = timeoutMs === undefined ? undefined : setTimeout(() => end(), timeoutMs);
       const end = (): void => {
         clearTimeout(timer);
         signal.removeEventListener("abort", end);
-        this.#waiting.delete(end);
+        this.#sleepers.delete(end);
         resolve();
       };
+      const timer = setTimeout(end, Math.min(ms, MAX_TIMER_MS));
       signal.addEventListener("abort", end, { once: true });
-      this.#waiting.add(end);
+      this.#sleepers.add(end);
     });
   }
 }

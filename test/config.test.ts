@@ -278,3 +278,102 @@ describe("enrichment", () => {
     expect(problems({ tracker: { schedule: { expire: "" } } })[0]).toMatch(/^tracker\.schedule\.expire: /);
   });
 });
+
+describe("the notifier", () => {
+  const topic = (packages: object) => ({ notifier: { topics: { packages } } });
+  const webhook = (more: object = {}) => topic({ courier: { type: "webhook", url: "https://hooks.example/x", ...more } });
+  const smtp = (more: object = {}) =>
+    topic({ courier: { type: "smtp", host: "mail.example", from: "a@b.example", to: ["{{subject}}@c.example"], ...more } });
+  const sns = (more: object = {}) =>
+    topic({ courier: { type: "sns", topicArn: "arn:aws:sns:eu-central-1:123456789012:packages", ...more } });
+
+  it("has no topics by default, and defaults for couriers", () => {
+    expect(load().notifier).toEqual({ topics: {}, maxSleepSeconds: 60 });
+    write("config/default.json", webhook());
+    expect(load().notifier.topics["packages"]).toEqual({
+      courier: { type: "webhook", url: "https://hooks.example/x", secretEnv: "HOTPATH_WEBHOOK_SECRET", timeoutSeconds: 15, connectSeconds: 5, concurrency: 10 },
+    });
+    write("config/default.json", smtp());
+    expect(load().notifier.topics["packages"]!.courier).toMatchObject({ port: 587, secure: false, passwordEnv: "HOTPATH_SMTP_PASSWORD", maxItems: 100 });
+  });
+
+  it.each([
+    ["unknown courier", topic({ courier: { type: "pigeon" } }), /^notifier\.topics\.packages\.courier(\.type)?: must have a type: webhook, sns, smtp or stdout/],
+    ["unknown setting", topic({ quite: 1 }), /^notifier\.topics\.packages\.quite: unknown setting$/],
+    ["unknown setting of a courier", webhook({ hedaers: {} }), /^notifier\.topics\.packages\.courier\.hedaers: unknown setting$/],
+    ["setting of another courier", topic({ courier: { type: "stdout", url: "http://x" } }), /^notifier\.topics\.packages\.courier\.url: unknown setting$/],
+    ["no url", topic({ courier: { type: "webhook" } }), /^notifier\.topics\.packages\.courier\.url: /],
+    ["relative url", webhook({ url: "/x" }), /^notifier\.topics\.packages\.courier\.url: must be an absolute http or https URL$/],
+    ["other protocol", webhook({ url: "ftp://x" }), /\.url: must be an absolute http or https URL$/],
+    ["no quiet time", topic({ quietSeconds: 0 }), /^notifier\.topics\.packages\.quietSeconds: /],
+    ["less than a millisecond", topic({ quietSeconds: 0.0015 }), /^notifier\.topics\.packages\.quietSeconds: /],
+    ["too long a quiet time", topic({ quietSeconds: 2_592_001 }), /^notifier\.topics\.packages\.quietSeconds: /],
+    ["too many attempts", topic({ attempts: 1001 }), /^notifier\.topics\.packages\.attempts: /],
+    ["no name", { notifier: { topics: { "": {} } } }, /^notifier\.topics\."": /],
+    ["template", smtp({ text: "{{#items}}" }), /^notifier\.topics\.packages\.courier\.text: Unclosed section/],
+    ["name in a template", sns({ subject: "{{seller}}" }), /^notifier\.topics\.packages\.courier\.subject: there is no \{\{seller\}\}, only id,/],
+    ["recipient", smtp({ to: ["a@b.example", "nobody"] }), /^notifier\.topics\.packages\.courier\.to\[1\]: must be one e-mail address/],
+    ["two in one", smtp({ to: ["a@b.example,c@d.example"] }), /\.to\[0\]: must be one e-mail address/],
+    ["no recipients", smtp({ to: [] }), /\.courier\.to: /],
+    ["sender", smtp({ from: "nobody" }), /\.from: must be an e-mail address/],
+    ["ARN", sns({ topicArn: "packages" }), /\.topicArn: must be like arn:aws:sns:/],
+    ["max wait", topic({ quietSeconds: 60, maxWaitSeconds: 59 }), /^notifier\.topics\.packages\.maxWaitSeconds: 59 is less than quietSeconds, which is 60 \(0 is for no limit\)$/],
+    [
+      "lease that a delivery could outlast",
+      topic({ leaseSeconds: 20, courier: { type: "stdout", timeoutSeconds: 15.001 } }),
+      /^notifier\.topics\.packages\.courier\.timeoutSeconds: 15\.001 must be at least 5 less than leaseSeconds, which is 20: /,
+    ],
+  ])("refuses: %s", (_name, content, message) => {
+    expect(problems(content)).toEqual([expect.stringMatching(message)]);
+  });
+
+  it("takes the same at their bounds", () => {
+    for (const content of [
+      topic({ quietSeconds: 0.001, attempts: 1 }),
+      topic({ quietSeconds: 2_592_000, attempts: 1000 }),
+      topic({ quietSeconds: 60, maxWaitSeconds: 60 }),
+      topic({ quietSeconds: 60, maxWaitSeconds: 0 }),
+      topic({ leaseSeconds: 20, courier: { type: "stdout", timeoutSeconds: 15 } }),
+      webhook({ secretEnv: null }),
+      smtp({ from: "Shop <a@b.example>", to: ["a@b.example"] }),
+      sns({ topicArn: "arn:aws-cn:sns:cn-north-1:123456789012:x.fifo" }),
+    ]) {
+      expect(problems(content)).toEqual([]);
+    }
+  });
+
+  it.each([
+    [webhook({ secret: "hunter2" }), "courier.secret: a secret does not belong in the file: put it into the environment and name the variable in secretEnv"],
+    [webhook({ secretEnv: "whsec_hunter2" }), "courier.secretEnv: a secret does not belong in the file: put it into the environment and name the variable in secretEnv"],
+    [smtp({ password: "hunter2" }), "courier.password: a secret does not belong in the file: put it into the environment and name the variable in passwordEnv"],
+    [smtp({ auth: { user: "x", pass: "hunter2" } }), "courier.auth: a secret does not belong in the file: put it into the environment and name the variable in passwordEnv"],
+    [sns({ secretAccessKey: "hunter2" }), "courier.secretAccessKey: a secret does not belong in the file: the AWS SDK finds it in the environment"],
+    [topic({ token: "hunter2" }), "token: a secret does not belong in the file: put it into the environment"],
+  ])("refuses secrets, and does not repeat them: %j", (content, message) => {
+    expect(problems(content)).toEqual([`notifier.topics.packages.${message}`]);
+  });
+
+  it("refuses a secret where the name of its variable belongs, and credentials in a URL, without showing them", () => {
+    const found = problems({
+      notifier: {
+        topics: {
+          a: { courier: { type: "webhook", url: "https://me:hunter2@hooks.example/x?key=hunter2", secretEnv: "hunter2-hunter2" } },
+        },
+      },
+    });
+    expect(found).toEqual([
+      "notifier.topics.a.courier.url: https://hooks.example/x must not carry a user name or password",
+      "notifier.topics.a.courier.secretEnv: must be the name of an environment variable, not what is in it",
+    ]);
+  });
+
+  it("lets a topic be called as it likes", () => {
+    expect(problems({ notifier: { topics: { password: { quietSeconds: 1 } } } })).toEqual([]);
+  });
+
+  it("wants a partition in a cluster", () => {
+    const env = { REDIS_URL: "redis+cluster://a:1" };
+    expect(problems({ tracker: { partitions: ["p"] }, ...topic({}) }, env)).toEqual(["notifier.topics.packages.partition: a cluster needs it, to say where the keys are"]);
+    expect(problems({ tracker: { partitions: ["p"] }, ...topic({ partition: "p" }) }, env)).toEqual([]);
+  });
+});

@@ -76,6 +76,7 @@ interface Sample<C extends Command> {
 
 const HASH = [["HSET", "h", "f", "v", "g", "w"]];
 const SET = [["SADD", "s", "a", "b"]];
+const LIST = [["RPUSH", "l", "a", "b", "c"]];
 const SORTED = [["ZADD", "z", "1.5", "a", "2", "b"]];
 const STREAM = [["XADD", "x", "1-1", "f", "v"], ["XADD", "x", "1-2", "g", "w"]];
 
@@ -99,6 +100,11 @@ const SAMPLES: { [C in Command]: Sample<C>[] } = {
   HRANDFIELD: [{ args: ["no", 5, "WITHVALUES"] }, { given: HASH, args: ["h", "5", "WITHVALUES"] }],
   HINCRBY: [{ args: ["h", "n", 2] }, { given: [["HSET", "h", "n", "5"]], args: ["h", "n", "-7"] }],
   HSET: [{ args: ["h", "f", 1, "g", "w"] }, { given: HASH, args: ["h", "f", "v"] }],
+  LLEN: [{ args: ["no"] }, { given: LIST, args: ["l"] }],
+  LPOS: [{ given: LIST, args: ["l", "c", "MAXLEN", 2] }, { given: LIST, args: ["l", "c", "MAXLEN", "3"] }],
+  LRANGE: [{ args: ["no", 0, -1] }, { given: LIST, args: ["l", "0", "1"] }],
+  LTRIM: [{ args: ["no", 1, -1] }, { given: LIST, args: ["l", "1", "-1"] }],
+  RPUSH: [{ args: ["l", "a"] }, { given: LIST, args: ["l", "d", "e"] }],
   PFADD: [{ args: ["p", "a", "b"] }, { given: [["PFADD", "p", "a"]], args: ["p", "a"] }],
   PFCOUNT: [{ args: ["no"] }, { given: [["PFADD", "p", "a"], ["PFADD", "q", "b"]], args: ["p", "q", "no"] }],
   PFMERGE: [{ given: [["PFADD", "p", "a"]], args: ["merged", "p", "no"] }],

@@ -87,8 +87,9 @@ export interface Rest {
 
 /** What a reply holds. A record is a flat array of field, value, field, value. */
 export interface ReplyType {
-  kind: "integer" | "text" | "json" | "nullable" | "list" | "tuple" | "record" | "counted";
-  of?: ReplyType;
+  kind: "integer" | "text" | "json" | "nullable" | "list" | "tuple" | "record";
+  /** What is nullable, what a list holds, or what comes after the places of a tuple. */
+  of?: ReplyType | undefined;
   items?: readonly ReplyField[];
   doc?: string;
 }
@@ -113,14 +114,9 @@ export function list(of: ReplyType): ReplyType {
   return { kind: "list", of };
 }
 
-/** An array of how many there are in all, or nil, and then those of them that were asked for. */
-export function counted(of: ReplyType): ReplyType {
-  return { kind: "counted", of };
-}
-
-/** An array with one value a place. */
-export function tuple(items: readonly ReplyField[]): ReplyType {
-  return { kind: "tuple", items };
+/** An array with one value a place; with `rest`, any number of those after them. */
+export function tuple(items: readonly ReplyField[], rest?: ReplyType): ReplyType {
+  return { kind: "tuple", items, of: rest };
 }
 
 /** A flat array of field, value, field, value, in this order. */

@@ -43,6 +43,12 @@ interface RedisCommands {
   HINCRBY(this: void, key: string, field: RedisArgument, by: RedisArgument): number;
   HSET(this: void, key: string, ...fieldsAndValues: RedisArgument[]): number;
 
+  LLEN(this: void, key: string): number;
+  LPOS(this: void, key: string, element: string, option: "MAXLEN", most: RedisArgument): number | false;
+  LRANGE(this: void, key: string, start: RedisArgument, stop: RedisArgument): string[];
+  LTRIM(this: void, key: string, start: RedisArgument, stop: RedisArgument): RedisStatus;
+  RPUSH(this: void, key: string, ...elements: string[]): number;
+
   PFADD(this: void, key: string, ...elements: string[]): number;
   PFCOUNT(this: void, ...keys: string[]): number;
   PFMERGE(this: void, destination: string, ...sources: string[]): RedisStatus;

@@ -3,7 +3,7 @@
  * three ways, by what is the least work: through the lists alone, from the condition that the fewest records meet, or through
  * the lists and testing each. No way looks at more than LIMIT records.
  */
-import { choice, command, counted, integer, pair, text, textReply, unixMs, type Arguments, type Declaration } from "../runtime/declare";
+import { choice, command, integer, integerReply, nullable, pair, text, textReply, tuple, unixMs, type Arguments, type Declaration } from "../runtime/declare";
 import { fail, quote } from "../runtime/errors";
 import { onKey } from "../runtime/types";
 import type { DocumentDimension } from "./documents";
@@ -83,7 +83,7 @@ const FIND_DOCUMENTS = {
     { name: "COUNT", type: integer(1, 10000), default: 100, doc: "how many ids to answer at most" },
     { name: "LIMIT", type: integer(1, 10000), default: DEFAULT_LIMIT, doc: "most records to look at, those that are passed over in several sections included; where they are too many to look at all, one of several sections counts for three, and so does one whose address or name is tested" },
   ],
-  reply: counted(textReply),
+  reply: tuple([{ name: "total", type: nullable(integerReply), doc: "how many there are in all; nil where LIMIT was too few to know" }], textReply),
   errors: ["BADARG", "LIMIT", "CONFLICT"],
 } as const satisfies Declaration;
 

@@ -1,8 +1,14 @@
 /** `hotpath demo` */
 import type { DemoOptions } from "../demo/options";
 
+export const DEMOS = ["tracker", "notifier"] as const;
+
 /** Loaded only when it is wanted: it brings log parsers and a bot list along. */
-export async function demoCommand(options: DemoOptions): Promise<void> {
+export async function demoCommand(what: (typeof DEMOS)[number], options: DemoOptions): Promise<void> {
+  if (what === "notifier") {
+    const { runNotifierDemo } = await import("../demo/notifier");
+    return runNotifierDemo(options);
+  }
   const { runDemo } = await import("../demo");
   await runDemo(options);
 }

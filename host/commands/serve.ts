@@ -5,6 +5,7 @@ import { deploy } from "../deploy";
 import { startServer, type EmbeddedServer } from "../embedded";
 import { readBundle } from "../libraries";
 import { createLogger, type Logger } from "../log";
+import { deliversToStdout } from "../notifier-config";
 import { serve } from "../serve";
 import { stopOnSignals } from "../signals";
 
@@ -17,7 +18,7 @@ const DATA_FOLDER = ".hotpath";
 /** Serves until the first signal; exits at once at the second. */
 export async function serveCommand(options: ServeCommandOptions): Promise<void> {
   const config = loadConfig();
-  const log = createLogger(config.log.level);
+  const log = createLogger(config.log.level, deliversToStdout(config) ? 2 : 1);
   const signal = stopOnSignals((name) => log.info({ signal: name }, "stopping"));
   const server = options.embedded ? await startEmbedded(log) : undefined;
   try {

@@ -28,3 +28,13 @@ export function checkOptions({ log, website, events, seed }: DemoOptions): void 
   if (log !== undefined && events !== undefined) throw new UsageError("--events is for generated traffic; --log takes all that the log holds");
   if (log !== undefined && seed !== undefined) throw new UsageError("--seed is for generated traffic; a log is as it is");
 }
+
+/**
+ * Refuses what the demo of the notifier does not know.
+ *
+ * @throws UsageError that names the option
+ */
+export function checkNotifierOptions({ log, website, events, keep, force }: DemoOptions): void {
+  const foreign = Object.entries({ log, website, events, keep, force }).find(([, value]) => value !== undefined && value !== false);
+  if (foreign) throw new UsageError(`--${foreign[0]} is for the demo of the tracker; that of the notifier takes --seed and --json`);
+}

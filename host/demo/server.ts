@@ -30,6 +30,8 @@ export interface ServerOptions {
   url: string | undefined;
   /** Whether a database with data of the tracker will do. */
   force: boolean;
+  /** Throws a UserError if the demo would meddle with somebody's data. Default: asks the tracker. */
+  refuse?: (tracker: Tracker) => Promise<void>;
   /** Told in plain English what is happening. */
   log: (message: string) => void;
 }
@@ -41,11 +43,12 @@ export interface ServerOptions {
  */
 export async function openServer(options: ServerOptions): Promise<DemoServer> {
   const server = options.url ? await openGiven(options.url) : await openOwn(options.log);
+  const { refuse = refuseIfInUse } = options;
   try {
-    if (!server.embedded && !options.force) await refuseIfInUse(server.tracker);
+    if (!server.embedded && !options.force) await refuse(server.tracker);
     await deployTo(server.tracker.connection, options.log);
     // A database may hold data of the tracker on a server that had lost the library.
-    if (!server.embedded && !options.force) await refuseIfInUse(server.tracker);
+    if (!server.embedded && !options.force) await refuse(server.tracker);
     return server;
   } catch (error) {
     await server.close();

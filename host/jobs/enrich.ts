@@ -134,7 +134,7 @@ export class EnrichmentWorker {
 
   /** Waits until one more page could be fetched; false if it is to stop. */
   async #hasRoom(): Promise<boolean> {
-    while (!this.#stopping.aborted && this.#free() <= 0) await this.#room.wait(this.#stopping);
+    while (!this.#stopping.aborted && this.#free() <= 0) await this.#room.sleep(this.#room.count, Infinity, this.#stopping);
     return !this.#stopping.aborted;
   }
 
@@ -153,7 +153,7 @@ export class EnrichmentWorker {
         const earliestMs = Math.max(this.#sweepAtMs, startedAtMs + MIN_ROUND_MS);
         const leftMs = earliestMs - performance.now();
         if (leftMs <= 0 || this.#stopping.aborted) break;
-        await this.#earlier.wait(this.#stopping, leftMs);
+        await this.#earlier.sleep(this.#earlier.count, leftMs, this.#stopping);
       }
     }
   }

@@ -8,12 +8,13 @@ import type { Findings, Group } from "./row";
 import { counting } from "./rows/counting";
 import { documents } from "./rows/documents";
 import { memory } from "./rows/memory";
+import { notifier } from "./rows/notifier";
 import { ranking } from "./rows/ranking";
 import { rotationOfDevices } from "./rows/rotate-ud";
 import { rotationOfViews } from "./rows/rotate-pg";
 import { tableOf } from "./table";
 
-const GROUPS: readonly Group[] = [counting, rotationOfDevices, rotationOfViews, ranking, documents, memory];
+const GROUPS: readonly Group[] = [counting, rotationOfDevices, rotationOfViews, ranking, documents, memory, notifier];
 const DOCUMENT = fileURLToPath(new URL("../../docs/benchmarks.md", import.meta.url));
 
 async function measure(bench: Bench, groups: readonly Group[]): Promise<Findings> {

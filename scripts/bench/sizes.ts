@@ -22,6 +22,11 @@ export interface Sizes {
   /** Pages that are searched, and how often each question is asked. */
   searchedPages: number;
   searches: number;
+  /** Scans of one run of the notifier, and the sellers they are of. */
+  scans: number;
+  sellers: number;
+  /** Sellers that wait while a few of them are due. */
+  waitingSellers: number;
 }
 
 const FULL: Sizes = {
@@ -39,6 +44,9 @@ const FULL: Sizes = {
   memoryPages: 100,
   searchedPages: 100_000,
   searches: 200,
+  scans: 100_000,
+  sellers: 10_000,
+  waitingSellers: 1_000_000,
 };
 
 const QUICK: Partial<Sizes> = {
@@ -52,6 +60,9 @@ const QUICK: Partial<Sizes> = {
   memoryPages: 25,
   searchedPages: 10_000,
   searches: 50,
+  scans: 40_000,
+  sellers: 4_000,
+  waitingSellers: 100_000,
 };
 
 /** Sizes of a full or a quick run. */

@@ -20,13 +20,15 @@ function replyTs(type: ReplyType): string {
       return `${replyTs(type.of!)} | null`;
     case "list":
       return `(${replyTs(type.of!)})[]`;
-    case "counted":
-      return `[total: number | null, ...items: (${replyTs(type.of!)})[]]`;
     case "tuple":
-      return `[${type.items!.map((item) => `${camel(item.name)}: ${replyTs(item.type)}`).join(", ")}]`;
+      return `[${[...type.items!.map((item) => `${camel(item.name)}: ${replyTs(item.type)}`), ...restTs(type)].join(", ")}]`;
     case "record":
       return `{ ${type.items!.map((item) => `${camel(item.name)}: ${replyTs(item.type)}`).join("; ")} }`;
   }
+}
+
+function restTs({ of }: ReplyType): string[] {
+  return of ? [`...rest: (${replyTs(of)})[]`] : [];
 }
 
 function parameters(declaration: Declaration): string {
@@ -54,10 +56,14 @@ function method(declaration: Declaration): string {
 
 function specification(library: string, declaration: Declaration): string {
   const reply = (type: ReplyType): unknown =>
-    type.kind === "nullable" || type.kind === "list" || type.kind === "counted"
+    type.kind === "nullable" || type.kind === "list"
       ? { kind: type.kind, of: reply(type.of!) }
       : type.items
-        ? { kind: type.kind, items: type.items.map((item) => [item.name, camel(item.name), reply(item.type)]) }
+        ? {
+            kind: type.kind,
+            items: type.items.map((item) => [item.name, camel(item.name), reply(item.type)]),
+            ...(type.of && { of: reply(type.of) }),
+          }
         : { kind: type.kind };
   const data = {
     name: declaration.name,
@@ -85,9 +91,12 @@ export interface HotpathFunctions {
 ${all.map(({ declaration }) => method(declaration)).join("\n")}
 }
 
-/** How a reply is decoded; items are name on the wire, name of the property, type. */
+/**
+ * How a reply is decoded; items are name on the wire, name of the property, type. \`of\` is what is nullable, what a list
+ * holds, or what comes after the items of a tuple.
+ */
 export interface ReplySpecification {
-  kind: "integer" | "text" | "json" | "nullable" | "list" | "tuple" | "record" | "counted";
+  kind: "integer" | "text" | "json" | "nullable" | "list" | "tuple" | "record";
   of?: ReplySpecification;
   items?: [string, string, ReplySpecification][];
 }

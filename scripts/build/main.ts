@@ -5,6 +5,7 @@ import { fileURLToPath } from "node:url";
 import { build as bundle } from "esbuild";
 import "../lua-globals";
 import type { Command, Declaration } from "../../functions/runtime/declare";
+import { commands as notifier } from "../../functions/notifier/library";
 import { commands as tracker } from "../../functions/tracker/library";
 import { assemble, type AssembledLibrary } from "./assemble";
 import { checkLua } from "./check";
@@ -18,6 +19,7 @@ const ROOT = resolve(dirname(fileURLToPath(import.meta.url)), "../..");
 /** Every library with its size budget in bytes: a library is sent whole at each deploy and kept by each replica. */
 const LIBRARIES: { name: string; commands: readonly Command[]; budgetBytes: number }[] = [
   { name: "tracker", commands: tracker, budgetBytes: 224 * 1024 },
+  { name: "notifier", commands: notifier, budgetBytes: 72 * 1024 },
 ];
 
 async function write(path: string, text: string): Promise<void> {

@@ -46,10 +46,8 @@ function replyText(type: ReplyType): string {
       return `${replyText(type.of!)}, or nil`;
     case "list":
       return `array of ${replyText(type.of!)}`;
-    case "counted":
-      return `array of the total, or nil, and then ${replyText(type.of!)} by ${replyText(type.of!)}`;
     case "tuple":
-      return `[${type.items!.map((item) => item.name).join(", ")}]`;
+      return `[${[...type.items!.map((item) => item.name), ...(type.of ? [`${replyText(type.of)} …`] : [])].join(", ")}]`;
     case "record":
       return "record";
   }
@@ -70,6 +68,7 @@ function argumentTable(declaration: Declaration): string[] {
 
 function replySection(type: ReplyType): string[] {
   const inner = type.kind === "nullable" ? type.of! : type;
+  if (inner.kind === "tuple") return [`Reply: ${replyText(type)}; ${inner.items!.map(({ name, doc }) => `${name}: ${doc}`).join("; ")}.`, ""];
   if (inner.kind !== "record") return [`Reply: ${replyText(type)}.`, ""];
   const rows = inner.items!.map((item) => `| \`${item.name}\` | ${replyText(item.type)} | ${item.doc} |`);
   return [`Reply: ${replyText(type)}`, "", "| field | is | means |", "|---|---|---|", ...rows, ""];

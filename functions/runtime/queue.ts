@@ -1,0 +1,207 @@
+/**
+ * A leased queue: entries are given out for a time, come back when that time is over, and are put aside when they have
+ * failed too often.
+ *
+ * An entry is in exactly one of three sorted sets: *ready* (by the time from which it may be given out), *leased* (by the
+ * end of its lease), *dead* (by the time it was given up). What else is known of it is in a hash of its own, which holds
+ * the fields of the queue (`attempt`, `token`, `worker`, `reason`) beside those of its owner. Every operation is O(log n)
+ * for each entry it moves; nothing is ever scanned.
+ *
+ * An entry whose hash is gone or is no hash (evicted, deleted, overwritten) is dropped when it is met.
+ */
+import { fail, quote } from "./errors";
+import { requireType } from "./types";
+
+/** How often an entry is given out, and how long it waits after its first failure. */
+export interface Retry {
+  attempts: number;
+  backoffMs: number;
+}
+
+/** Where a queue is kept, and its rules. */
+export interface Queue {
+  /** What an entry is called in messages. */
+  noun: string;
+  /** Sorted sets of entries. */
+  ready: string;
+  leased: string;
+  dead: string;
+  /** Hash in which leases are numbered, in the field `leases`. */
+  counters: string;
+  /** What stands before and after the id in the name of an entry's hash. */
+  entryStart: string;
+  entryEnd: string;
+  retryOf: (this: void, id: string) => Retry;
+}
+
+/** One entry, given out. */
+export interface Lease {
+  id: string;
+  /** Never given twice: a worker that has lost its lease cannot end another's. */
+  token: string;
+  /** From 1. */
+  attempt: number;
+  /** The owner's fields that were asked for, in their order. */
+  content: (string | false)[];
+}
+
+/** The states in which an entry may be. */
+export type QueueState = "ready" | "leased" | "dead";
+
+/** However often an entry fails, it does not wait longer than this. */
+const MAX_BACKOFF_MS = 3600000;
+
+/** Fails with CONFLICT, naming the key, if a key of the queue holds something else. */
+export function requireQueue(queue: Queue): void {
+  requireType(queue.ready, "zset");
+  requireType(queue.leased, "zset");
+  requireType(queue.dead, "zset");
+  requireType(queue.counters, "hash");
+}
+
+/** The hash of an entry. */
+export function entryKey(queue: Queue, id: string): string {
+  return queue.entryStart + id + queue.entryEnd;
+}
+
+/** Fields of an entry; undefined if it is not there. */
+export function entryFields(queue: Queue, id: string, wanted: string[]): (string | false)[] | undefined {
+  const found = redis.pcall("HMGET", entryKey(queue, id), "attempt", ...wanted) as (string | false)[];
+  // An error, of a key that is no hash, has no first element.
+  return found[0] === undefined || found[0] === false ? undefined : found;
+}
+
+/**
+ * Puts an entry in, to be given out from `readyMs` on.
+ *
+ * @param content the owner's fields: field, value, field, value
+ */
+export function enqueue(queue: Queue, id: string, readyMs: number, content: string[]): void {
+  redis.call("HSET", entryKey(queue, id), "attempt", "0", "token", "", ...content);
+  redis.call("ZADD", queue.ready, `${readyMs}`, id);
+}
+
+/** How long an entry waits after a failed attempt: twice as long each time, an hour at most. */
+function backoffMs(retry: Retry, attempt: number): number {
+  return Math.min(retry.backoffMs * 2 ** (attempt - 1), MAX_BACKOFF_MS);
+}
+
+/** Ends a lease without success: the entry is ready again after `waitMs`, or dead if that was its last attempt. */
+function giveBack(queue: Queue, id: string, isLast: boolean, readyMs: number, reason: string, nowMs: number): void {
+  redis.call("ZREM", queue.leased, id);
+  redis.call("HSET", entryKey(queue, id), "token", "", "reason", reason);
+  if (isLast) redis.call("ZADD", queue.dead, `${nowMs}`, id);
+  else redis.call("ZADD", queue.ready, `${readyMs}`, id);
+}
+
+/**
+ * Takes back what was leased and not ended in time: it is ready at once, the lease having been its wait, or dead.
+ *
+ * @param limit most entries; those whose lease ended first come first
+ * @returns how many were taken back
+ */
+export function takeBack(queue: Queue, limit: number, nowMs: number): number {
+  const expired = redis.call("ZRANGE", queue.leased, "-inf", `${nowMs}`, "BYSCORE", "LIMIT", "0", `${limit}`, "WITHSCORES");
+  for (const at of $range(1, expired.length, 2)) {
+    const id = expired[at - 1]!;
+    const endMs = tonumber(expired[at])!;
+    const [attempt, worker] = entryFields(queue, id, ["worker"]) ?? [];
+    if (attempt === undefined) redis.call("ZREM", queue.leased, id);
+    else giveBack(queue, id, tonumber(attempt)! >= queue.retryOf(id).attempts, endMs, `the lease of ${worker} ended`, nowMs);
+  }
+  return expired.length / 2;
+}
+
+/** Ids of entries that may be given out, those that wait longest first. */
+export function readyIds(queue: Queue, limit: number, nowMs: number): string[] {
+  return redis.call("ZRANGE", queue.ready, "-inf", `${nowMs}`, "BYSCORE", "LIMIT", "0", `${limit}`);
+}
+
+/**
+ * Gives out an entry that is ready.
+ *
+ * @param content the owner's fields to answer
+ * @returns undefined if the entry is gone
+ */
+export function lease(queue: Queue, id: string, worker: string, leaseMs: number, content: string[], nowMs: number): Lease | undefined {
+  const found = entryFields(queue, id, content);
+  redis.call("ZREM", queue.ready, id);
+  if (found === undefined) return undefined;
+  const attempt = tonumber(found[0])! + 1;
+  // Numbers alone would be given again after a failover that has lost the last of them.
+  const token = `${nowMs}-${redis.call("HINCRBY", queue.counters, "leases", "1")}`;
+  redis.call("HSET", entryKey(queue, id), "attempt", `${attempt}`, "token", token, "worker", worker);
+  redis.call("ZADD", queue.leased, `${nowMs + leaseMs}`, id);
+  table.remove(found, 1);
+  return { id, token, attempt, content: found };
+}
+
+function requireEntry(queue: Queue, id: string): LuaMultiReturn<[attempt: number, token: string]> {
+  const [attempt, token] = entryFields(queue, id, ["token"]) ?? [];
+  if (attempt === undefined) fail("NOTFOUND", `there is no ${queue.noun} ${quote(id)}`);
+  return $multi(tonumber(attempt)!, token as string);
+}
+
+function requireToken(queue: Queue, id: string, present: string, given: string | undefined): void {
+  if (given === undefined || given === present) return;
+  if (present === "") fail("CONFLICT", `${queue.noun} ${quote(id)} is not leased: the lease of token ${quote(given)} is over`);
+  fail("CONFLICT", `${queue.noun} ${quote(id)} is leased under another token than ${quote(given)}`);
+}
+
+/**
+ * Ends an entry for good, and removes it. Without a token, whatever its state.
+ *
+ * Errors: NOTFOUND; CONFLICT if the token is not of the present lease.
+ */
+export function finish(queue: Queue, id: string, token: string | undefined): void {
+  const [, present] = requireEntry(queue, id);
+  requireToken(queue, id, present, token);
+  redis.call("ZREM", queue.leased, id);
+  if (present === "") {
+    redis.call("ZREM", queue.ready, id);
+    redis.call("ZREM", queue.dead, id);
+  }
+  redis.call("UNLINK", entryKey(queue, id));
+}
+
+/**
+ * Ends a lease without success: the entry is ready again after its back-off, or dead if that was its last attempt.
+ *
+ * Errors: NOTFOUND; CONFLICT if the entry is not leased, or under another token.
+ */
+export function failLease(queue: Queue, id: string, token: string | undefined, reason: string, nowMs: number): void {
+  const [attempt, present] = requireEntry(queue, id);
+  requireToken(queue, id, present, token);
+  if (present === "") fail("CONFLICT", `${queue.noun} ${quote(id)} is not leased`);
+  const retry = queue.retryOf(id);
+  giveBack(queue, id, attempt >= retry.attempts, nowMs + backoffMs(retry, attempt), reason, nowMs);
+}
+
+/**
+ * Makes an entry that is dead or waits for its back-off ready now; its attempts start anew.
+ *
+ * Errors: NOTFOUND; CONFLICT while it is leased.
+ */
+export function retry(queue: Queue, id: string, nowMs: number): void {
+  const [, present] = requireEntry(queue, id);
+  if (present !== "") fail("CONFLICT", `${queue.noun} ${quote(id)} is leased`);
+  redis.call("ZREM", queue.dead, id);
+  redis.call("HSET", entryKey(queue, id), "attempt", "0");
+  redis.call("ZADD", queue.ready, `${nowMs}`, id);
+}
+
+/** How many entries are in a state. */
+export function countOf(queue: Queue, state: QueueState): number {
+  return redis.call("ZCARD", queue[state]);
+}
+
+/** Entries in a state by time: id, time, id, time. */
+export function pageOf(queue: Queue, state: QueueState, offset: number, count: number): string[] {
+  return redis.call("ZRANGE", queue[state], `${offset}`, `${offset + count - 1}`, "WITHSCORES");
+}
+
+/** The first time in a sorted set of times; undefined if it is empty. */
+export function firstTime(sortedSet: string): number | undefined {
+  const [, time] = redis.call("ZRANGE", sortedSet, "0", "0", "WITHSCORES");
+  return time === undefined ? undefined : tonumber(time);
+}
