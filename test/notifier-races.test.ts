@@ -39,7 +39,7 @@ describe("20 claimers at once", () => {
   });
 
   it("with leases that end meanwhile, of each notification one acknowledgement alone is taken", async () => {
-    await notifier.call("configure_topic", "packages", "LEASE", 1, "ATTEMPTS", 1000);
+    await notifier.call("configure_topic", "packages", "LEASE", 10, "ATTEMPTS", 1000);
     await scanAll(300);
     let nowMs = NOON + HOUR + MINUTE;
     const acknowledged: string[] = [];

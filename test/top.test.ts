@@ -1,5 +1,5 @@
 /* `hotpath top`, `hotpath series` and `hotpath status` as processes against a real server, on a terminal and without one. */
-import { beforeEach, describe, expect, it } from "vitest";
+import { beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { displayWidth } from "../host/report/format";
 import { runNode, type RunningProcess } from "./support/processes";
 import { describeWithOwnServer } from "./support/server";
@@ -213,6 +213,11 @@ describe("hotpath series", () => {
 });
 
 describe("hotpath status", () => {
+  // All libraries, as an operator has them.
+  beforeAll(async () => {
+    await run(["deploy"]);
+  });
+
   it("finds nothing wrong, and keeps the fields it had", async () => {
     const status = await statusOf("--check");
     expect(status).toMatchObject({ inStep: true, problems: [], tracker: [{ partition: null, error: null, status: { websites: 2 } }] });

@@ -144,6 +144,42 @@ describe("what is due", () => {
   });
 });
 
+describe("what was imported of long ago", () => {
+  const LONG_AGO = Date.now() - 300 * DAY;
+  const imported = (from: string, to: string, ...pages: string[]): Promise<unknown> =>
+    call("import_events", "log", from, to, ...pages.map((page) => visit(page, LONG_AGO)), "HOLD", 0, "NOW", LONG_AGO + MINUTE);
+  const pagesLeft = async (): Promise<unknown> => (await documentCounts())[2];
+
+  it("stays, with its series, until DOCUMENT_DAYS after the import", async () => {
+    await imported("-", "1", PAGES[0]!);
+    await track(Date.now(), visit(PAGES[3]!, Date.now() - 20 * DAY), visit(PAGES[2]!, Date.now()));
+    await tracker.drain("rotate_pg", "LIMIT", 10_000);
+    const series = (await documentKeys()).filter((key) => key.includes(sha1(PAGES[0]!)) && key.includes(".SERIES:"));
+    expect(series.length).toBeGreaterThan(0);
+    expect(await record("expire_documents")).toEqual({ removed: 0, remaining: 0 });
+    expect(await tracker.client.exists(series)).toBe(series.length);
+    await tracker.drain("expire_documents", "NOW", Date.now() + (DAYS + 1) * DAY);
+    expect(await pagesLeft()).toBe(0);
+  });
+
+  it("hides nothing behind it that is due, however much it is", async () => {
+    const many = Array.from({ length: 450 }, (_, at) => `a.example/old/${at}.html`);
+    await imported("-", "1", ...many);
+    const due = LONG_AGO + 100 * DAY;
+    await track(due, visit("a.example/due.html", due));
+    const replies: Fields[] = [];
+    do replies.push(await record("expire_documents", "LIMIT", 5));
+    while (replies.at(-1)!["remaining"] === 1);
+    expect(replies.reduce((sum, reply) => sum + Number(reply["removed"]), 0)).toBeGreaterThanOrEqual(1);
+    expect(replies.length).toBeGreaterThan(3);
+    expect(await exists("P", "a.example/due.html")).toBe(false);
+    expect(await pagesLeft()).toBe(many.length);
+    // The round is over: the next one begins with the oldest again.
+    await tracker.drain("expire_documents", "NOW", Date.now() + (DAYS + 1) * DAY, "LIMIT", 1000);
+    expect(await documentKeys()).toEqual([]);
+  });
+});
+
 describe("foreign keys", () => {
   it("hold up their own record only; a call that gets nothing else done answers the error", async () => {
     await track(NOON, visit("a.example/s/1", NOON - 2000), visit("a.example/t/2", NOON - 1000));

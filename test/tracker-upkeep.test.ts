@@ -1,6 +1,6 @@
 /* What the tracker takes in memory, and what is stuck. */
 import { beforeEach, describe, expect, it } from "vitest";
-import { allKeys, event, HOUR, MINUTE, NOON, useTracker, type Argument } from "./support/tracker";
+import { allKeys, event, HOUR, MINUTE, NOON, sha1, useTracker, type Argument } from "./support/tracker";
 
 const tracker = useTracker();
 
@@ -36,6 +36,9 @@ describe("get_tracker_memory", () => {
     const now = NOON - 1;
     await count(20, now, 40);
     await rotate(now);
+    await tracker.call("enrich_document", "P", sha1("a.example/s0/0.html"), '{"title":"Two words"}', "NOW", now);
+    await tracker.call("enrich_document", "P", sha1("a.example/s1/1.html"), '{"title":"Two others"}', "NOW", now);
+    await tracker.call("track_events", event("http://a.example/s1/deep/er/and/deeper/1.html", "d", now), "NOW", now);
     let keys = 0;
     let bytes = 0;
     for (const part of PARTS) {

@@ -17,7 +17,7 @@ export function sectionMember(id: string, name: string): string {
 }
 
 /** The sets of a section's own directories. */
-function sectionSets(path: string): string[] {
+export function sectionSets(path: string): string[] {
   const sets: string[] = [];
   const found = directories(path, SECTION_LEVELS);
   for (const level of $range(1, found.length)) sets.push(names.directory("S", level, found[level - 1]!));
@@ -25,7 +25,7 @@ function sectionSets(path: string): string[] {
 }
 
 /** The sets of the directories of a page below those of its section. */
-function pageSets(url: string): string[] {
+export function pageSets(url: string): string[] {
   const sets: string[] = [];
   const found = directories(pathOf(url), DIRECTORY_LEVELS);
   for (const level of $range(SECTION_LEVELS + 1, found.length)) sets.push(names.directory("P", level, found[level - 1]!));

@@ -13,13 +13,15 @@ import { useNaming } from "./identity";
 import { countStep, ERRORS_REPLY, MAX_EVENTS, newStep, report, takeRaw, type Step } from "./ingest";
 import * as names from "./names";
 
+const DAY_MS = 86400000;
+
 /** The position of a source of which nothing was imported yet. */
 const NOTHING = "-";
 
 /** As long as the coarsest points are kept by default: after that, an import has left no trace that a repeat would double. */
-const KEPT_MS = 400 * 86400000;
+const KEPT_MS = 400 * DAY_MS;
 
-const MAX_HOLD_MS = 7 * 86400000;
+const MAX_HOLD_MS = 7 * DAY_MS;
 const DEFAULT_HOLD_MS = 6 * 3600000;
 
 const SOURCE = { name: "source", type: text(1, 512), doc: "what names the log or stream, the same in every call about it" } as const;
@@ -78,12 +80,23 @@ interface Chunk {
   nowMs: number;
 }
 
+/**
+ * Pages that were last visited long ago would be removed as such, with the series that were just imported. The documents have
+ * been written, or checked, by counting; a foreign key that has come in place of one since loses nothing but its mark.
+ */
+function markImported({ batch }: Step, nowMs: number): void {
+  for (const [, minute] of batch.minutes) {
+    for (const { id } of minute.pages.list) redis.pcall("HSET", names.document("P", id), "imported", `${nowMs}`);
+  }
+}
+
 /** Counts a chunk that follows on what is kept, and moves the position. */
 function countChunk(state: State, chunk: Chunk, kept: Kept, name: string, id: string): ChunkReply {
   const place = placeBackfill(id);
   const step = newStep(state);
   const earliestMs = takeChunk(step, chunk.events, chunk.nowMs);
   const { accepted, rejections } = countStep(step, chunk.nowMs);
+  if (chunk.nowMs < place.nowMs - DAY_MS) markImported(step, place.nowMs);
   const sums = { accepted: kept.accepted + accepted, rejected: kept.rejected + rejections.length };
   redis.call("HSET", name, "position", chunk.to, "accepted", `${sums.accepted}`, "rejected", `${sums.rejected}`);
   redis.call("HSET", name, "moved_at", `${place.nowMs}`, "source", chunk.source);

@@ -5,9 +5,11 @@
  */
 import { clock } from "../runtime/clock";
 import { choice, command, integer, integerReply, list, NOW, textReply, tuple } from "../runtime/declare";
-import { onKey } from "../runtime/types";
+import { fields, onKey } from "../runtime/types";
 import { readRetention } from "./configuration";
+import { pageSets, sectionSets } from "./document-index";
 import { drawRecords, type Stratum } from "./draw";
+import { titleSets } from "./enrichment";
 import * as names from "./names";
 import { chunksOf, VIEWS_TIER } from "./series";
 import { cursorStreams } from "./status";
@@ -157,21 +159,52 @@ function tierSorts(tier: number, dimension: string, samples: number, nowMs: numb
   return sorts;
 }
 
-/** Documents, and the lists of what belongs to them by last visit. */
+/** The sets that a document is found by, beside lists and indexes that there is one of. */
+function setsOf(dimension: Documented, id: string): string[] {
+  if (dimension === "W") return [];
+  const [path, url, title] = fields(names.document(dimension, id), ["path", "url", "title"]);
+  if (dimension === "S") return path === false ? [] : sectionSets(path!);
+  if (url === false) return [];
+  const sets = pageSets(url!);
+  for (const set of titleSets(title)) sets.push(set);
+  return sets;
+}
+
+/**
+ * The sets of one document: each of its members stands for its share of a set, so that a set of which many were drawn does not
+ * count many times (the estimator of Horvitz and Thompson, 1952).
+ */
+function measureSets(sets: Sort, id: string, weight: number): void {
+  for (const name of setsOf(sets.dimension as Documented, id)) {
+    const size = onKey("SCARD", name);
+    if (size > 0) measure(sets, name, weight / size);
+  }
+}
+
+/** Lists and indexes that there is one of. */
+function measureIndexes(lists: Sort, dimension: Documented): void {
+  measure(lists, names.visited(dimension), 1);
+  if (dimension === "S") measure(lists, names.sectionNames(), 1);
+  if (dimension === "P") measure(lists, names.pageUrls(), 1);
+}
+
+/** Documents, the lists of what belongs to them by last visit, and what they are found by. */
 function documentSorts(dimension: string, samples: number): Sort[] {
   if (!hasDocuments(dimension)) return [];
   const documents = sortOf("documents", dimension);
   const lists = sortOf("lists", dimension);
-  if (dimension === "W") measure(lists, names.websites(), 1);
+  const sets = sortOf("sets", dimension);
+  measureIndexes(lists, dimension);
   for (const { ids, size } of drawRecords(dimension, samples)) {
     for (const id of ids) {
       const weight = size / ids.length;
       measure(documents, names.document(dimension, id), weight);
       if (dimension === "W") measure(lists, names.sectionsOfWebsite(id), weight);
       if (dimension !== "P") measure(lists, names.pagesOf(dimension, id), weight);
+      measureSets(sets, id, weight);
     }
   }
-  return [documents, lists];
+  return [documents, lists, sets];
 }
 
 function streamSorts(): Sort[] {
@@ -179,10 +212,14 @@ function streamSorts(): Sort[] {
   for (const stream of cursorStreams()) measure(events, stream, 1);
   const rejected = sortOf("rejected", "");
   measure(rejected, names.rejectedStream(), 1);
+  const announced = sortOf("announced", "");
+  measure(announced, names.enrichmentStream(), 1);
   const state = sortOf("state", "");
   measure(state, names.state(), 1);
   measure(state, names.hosts(), 1);
-  return [events, rejected, state];
+  measure(state, names.abandonedPages(), 1);
+  measure(state, names.backfills(), 1);
+  return [events, rejected, announced, state];
 }
 
 type Row = [what: string, dimension: string, keys: number, bytes: number, samples: number];
@@ -210,7 +247,7 @@ export const getTrackerMemory = command(
     ],
     reply: list(
       tuple([
-        { name: "what", type: textReply, doc: "`views`, `devices`, `waiting`, `series_views`, `series_devices`; `documents`, `lists`; `events`, `rejected`, `state`" },
+        { name: "what", type: textReply, doc: "`views`, `devices`, `waiting`, `series_views`, `series_devices`; `documents`, `lists`, `sets`; `events`, `rejected`, `announced`, `state`" },
         { name: "dimension", type: textReply, doc: "dimension, or empty" },
         { name: "keys", type: integerReply, doc: "keys of that sort" },
         { name: "bytes", type: integerReply, doc: "bytes that they take" },
