@@ -339,8 +339,13 @@ local function load()
       set = { makes = makes, tallies = {} }
       sets[name] = set
     end
-    local before = set.tallies[tally.id]
-    if not before or before.time < tally.time then set.tallies[tally.id] = tally end
+    local before, time = set.tallies[tally.id], tally.time
+    if not before then
+      set.tallies[tally.id] = { id = tally.id, section = tally.section, url = tally.url, first = time, last = time }
+      return
+    end
+    if time > before.last then before.last = time end
+    if time < before.first then before.first = time end
   end
 
   local function visit(sets, dimension, tally)
@@ -355,6 +360,73 @@ local function load()
     end
   end
 
+  -- The first `count` directories of a path.
+  local function directories(path, count)
+    local found, from = {}, 2
+    while #found < count do
+      local slash = find(path, "/", from, true)
+      if not slash then break end
+      found[#found + 1] = percent_decode(sub(path, from, slash - 1))
+      from = slash + 1
+    end
+    return found
+  end
+
+  -- The sets of the directories of a section (levels 1 and 2), or of a page below those (3 and 4).
+  local function sets_of(dimension, path, first, last)
+    local sets, found = {}, directories(path, last)
+    for level = first, #found do
+      sets[#sets + 1] = "S:LEVEL." .. level .. ":" .. dimension .. ":" .. part .. sha1hex(found[level]) .. "::"
+    end
+    return sets
+  end
+
+  local function index_of(makes, visit)
+    if makes == "W" then return nil, nil, {} end
+    if makes == "S" then
+      return "SS:NAMES:S:" .. part .. "::", visit.section.name .. "\0" .. visit.id, sets_of("S", visit.section.path, 1, 2)
+    end
+    local page = page_of(visit.url)
+    return "SS:URLS:P:" .. part .. "::", page, sets_of("P", match(page, "/.*$"), 3, 4)
+  end
+
+  -- Checks what a new document will write; a page that has a document moves, because the table of hosts was changed.
+  local function prepare_absent(set, visit)
+    local makes = set.makes
+    local name = "H:DOCUMENT:" .. makes .. ":" .. part .. visit.id .. "::"
+    local stored = try("HMGET", name, "first", "website", "section")
+    if stored.err then fail("CONFLICT " .. name .. " holds something that is no hash") end
+    if stored[1] then
+      if makes ~= "P" then return end
+      local from = { "SS:PAGES:W:" .. part .. stored[2] .. "::", "SS:PAGES:S:" .. part .. stored[3] .. "::" }
+      for at = 1, 2 do require_type(from[at], "zset") end
+      set.moves[#set.moves + 1] = { visit, from }
+      return
+    end
+    local index, _, levels = index_of(makes, visit)
+    if index then require_type(index, "zset") end
+    for at = 1, #levels do require_type(levels[at], "set") end
+    set.created[#set.created + 1] = visit
+  end
+
+  local function is_earlier(makes, visit, last)
+    if visit.first >= last then return false end
+    local first = call("HGET", "H:DOCUMENT:" .. makes .. ":" .. part .. visit.id .. "::", "first")
+    return not first or visit.first < tonumber(first)
+  end
+
+  local function prepare_documents(set, before)
+    local makes = set.makes
+    for at = 1, #set.ids do
+      local visit = set.tallies[set.ids[at]]
+      if not before[at] then prepare_absent(set, visit)
+      elseif is_earlier(makes, visit, tonumber(before[at])) then set.earlier[#set.earlier + 1] = visit end
+    end
+    if makes ~= "W" then require_type("SS:VISITED:" .. makes .. ":" .. part .. "::", "zset") end
+    -- Whether new pages are announced; here they are not, because the option is off.
+    if makes == "P" and #set.created > 0 then call("HMGET", state_key, "config:enrich", "config:refresh_days") end
+  end
+
   local function prepare_visits(sets)
     for name, set in pairs(sets) do
       local ids, count = {}, 0
@@ -364,12 +436,8 @@ local function load()
       end
       local before = try("ZMSCORE", name, unpack(ids))
       if before.err then fail("CONFLICT " .. name .. " holds something that is no sorted set") end
-      if set.makes then
-        for at = 1, count do
-          if not before[at] then require_type("H:DOCUMENT:" .. set.makes .. ":" .. part .. ids[at] .. "::", "hash") end
-        end
-      end
-      set.ids, set.before = ids, before
+      set.ids, set.created, set.moves, set.earlier = ids, {}, {}, {}
+      if set.makes then prepare_documents(set, before) end
     end
   end
 
@@ -506,25 +574,42 @@ local function load()
     call("PEXPIRE", group.open_devices, UNMERGED_KEEP)
   end
 
-  local function create(dimension, tally)
-    local name, section = "H:DOCUMENT:" .. dimension .. ":" .. part .. tally.id .. "::", tally.section
-    if dimension == "W" then return call("HSET", name, "name", section.website) > 0 end
-    if dimension == "S" then
-      return call("HSET", name, "name", section.name, "website", section.website_id, "path", section.path) > 0
+  local function create(makes, visit)
+    local name, section, first = "H:DOCUMENT:" .. makes .. ":" .. part .. visit.id .. "::", visit.section, "" .. visit.first
+    local index, member, levels = index_of(makes, visit)
+    if makes == "W" then
+      call("HSET", name, "name", section.website, "first", first)
+    elseif makes == "S" then
+      call("HSET", name, "name", section.name, "website", section.website_id, "path", section.path, "first", first)
+    else
+      call("HSET", name, "url", member, "website", section.website_id, "section", section.id, "first", first)
     end
-    return call("HSET", name, "url", page_of(tally.url), "website", section.website_id, "section", section.id) > 0
+    if index then call("ZADD", index, "0", member) end
+    for at = 1, #levels do call("SADD", levels[at], visit.id) end
+  end
+
+  local function write_documents(set)
+    local makes = set.makes
+    for at = 1, #set.created do create(makes, set.created[at]) end
+    for at = 1, #set.moves do
+      local visit, from = set.moves[at][1], set.moves[at][2]
+      for position = 1, 2 do call("ZREM", from[position], visit.id) end
+      call("HSET", "H:DOCUMENT:P:" .. part .. visit.id .. "::", "website", visit.section.website_id, "section", visit.section.id)
+    end
+    for at = 1, #set.earlier do
+      local visit = set.earlier[at]
+      call("HSET", "H:DOCUMENT:" .. makes .. ":" .. part .. visit.id .. "::", "first", "" .. visit.first)
+    end
+    if #set.created > 0 then call("HINCRBY", state_key, "documents:" .. makes, "" .. #set.created) end
   end
 
   local function write_visits(sets)
     for name, set in pairs(sets) do
-      local flat, created, ids, makes = {}, 0, set.ids, set.makes
-      for at = 1, #ids do
-        local tally = set.tallies[ids[at]]
-        if makes and not set.before[at] and create(makes, tally) then created = created + 1 end
-        flat[2 * at - 1], flat[2 * at] = "" .. tally.time, ids[at]
-      end
+      local flat, ids, makes = {}, set.ids, set.makes
+      for at = 1, #ids do flat[2 * at - 1], flat[2 * at] = "" .. set.tallies[ids[at]].last, ids[at] end
+      if makes then write_documents(set) end
       call("ZADD", name, "GT", unpack(flat))
-      if created > 0 then call("HINCRBY", state_key, "documents:" .. makes, "" .. created) end
+      if makes == "S" or makes == "P" then call("ZADD", "SS:VISITED:" .. makes .. ":" .. part .. "::", "GT", unpack(flat)) end
     end
   end
 
@@ -585,9 +670,12 @@ local function load()
     if call("HINCRBY", open, id, "-1") == 0 then call("HDEL", open, id) end
   end
 
-  -- Whether what the first view of a known page in its minute writes is there, and what it should be.
-  local function is_ready(page, of_website, of_section, devices)
-    if type(try("ZSCORE", of_website, page)) ~= "string" or type(try("ZSCORE", of_section, page)) ~= "string" then return false end
+  -- Whether a page is known and was not visited later, and what its first view in its minute writes is what it should be.
+  local function is_ready(page, lists, devices, time)
+    for at = 1, 3 do
+      local last = try("ZSCORE", lists[at], page)
+      if type(last) ~= "string" or tonumber(last) > time then return false end
+    end
     local magic = try("GETRANGE", devices, "0", "3")
     return (magic == "" or magic == "HYLL") and call("TYPE", open_pages).ok == "set"
   end
@@ -605,11 +693,13 @@ local function load()
     end
     local views = try("HINCRBY", pages, page, "1")
     local devices, first = devices_before.P .. page .. devices_after, views == 1
-    local of_website, of_section, counted
+    local lists, counted
     if first then
-      of_website = "SS:PAGES:W:" .. part .. section.website_id .. "::"
-      of_section = "SS:PAGES:S:" .. part .. section.id .. "::"
-      counted = is_ready(page, of_website, of_section, devices)
+      lists = {
+        "SS:PAGES:W:" .. part .. section.website_id .. "::", "SS:PAGES:S:" .. part .. section.id .. "::",
+        "SS:VISITED:P:" .. part .. "::",
+      }
+      counted = is_ready(page, lists, devices, time)
     else
       counted = type(views) == "number"
     end
@@ -618,8 +708,7 @@ local function load()
       if first then
         call("PEXPIRE", devices, UNMERGED_KEEP)
         call("SADD", open_pages, page)
-        call("ZADD", of_website, "GT", "" .. time, page)
-        call("ZADD", of_section, "GT", "" .. time, page)
+        for at = 1, 3 do call("ZADD", lists[at], "" .. time, page) end
       end
       return true
     end
