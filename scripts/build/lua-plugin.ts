@@ -22,6 +22,14 @@ function isConcat(expression: lua.Expression): expression is lua.BinaryExpressio
   return lua.isBinaryExpression(expression) && expression.operator === lua.SyntaxKind.ConcatOperator;
 }
 
+/** What `for … of` goes through, where that is a list: `for ____, x in ipairs(list)`, as the compiler writes it. */
+function iteratedList({ names, expressions }: lua.ForInStatement): lua.Expression | undefined {
+  const [call, ...others] = expressions;
+  if (call === undefined || others.length > 0 || names.length !== 2 || names[0]!.text !== "____") return undefined;
+  if (!lua.isCallExpression(call) || !lua.isIdentifier(call.expression) || call.expression.text !== "ipairs") return undefined;
+  return call.params[0];
+}
+
 /** The private part of LuaPrinter that printing an operand needs. */
 interface PrinterInternals {
   printExpressionInParenthesesIfNeeded(
@@ -39,6 +47,24 @@ class LibraryPrinter extends tstl.LuaPrinter {
   protected override pushIndent(): void {}
 
   protected override popIndent(): void {}
+
+  /**
+   * Prints a loop over a list with a counter: `ipairs` calls a function for each element. What is added to a list inside its
+   * loop is not visited.
+   */
+  override printForInStatement(statement: lua.ForInStatement): ReturnType<tstl.LuaPrinter["printExpression"]> {
+    const list = iteratedList(statement);
+    if (list === undefined) return super.printForInStatement(statement);
+    return this.createSourceNode(statement, [
+      "do\nlocal ____list = ",
+      this.printExpression(list),
+      "\nfor ____at = 1, #____list do\nlocal ",
+      this.printIdentifier(statement.names[1]!),
+      " = ____list[____at]\n",
+      this.printBlock(statement.body),
+      "end\nend",
+    ]);
+  }
 
   override printBinaryExpression(expression: lua.BinaryExpression): ReturnType<tstl.LuaPrinter["printExpression"]> {
     if (!isConcat(expression)) return super.printBinaryExpression(expression);
