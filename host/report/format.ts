@@ -1,3 +1,5 @@
+import stringWidth from "string-width";
+
 const COUNT = new Intl.NumberFormat("en-US", { maximumFractionDigits: 0 });
 const SECOND_MS = 1_000;
 const MINUTE_MS = 60 * SECOND_MS;
@@ -137,10 +139,6 @@ export function printable(text: string): string {
 
 const graphemes = new Intl.Segmenter("en", { granularity: "grapheme" });
 const ASCII = /^[\x20-\x7e]*$/;
-const ZERO_WIDTH = /^[\p{Mark}\p{Cf}\p{Cc}]+$/u;
-// The blocks that Unicode's EastAsianWidth gives as wide or fullwidth, and what is shown as an emoji.
-const WIDE =
-  /[\u1100-\u115f\u2e80-\u303e\u3041-\ua4cf\ua960-\ua97c\uac00-\ud7a3\uf900-\ufaff\ufe10-\ufe19\ufe30-\ufe6f\uff01-\uff60\uffe0-\uffe6\u{17000}-\u{18d08}\u{1b000}-\u{1b2fb}\u{20000}-\u{3fffd}]|\p{Emoji_Presentation}|\ufe0f/u;
 
 /**
  * Measures how many columns a text takes in a terminal.
@@ -149,7 +147,7 @@ const WIDE =
  * @returns columns: 2 for wide characters (日本, 🎉), 0 for combining ones
  */
 export function displayWidth(text: string): number {
-  return ASCII.test(text) ? text.length : cellsOf(text).reduce((sum, cell) => sum + cell.width, 0);
+  return ASCII.test(text) ? text.length : stringWidth(text);
 }
 
 /**
@@ -192,14 +190,7 @@ interface Cell {
 }
 
 function cellsOf(text: string): Cell[] {
-  return Array.from(graphemes.segment(text), ({ segment }) => ({ text: segment, width: cellWidth(segment) }));
-}
-
-function cellWidth(grapheme: string): number {
-  if (ZERO_WIDTH.test(grapheme)) {
-    return 0;
-  }
-  return WIDE.test(grapheme) ? 2 : 1;
+  return Array.from(graphemes.segment(text), ({ segment }) => ({ text: segment, width: stringWidth(segment) }));
 }
 
 function fitting(cells: readonly Cell[], width: number): string[] {
