@@ -164,7 +164,7 @@ export interface HotpathFunctions {
     offset?: number;
     /** how many ids to answer at most (default 100) */
     count?: number;
-    /** most records to look at, those that are passed over in several sections included; where they are too many to look at all, one of several sections counts for three, and so does one whose address or name is tested (default 1000) */
+    /** most records to look at, those that are passed over in several sections included; where they are too many to look at all, one of several sections counts for three, and so does one whose address or name is tested; two that have all words and directories asked for count for one (default 1000) */
     limit?: number;
   }): Promise<[total: number | null, ...rest: (string)[]]>;
   /** Sets title, kicker and display date of a page, and ends its wait for them. */

@@ -119,6 +119,7 @@ const SAMPLES: { [C in Command]: Sample<C>[] } = {
   ZLEXCOUNT: [{ args: ["no", "-", "+"] }, { given: [["ZADD", "z", "0", "a", "0", "b"]], args: ["z", "[a", "(b"] }],
   ZCOUNT: [{ args: ["no", "-inf", "+inf"] }, { given: SORTED, args: ["z", 1.5, "(2"] }],
   ZINCRBY: [{ args: ["z", 2, "a"] }, { given: SORTED, args: ["z", "0.25", "a"] }],
+  ZINTER: [{ args: [1, "no"] }, { given: SORTED, args: [1, "z"] }, { given: SORTED, args: [1, "z", "WITHSCORES"] }],
   ZMSCORE: [{ args: ["no", "a"] }, { given: SORTED, args: ["z", "a", "no"] }],
   ZRANDMEMBER: [{ args: ["no", 2] }, { given: SORTED, args: ["z", "5"] }],
   ZRANGE: [{ args: ["no", 0, -1] }, { given: SORTED, args: ["z", "0", "-1", "REV", "WITHSCORES"] }, { given: SORTED, args: ["z", "-inf", 2, "BYSCORE", "LIMIT", 0, 1] }],

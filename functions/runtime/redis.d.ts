@@ -65,6 +65,7 @@ interface RedisCommands {
   ZCOUNT(this: void, key: string, min: RedisArgument, max: RedisArgument): number;
   ZINCRBY(this: void, key: string, by: RedisArgument, member: string): string;
   ZLEXCOUNT(this: void, key: string, min: string, max: string): number;
+  ZINTER(this: void, ...keysAndOptions: RedisArgument[]): string[];
   ZMSCORE(this: void, key: string, ...members: string[]): (string | false)[];
   ZRANDMEMBER(this: void, key: string, count: RedisArgument): string[];
   ZRANGE(this: void, key: string, start: RedisArgument, stop: RedisArgument, ...options: RedisArgument[]): string[];

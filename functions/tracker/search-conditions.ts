@@ -15,6 +15,8 @@ export interface Condition {
   isExact: boolean;
   /** Whether a field of each document has to be read. */
   isSlow?: boolean;
+  /** The set or sorted set of all that meet it, where there is one. */
+  key?: string;
   /** All that meet it. */
   list: (this: void) => string[];
   /** Those of the ids that meet it, in their order. */
@@ -60,6 +62,7 @@ export function inSet(set: string): Condition {
   return {
     size: onKey("SCARD", set),
     isExact: true,
+    key: set,
     list: () => onKey("SMEMBERS", set),
     keep: (ids) => {
       const kept: string[] = [];

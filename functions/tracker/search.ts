@@ -28,6 +28,9 @@ const MAX_SECTIONS_EXAMINED = 2000;
  */
 const SLOW = 3;
 
+/** How many records the server intersects while one is looked at. */
+const INTERSECTED = 2;
+
 /** Records tested at once. */
 const BATCH = 200;
 
@@ -81,7 +84,7 @@ const FIND_DOCUMENTS = {
     },
     { name: "OFFSET", type: integer(0, MAX_OFFSET), default: 0, doc: "how many to pass over" },
     { name: "COUNT", type: integer(1, 10000), default: 100, doc: "how many ids to answer at most" },
-    { name: "LIMIT", type: integer(1, 10000), default: DEFAULT_LIMIT, doc: "most records to look at, those that are passed over in several sections included; where they are too many to look at all, one of several sections counts for three, and so does one whose address or name is tested" },
+    { name: "LIMIT", type: integer(1, 10000), default: DEFAULT_LIMIT, doc: "most records to look at, those that are passed over in several sections included; where they are too many to look at all, one of several sections counts for three, and so does one whose address or name is tested; two that have all words and directories asked for count for one" },
   ],
   reply: tuple([{ name: "total", type: nullable(integerReply), doc: "how many there are in all; nil where LIMIT was too few to know" }], textReply),
   errors: ["BADARG", "LIMIT", "CONFLICT"],
@@ -255,6 +258,41 @@ function pageOf(ids: string[], times: number[], { offset, count }: Page): string
   return found;
 }
 
+/** The sets of all conditions; undefined where something has to be tested, or where there are several lists. */
+function setsOf({ sections, conditions }: Query): string[] | undefined {
+  if (sections !== undefined) return undefined;
+  const sets: string[] = [];
+  for (const { key } of conditions) {
+    if (key === undefined) return undefined;
+    sets.push(key);
+  }
+  return sets;
+}
+
+/**
+ * From sets and one list: the server intersects them, beginning with the smallest, and brings what is in all of them in the order of
+ * last visits, for a third of what it costs to ask about each. That all keys are what they should be is known by their sizes.
+ */
+function intersect({ lists, visited }: Query, sets: string[], { offset, count }: Page): Found {
+  const args = [`${sets.length + 1}`, lists[0]!];
+  for (const set of sets) args.push(set);
+  args.push("WEIGHTS");
+  args.push("1");
+  for (const _ of sets) args.push("0");
+  if (visited !== undefined) args.push("WITHSCORES");
+  const flat = redis.call("ZINTER", ...args);
+  const step = visited === undefined ? 1 : 2;
+  const ids: string[] = [];
+  let total = 0;
+  for (const at of $range(flat.length - step, 0, -step)) {
+    const lastMs = visited === undefined ? 0 : tonumber(flat[at + 1])!;
+    if (visited !== undefined && (lastMs < visited[0] || lastMs >= visited[1])) continue;
+    total += 1;
+    if (total > offset && ids.length < count) ids.push(flat[at]!);
+  }
+  return { total, ids };
+}
+
 /** From the condition that the fewest meet: all of those are looked at. */
 function findFrom(least: Condition, query: Query, page: Page): Found {
   const ids: string[] = [];
@@ -326,6 +364,8 @@ function find(query: Query, page: Page): Found {
   if (query.lists.length === 0 || least?.size === 0) return NOTHING;
   const merged = merge(query.lists, query.visited);
   if (least === undefined) return listAll(merged, page);
+  const sets = setsOf(query);
+  if (sets !== undefined && least.size <= INTERSECTED * page.limit && least.size <= merged.total) return intersect(query, sets, page);
   if (least.size <= page.limit && least.size <= merged.total) return findFrom(least, query, page);
   if (!isSingle(merged) && merged.total <= page.limit) return findInAll(merged, conditions, page);
   return walk(merged, conditions, page, knownTotal(query));
