@@ -75,6 +75,18 @@ function attempted(work: Work, run: (this: void) => void): boolean {
   return ok;
 }
 
+/** Runs what may meet a foreign key for each of so many records, numbered from 1: under one guard until it meets one. */
+function attemptEach(work: Work, count: number, run: (this: void, position: number) => void): void {
+  let position = 0;
+  const rest = (): void => {
+    while (position < count) {
+      position += 1;
+      run(position);
+    }
+  };
+  while (position < count) attempted(work, rest);
+}
+
 function pointOf({ tier, dimension, startMs }: Target, metric: Metric, work: Work): PointPlace {
   const clockMs = pointClock(startMs + TIERS[tier]!.lengthMs, work.nowMs);
   return placePoint(tier, dimension, startMs, metric, work.retention, clockMs);
@@ -168,14 +180,13 @@ function checkViews(plan: ViewsPlan, source: ViewsSource): void {
 /** Adds a slice; what of it was added. */
 function addSlice(plan: ViewsPlan, flat: string[], work: Work): string[] {
   const added: string[] = [];
-  for (const at of $range(1, flat.length, 2)) {
-    const id = flat[at - 1]!;
-    const views = flat[at]!;
-    if (attempted(work, () => addViews(plan, id, views))) {
-      added.push(id);
-      added.push(views);
-    }
-  }
+  attemptEach(work, flat.length / 2, (position) => {
+    const id = flat[2 * position - 2]!;
+    const views = flat[2 * position - 1]!;
+    addViews(plan, id, views);
+    added.push(id);
+    added.push(views);
+  });
   return added;
 }
 
@@ -311,9 +322,11 @@ function openAbove(target: Target): string | undefined {
 function mergeSlice(plan: DevicesPlan, open: string, above: string | undefined, work: Work): boolean {
   const ids = redis.call("SRANDMEMBER", open, `${Math.min(work.left, MAX_SLICE)}`);
   const finished: string[] = [];
-  for (const id of ids) {
-    if (attempted(work, () => mergeId(plan, id))) finished.push(id);
-  }
+  attemptEach(work, ids.length, (position) => {
+    const id = ids[position - 1]!;
+    mergeId(plan, id);
+    finished.push(id);
+  });
   if (finished.length === 0) return false;
   announceAbove(plan.target, above, finished);
   redis.call("SREM", open, ...finished);
@@ -467,7 +480,7 @@ export const rotatePg = command(
     role: "scheduler",
     flags: [],
     positional: [],
-    options: ROTATE_OPTIONS(100),
+    options: ROTATE_OPTIONS(60),
     reply: ROTATE_REPLY,
     errors: ["BADARG", "CONFLICT"],
   },
@@ -482,7 +495,7 @@ export const rotateUd = command(
     role: "scheduler",
     flags: [],
     positional: [],
-    options: ROTATE_OPTIONS(25),
+    options: ROTATE_OPTIONS(20),
     reply: ROTATE_REPLY,
     errors: ["BADARG", "CONFLICT"],
   },

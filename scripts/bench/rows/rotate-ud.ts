@@ -16,7 +16,7 @@ import {
 } from "./rotation-data";
 import { inSequence, requireTwin, type InSequence } from "./rotation-runs";
 
-const DEFAULT_LIMIT = 25;
+const DEFAULT_LIMIT = 20;
 const MAX_WAIT_MS = 5;
 const IDLE_MS = 3000;
 /** About what a minute has left to live when it is merged. */

@@ -382,7 +382,7 @@ local function load()
     end
   end
 
-  return { views = callback("PG", merge_views, 100), devices = callback("UD", merge_devices, 25) }
+  return { views = callback("PG", merge_views, 60), devices = callback("UD", merge_devices, 20) }
 end
 
 -- While a library loads, `redis` is the only global there is.
