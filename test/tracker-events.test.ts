@@ -718,6 +718,23 @@ describe("a routing key", () => {
   });
 });
 
+describe("a page's first view of its minute, by itself", () => {
+  it("is carried on to the windows above as any other", async () => {
+    const [page, other] = ["www.rtl.lu/s/1.html", "www.rtl.lu/s/2.html"];
+    const one = (address: string, device: string, atMs: number): Promise<unknown> => call("track_events", event(`http://${address}`, device, atMs), "NOW", atMs);
+    // The page is known, and its website and section are seen in its minute: nothing else is new.
+    await one(page, "d1", NOON - HOUR);
+    await one(other, "d1", NOON);
+    await one(page, "d2", NOON + 1);
+    await tracker.drain("rotate_pg", "NOW", NOON + 10 * MINUTE);
+    await tracker.drain("rotate_ud", "NOW", NOON + 10 * MINUTE);
+    for (const name of ["range_pg", "range_ud"]) {
+      expect(await tracker.read(name, "P", sha1(page), "TIER", "5MINUTES", "FROM", NOON, "TO", NOON + 5 * MINUTE)).toEqual([[NOON, 1]]);
+    }
+    expect(JSON.parse(String(await call("get_document", "P", sha1(page))))).toMatchObject({ last_visited: NOON + 1 });
+  });
+});
+
 describe("all or nothing", () => {
   it("too many events write nothing at all", async () => {
     await track(event(URL, "d", NOON));
