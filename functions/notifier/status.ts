@@ -2,7 +2,7 @@
 import { clock } from "../runtime/clock";
 import { command, integerReply, list, NOW, nullable, record, textReply, tuple } from "../runtime/declare";
 import { countOf, requireQueue } from "../runtime/queue";
-import { rejectedField } from "../runtime/rejected";
+import { mostFirst, rejectedField } from "../runtime/rejected";
 import { idMs, placeOf, unreadOf } from "../runtime/stream";
 import { fields, requireType } from "../runtime/types";
 import { REASONS } from "./scans";
@@ -15,8 +15,7 @@ function rejected({ state }: Topic): [string, number][] {
     const [count] = fields(state, [rejectedField(reason)]);
     if (count !== false) counts.push([reason, tonumber(count)!]);
   }
-  table.sort(counts, (a, b) => a[1] > b[1] || (a[1] === b[1] && a[0] < b[0]));
-  return counts;
+  return mostFirst(counts);
 }
 
 interface StreamStatus {

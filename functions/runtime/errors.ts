@@ -38,3 +38,10 @@ export function toErrorReply(functionName: string, raised: unknown): RedisError 
   redis.log(redis.LOG_WARNING, `${functionName}: ${tostring(raised)}`);
   return { err: `ERR internal error in ${functionName}, see the log of the server` };
 }
+
+/**
+ * For xpcall: hands an error on as it was raised. pcall, as Redis has it, would flatten `{err}` to its text.
+ */
+export function asRaised(raised: unknown): unknown {
+  return raised;
+}

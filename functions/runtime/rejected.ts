@@ -32,3 +32,9 @@ export function keepRejected<Reason extends string>(state: string, stream: strin
   }
   for (const [reason, times] of counts) redis.call("HINCRBY", state, rejectedField(reason), times);
 }
+
+/** Brings reasons and their counts into the order in which they are answered: most first, equal ones by name. */
+export function mostFirst(counts: [reason: string, count: number][]): [reason: string, count: number][] {
+  table.sort(counts, (a, b) => a[1] > b[1] || (a[1] === b[1] && a[0] < b[0]));
+  return counts;
+}

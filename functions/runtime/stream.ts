@@ -22,14 +22,15 @@ function positionField(stream: string): string {
   return `position:${stream}`;
 }
 
-interface StreamInfo {
+export interface StreamInfo {
   length: number;
   added: number;
   lastId: string;
   firstId: string | undefined;
 }
 
-function readInfo(stream: string): StreamInfo {
+/** What XINFO says of a stream that there is. */
+export function readInfo(stream: string): StreamInfo {
   const flat = redis.call("XINFO", "STREAM", stream);
   const info: StreamInfo = { length: 0, added: 0, lastId: "0-0", firstId: undefined };
   for (const at of $range(1, flat.length, 2)) {

@@ -10,7 +10,7 @@
  * Whether an id is new in its minute is what counting its views answers. So views are counted first, the keys of new ids are
  * checked then, and the views are taken back where one of them is foreign: to look before would cost as much again.
  */
-import { fail } from "../runtime/errors";
+import { asRaised, fail } from "../runtime/errors";
 import { requireHyperLogLog, requireType } from "../runtime/types";
 import { hasDocuments, prepareVisits, visit, writeVisits, type VisitedSets } from "./documents";
 import type { Media } from "./events";
@@ -214,13 +214,18 @@ function countViews(groups: Group[], visited: VisitedSets): void {
   }
 }
 
+/** Takes views back; a field that is left with none was not there before. */
+function takeBackViews(open: string, id: string, views: number): void {
+  if (redis.call("HINCRBY", open, id, `${-views}`) === 0) redis.call("HDEL", open, id);
+}
+
 /** Takes back what was counted, so that a call that answers an error has written nothing. */
 function takeBack(groups: Group[]): void {
   for (const { dimension, minute, list, counted } of groups) {
     const open = names.minuteNames(minute.startMs).openViews[dimension];
     for (const position of $range(1, counted)) {
       const { id, views } = list[position - 1]!;
-      if (redis.call("HINCRBY", open, id, `${-views}`) === 0) redis.call("HDEL", open, id);
+      takeBackViews(open, id, views);
     }
   }
 }
@@ -269,11 +274,6 @@ function countGroups(groups: Group[]): ReturnType<typeof prepareVisits> {
   return visits;
 }
 
-/** Hands an error on as it is: pcall, as Redis has it, would flatten it to text. */
-function asRaised(raised: unknown): unknown {
-  return raised;
-}
-
 /**
  * Counts a batch, or leaves everything as it was.
  *
@@ -311,18 +311,13 @@ function addDevice(name: string, device: string): boolean {
   return added === 1 || added === 0;
 }
 
-/** Takes a view back. */
-function takeBackOne(open: string, id: string): void {
-  if (redis.call("HINCRBY", open, id, "-1") === 0) redis.call("HDEL", open, id);
-}
-
 /** Adds a device of one event to its website, section and page; false if one of the keys is something else. */
-function addToAll(minute: names.MinuteNames, pageId: string, section: Section, device: string): boolean {
+function addToAll(minute: names.MinuteNames, section: Section, devicesOfPage: string, device: string): boolean {
   const { devicesBefore, devicesAfter } = minute;
   return (
     addDevice(devicesBefore.W + section.websiteId + devicesAfter, device) &&
     addDevice(devicesBefore.S + section.id + devicesAfter, device) &&
-    addDevice(devicesBefore.P + pageId + devicesAfter, device)
+    addDevice(devicesOfPage, device)
   );
 }
 
@@ -363,7 +358,7 @@ export function countOne(pageId: string, section: Section, device: string, timeM
   // After a change of hosts a page that was seen belongs to a section that was not; the website was seen with its section.
   if (!addToSeen(sections, section.id)) return false;
   if (!addToSeen(websites, section.websiteId)) {
-    takeBackOne(sections, section.id);
+    takeBackViews(sections, section.id, 1);
     return false;
   }
   const views = redis.pcall("HINCRBY", pages, pageId, "1");
@@ -371,12 +366,12 @@ export function countOne(pageId: string, section: Section, device: string, timeM
   const openDevices = minute.openDevicesOfPages;
   const isFirst = views === 1;
   const isCounted = isFirst ? isReady(pageId, section, devices, openDevices, timeMs) : type(views) === "number";
-  if (isCounted && addToAll(minute, pageId, section, device)) {
+  if (isCounted && addToAll(minute, section, devices, device)) {
     if (isFirst) announceOne(pageId, section, devices, openDevices, timeMs);
     return true;
   }
-  if (type(views) === "number") takeBackOne(pages, pageId);
-  takeBackOne(sections, section.id);
-  takeBackOne(websites, section.websiteId);
+  if (type(views) === "number") takeBackViews(pages, pageId, 1);
+  takeBackViews(sections, section.id, 1);
+  takeBackViews(websites, section.websiteId, 1);
   return false;
 }

@@ -4,6 +4,7 @@
  */
 import { clock } from "../runtime/clock";
 import { command, integerReply, list, NOW, record, textReply, tuple } from "../runtime/declare";
+import { idMs } from "../runtime/stream";
 import { onKey, requireType } from "../runtime/types";
 import type { Metric } from "./names";
 import * as names from "./names";
@@ -15,11 +16,6 @@ import { COARSEST, FINEST, TIERS } from "./windows";
 const IDS = 5;
 
 type StreamDelay = [stream: string, unread: number, waitedMs: number];
-
-function idMs(id: string): number {
-  const [ms] = string.match(id, "^%d+");
-  return tonumber(ms)!;
-}
 
 function streamDelay(stream: string, nowMs: number): StreamDelay {
   if (redis.call("TYPE", stream).ok !== "stream") return [stream, 0, 0];

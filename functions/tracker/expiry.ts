@@ -8,6 +8,7 @@
  */
 import { clock } from "../runtime/clock";
 import { command, integer, integerReply, NOW, record } from "../runtime/declare";
+import { asRaised } from "../runtime/errors";
 import { fields, onKey, requireType } from "../runtime/types";
 import { readRetention, type Retention } from "./configuration";
 import { removePage, removeSection, requirePage, requireSection } from "./document-index";
@@ -109,13 +110,9 @@ function unlink(keys: string[]): void {
   }
 }
 
-function keep(raised: unknown): unknown {
-  return raised;
-}
-
 /** Removes one record; false, with it left as it was, where a foreign key or something in it stands in the way. */
 function remove(dimension: DocumentDimension, id: string, lastMs: number, prepare: Prepare, work: Work): boolean {
-  const [ok, result] = xpcall(() => prepare(id, work.cutoffMs), keep);
+  const [ok, result] = xpcall(() => prepare(id, work.cutoffMs), asRaised);
   if (!ok) {
     work.problem = work.problem ?? result;
     return false;

@@ -8,6 +8,7 @@ import { choice, command, integer, integerReply, list, NOW, textReply, tuple } f
 import { fields, onKey } from "../runtime/types";
 import { readRetention } from "./configuration";
 import { pageSets, sectionSets } from "./document-index";
+import { hasDocuments, type DocumentDimension } from "./documents";
 import { drawRecords, type Stratum } from "./draw";
 import { titleSets } from "./enrichment";
 import * as names from "./names";
@@ -133,7 +134,7 @@ function measureSeries(series: Sort, tier: number, metric: names.Metric, strata:
   }
 }
 
-function seriesSorts(tier: number, dimension: Documented, samples: number, nowMs: number): Sort[] {
+function seriesSorts(tier: number, dimension: DocumentDimension, samples: number, nowMs: number): Sort[] {
   if (tier === FINEST) return [];
   const strata = drawRecords(dimension, samples);
   const devices = sortOf("series_devices", dimension);
@@ -142,12 +143,6 @@ function seriesSorts(tier: number, dimension: Documented, samples: number, nowMs
   const views = sortOf("series_views", dimension);
   measureSeries(views, tier, "PG", strata, samples, nowMs);
   return [views, devices];
-}
-
-type Documented = "W" | "S" | "P";
-
-function hasDocuments(dimension: string): dimension is Documented {
-  return dimension === "W" || dimension === "S" || dimension === "P";
 }
 
 function tierSorts(tier: number, dimension: string, samples: number, nowMs: number): Sort[] {
@@ -160,7 +155,7 @@ function tierSorts(tier: number, dimension: string, samples: number, nowMs: numb
 }
 
 /** The sets that a document is found by, beside lists and indexes that there is one of. */
-function setsOf(dimension: Documented, id: string): string[] {
+function setsOf(dimension: DocumentDimension, id: string): string[] {
   if (dimension === "W") return [];
   const [path, url, title] = fields(names.document(dimension, id), ["path", "url", "title"]);
   if (dimension === "S") return path === false ? [] : sectionSets(path!);
@@ -175,14 +170,14 @@ function setsOf(dimension: Documented, id: string): string[] {
  * count many times (the estimator of Horvitz and Thompson, 1952).
  */
 function measureSets(sets: Sort, id: string, weight: number): void {
-  for (const name of setsOf(sets.dimension as Documented, id)) {
+  for (const name of setsOf(sets.dimension as DocumentDimension, id)) {
     const size = onKey("SCARD", name);
     if (size > 0) measure(sets, name, weight / size);
   }
 }
 
 /** Lists and indexes that there is one of. */
-function measureIndexes(lists: Sort, dimension: Documented): void {
+function measureIndexes(lists: Sort, dimension: DocumentDimension): void {
   measure(lists, names.visited(dimension), 1);
   if (dimension === "S") measure(lists, names.sectionNames(), 1);
   if (dimension === "P") measure(lists, names.pageUrls(), 1);

@@ -8,6 +8,7 @@
  */
 import { clock } from "../runtime/clock";
 import { choice, command, integer, integerReply, NOW, record } from "../runtime/declare";
+import { asRaised } from "../runtime/errors";
 import { member } from "../runtime/keys";
 import { requireHyperLogLog, requireType } from "../runtime/types";
 import { backfillClock } from "./backfill";
@@ -61,16 +62,12 @@ interface Target {
 /** Carries up to `work.left` records into a window; true when nothing is left to carry. */
 type Merge = (this: void, target: Target, work: Work) => boolean;
 
-function keep(raised: unknown): unknown {
-  return raised;
-}
-
 /**
  * Runs what may meet a foreign key before it writes anything. One foreign key stops nothing but its own record; a call that
  * gets nothing done answers the error, and has written nothing.
  */
 function attempted(work: Work, run: (this: void) => void): boolean {
-  const [ok, raised] = xpcall(run, keep);
+  const [ok, raised] = xpcall(run, asRaised);
   if (!ok && work.problem === undefined) work.problem = raised;
   return ok;
 }

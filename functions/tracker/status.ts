@@ -1,6 +1,8 @@
 /** How the tracker is doing. */
 import { clock } from "../runtime/clock";
 import { command, integerReply, list, NOW, nullable, record, textReply, tuple } from "../runtime/declare";
+import { mostFirst } from "../runtime/rejected";
+import { idMs, readInfo } from "../runtime/stream";
 import { onKey, requireType } from "../runtime/types";
 import { documentsField } from "./documents";
 import { ENRICHED_FIELD } from "./enrichment";
@@ -26,18 +28,9 @@ function numberField(stored: Record<string, string>, field: string): number {
   return tonumber(stored[field] ?? "0")!;
 }
 
-function idMs(id: string): number {
-  const [ms] = string.match(id, "^%d+");
-  return tonumber(ms)!;
-}
-
 function lastId(stream: string): string | undefined {
   if (redis.call("TYPE", stream).ok !== "stream") return undefined;
-  const info = redis.call("XINFO", "STREAM", stream);
-  for (const at of $range(1, info.length, 2)) {
-    if (info[at - 1] === "last-generated-id") return info[at] as string;
-  }
-  return undefined;
+  return readInfo(stream).lastId;
 }
 
 type StreamStatus = [stream: string, cursor: string, length: number, lagMs: number];
@@ -48,24 +41,24 @@ function streamStatus(stream: string, cursor: string): StreamStatus {
   return [stream, cursor, onKey("XLEN", stream), Math.max(idMs(last) - idMs(cursor), 0)];
 }
 
-function streams(stored: Record<string, string>): StreamStatus[] {
-  const found: StreamStatus[] = [];
-  for (const [field, cursor] of pairs(stored)) {
-    if (string.sub(field, 1, CURSOR_PREFIX.length) === CURSOR_PREFIX) {
-      found.push(streamStatus(string.sub(field, CURSOR_PREFIX.length + 1), cursor));
-    }
+/** The streams with a cursor, by name. */
+function streamsIn(stored: Record<string, string>): string[] {
+  const found: string[] = [];
+  for (const [field] of pairs(stored)) {
+    if (string.sub(field, 1, CURSOR_PREFIX.length) === CURSOR_PREFIX) found.push(string.sub(field, CURSOR_PREFIX.length + 1));
   }
-  table.sort(found, (a, b) => a[0] < b[0]);
+  table.sort(found);
   return found;
 }
 
 /** The streams that were ever ingested, by name. */
 export function cursorStreams(): string[] {
-  const found: string[] = [];
-  for (const [field] of pairs(readFields())) {
-    if (string.sub(field, 1, CURSOR_PREFIX.length) === CURSOR_PREFIX) found.push(string.sub(field, CURSOR_PREFIX.length + 1));
-  }
-  table.sort(found);
+  return streamsIn(readFields());
+}
+
+function streams(stored: Record<string, string>): StreamStatus[] {
+  const found: StreamStatus[] = [];
+  for (const stream of streamsIn(stored)) found.push(streamStatus(stream, stored[CURSOR_PREFIX + stream]!));
   return found;
 }
 
@@ -75,8 +68,7 @@ function rejected(stored: Record<string, string>): [string, number][] {
     const count = numberField(stored, rejectedField(reason));
     if (count > 0) counts.push([reason, count]);
   }
-  table.sort(counts, (a, b) => a[1] > b[1] || (a[1] === b[1] && a[0] < b[0]));
-  return counts;
+  return mostFirst(counts);
 }
 
 /** Reasons and how many pages were given up for them, most first. */
@@ -84,8 +76,7 @@ function abandoned(): [string, number][] {
   const flat = onKey("HGETALL", names.abandonedPages());
   const counts: [string, number][] = [];
   for (const at of $range(1, flat.length, 2)) counts.push([flat[at - 1]!, tonumber(flat[at])!]);
-  table.sort(counts, (a, b) => a[1] > b[1] || (a[1] === b[1] && a[0] < b[0]));
-  return counts;
+  return mostFirst(counts);
 }
 
 /** How many windows of a tier wait, in all dimensions, and since when the oldest of them is over. */
