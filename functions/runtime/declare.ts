@@ -130,6 +130,18 @@ export function record(items: readonly ReplyField[]): ReplyType {
  */
 export type Role = "ingest" | "worker" | "scheduler" | "reader" | "admin";
 
+/**
+ * A second form of a function, for clients that once called a script: everything that names something is passed as a key,
+ * so many that it cannot be taken for a routing key. Neither its keys nor its arguments are bound: its code reads them.
+ */
+export interface KeysForm {
+  /** Two or more. */
+  keys: readonly { name: string; doc: string }[];
+  rest?: { name: string; doc: string };
+  reply: ReplyType;
+  doc: string;
+}
+
 export interface Declaration {
   name: string;
   /** One line, shown by FUNCTION LIST. */
@@ -142,6 +154,7 @@ export interface Declaration {
   positional: readonly Parameter[];
   rest?: Rest;
   options: readonly Option[];
+  keysForm?: KeysForm;
   reply: ReplyType;
   errors: readonly ErrorCode[];
 }
@@ -162,14 +175,18 @@ export type Arguments<D extends Declaration> = {
 /** A record is answered as an object by its handler; everything else as it goes on the wire. */
 export type Handler<D extends Declaration> = (this: void, args: Arguments<D>) => unknown;
 
+/** The code of a second form; see `KeysForm`. */
+export type KeysHandler = (this: void, keys: string[], args: string[]) => unknown;
+
 export interface Command {
   declaration: Declaration;
   run: (this: void, args: never) => unknown;
+  runKeys?: KeysHandler | undefined;
 }
 
 /** Ties a declaration to its code. */
-export function command<const D extends Declaration>(declaration: D, run: Handler<D>): Command {
-  return { declaration, run };
+export function command<const D extends Declaration>(declaration: D, run: Handler<D>, runKeys?: KeysHandler): Command {
+  return { declaration, run, runKeys };
 }
 
 /** The clock of the call, for every function whose result depends on it. */

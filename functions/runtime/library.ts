@@ -46,6 +46,11 @@ let calledKeys: string[];
 let calledArgs: string[];
 
 function dispatch(): unknown {
+  const { runKeys } = calledCommand;
+  if (runKeys !== undefined && calledKeys.length === calledCommand.declaration.keysForm!.keys.length) {
+    usePartition("");
+    return encode(calledCommand.declaration.keysForm!.reply, runKeys(calledKeys, calledArgs));
+  }
   route(calledKeys);
   const args = bind(calledBinder, calledArgs);
   return encode(calledCommand.declaration.reply, calledCommand.run(args as never));

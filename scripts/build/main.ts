@@ -5,6 +5,8 @@ import { fileURLToPath } from "node:url";
 import { build as bundle } from "esbuild";
 import "../lua-globals";
 import type { Command, Declaration } from "../../functions/runtime/declare";
+import { commands as catalog } from "../../functions/catalog/library";
+import { commands as metadata } from "../../functions/metadata/library";
 import { commands as notifier } from "../../functions/notifier/library";
 import { commands as tracker } from "../../functions/tracker/library";
 import { assemble, type AssembledLibrary } from "./assemble";
@@ -20,6 +22,8 @@ const ROOT = resolve(dirname(fileURLToPath(import.meta.url)), "../..");
 const LIBRARIES: { name: string; commands: readonly Command[]; budgetBytes: number }[] = [
   { name: "tracker", commands: tracker, budgetBytes: 224 * 1024 },
   { name: "notifier", commands: notifier, budgetBytes: 72 * 1024 },
+  { name: "metadata", commands: metadata, budgetBytes: 112 * 1024 },
+  { name: "catalog", commands: catalog, budgetBytes: 112 * 1024 },
 ];
 
 async function write(path: string, text: string): Promise<void> {

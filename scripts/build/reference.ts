@@ -1,5 +1,5 @@
 /** From declarations to `docs/functions.md`. */
-import type { ArgumentType, Declaration, Option, ReplyType } from "../../functions/runtime/declare";
+import type { ArgumentType, Declaration, KeysForm, Option, ReplyType } from "../../functions/runtime/declare";
 import { optionDoc } from "./contract";
 
 function argumentText(type: ArgumentType<unknown>): string {
@@ -74,6 +74,24 @@ function replySection(type: ReplyType): string[] {
   return [`Reply: ${replyText(type)}`, "", "| field | is | means |", "|---|---|---|", ...rows, ""];
 }
 
+function keysSection(name: string, { keys, rest, doc, reply }: KeysForm): string[] {
+  const call = [`FCALL ${name} ${keys.length}`, ...keys.map((each) => each.name), ...(rest ? [`[${rest.name} …]`] : [])];
+  return [
+    doc,
+    "",
+    "```",
+    call.join(" "),
+    "```",
+    "",
+    "| key | means |",
+    "|---|---|",
+    ...keys.map((each) => `| \`${each.name}\` | ${each.doc} |`),
+    ...(rest ? [`| \`${rest.name} …\` (arguments) | ${rest.doc} |`] : []),
+    "",
+    ...replySection(reply),
+  ];
+}
+
 function section(declaration: Declaration): string[] {
   return [
     `### ${declaration.name}`,
@@ -86,6 +104,7 @@ function section(declaration: Declaration): string[] {
     "",
     ...argumentTable(declaration),
     ...replySection(declaration.reply),
+    ...(declaration.keysForm ? keysSection(declaration.name, declaration.keysForm) : []),
     `Errors: ${declaration.errors.join(", ")}. Role: ${declaration.role}.`,
     "",
   ];
