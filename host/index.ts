@@ -1,0 +1,13 @@
+/** The package as a library: `import { connect, TableIndex } from "hotpath"`. */
+export { functionsOf, type ClientOptions } from "./client";
+export { connect, type Connection, type Primary, type RoutedOptions } from "./connection";
+export type { HotpathFunctions } from "./contract";
+export { deploy, type DeployOptions, type DeployReport, type LibraryAction } from "./deploy";
+export { HotpathError, ReplyError, UnavailableError, UsageError, UserError } from "./errors";
+export { trackEventsInChunks, type TrackResult } from "./events";
+export { createFunctions, type FunctionsOptions, type Send } from "./functions";
+export { readBundle, type BundledLibrary } from "./libraries";
+export { parseExact, stringifyExact, type ExactValue } from "./metadata/exact-json";
+export { type ColumnValues, type IndexEntry, type NewEntry, type RemovedEntry, type TableName } from "./metadata/entries";
+export { dateOf, formatNanoseconds, nanosecondsOf, parseNanoseconds } from "./metadata/nanoseconds";
+export { VERSION } from "./version";
