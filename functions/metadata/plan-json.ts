@@ -31,7 +31,8 @@ function numberSpan(text: string, jsonKey: string): LuaMultiReturn<[from: number
   const [, end] = string.find(text, jsonKey, 1, true);
   if (end === undefined) return $multi(undefined, undefined);
   const [from, to] = string.find(text, "^%-?[%d.eE+-]+", end + 1);
-  return from === undefined ? $multi(undefined, undefined) : $multi(from, to);
+  if (from === undefined) return $multi(undefined, undefined);
+  return $multi(from, to);
 }
 
 /** From the first quote of the paths to the last one; nothing if they are in no form that is known here. */
@@ -41,7 +42,8 @@ function pathsSpan(text: string): LuaMultiReturn<[from: number, to: number] | [u
   // Where the paths come last, as we write them, their end need not be looked for.
   if (string.sub(text, -1 - LAST_PATH.length) === `${LAST_PATH}}`) return $multi(from, text.length - 2);
   const [, end] = string.find(text, LAST_PATH, from, true);
-  return end === undefined ? $multi(undefined, undefined) : $multi(from, end - 1);
+  if (end === undefined) return $multi(undefined, undefined);
+  return $multi(from, end - 1);
 }
 
 function decoded(text: string): Record<string, unknown> | undefined {
