@@ -397,6 +397,17 @@ export interface HotpathFunctions {
   }): Promise<{ topic: string; stream: string; cursor: string; length: number; unread: number; lagMs: number; collecting: number; due: number; waiting: number; leased: number; dead: number; delivered: number; rejected: ([reason: string, entries: number])[]; next: number | null }>;
   /** Name, version and content hash of this library. */
   notifierLibrary(): Promise<{ library: string; version: string; hash: string }>;
+  /** Adds files to the index and deletes them, and plans what is to be done with them. */
+  patchIndex(args: {
+    /** name of the database */
+    db: string;
+    /** name of the table */
+    table: string;
+    /** entries as JSON objects */
+    entrys: string[];
+    /** clock of the call, in place of the server's */
+    now?: number;
+  }): Promise<number>;
   /** Takes a plan to merge files, under a lease, or nil. */
   getMergePlan(args: {
     /** name of the database */
@@ -607,6 +618,7 @@ export const SPECIFICATIONS: Record<keyof HotpathFunctions, FunctionSpecificatio
   listTopics: {"name":"list_topics","library":"notifier","readOnly":true,"role":"reader","positional":[],"rest":null,"options":[],"reply":{"kind":"list","of":{"kind":"text"}}},
   getNotifierStatus: {"name":"get_notifier_status","library":"notifier","readOnly":true,"role":"reader","positional":["topic"],"rest":null,"options":[["NOW","now",1]],"reply":{"kind":"record","items":[["topic","topic",{"kind":"text"}],["stream","stream",{"kind":"text"}],["cursor","cursor",{"kind":"text"}],["length","length",{"kind":"integer"}],["unread","unread",{"kind":"integer"}],["lag_ms","lagMs",{"kind":"integer"}],["collecting","collecting",{"kind":"integer"}],["due","due",{"kind":"integer"}],["waiting","waiting",{"kind":"integer"}],["leased","leased",{"kind":"integer"}],["dead","dead",{"kind":"integer"}],["delivered","delivered",{"kind":"integer"}],["rejected","rejected",{"kind":"list","of":{"kind":"tuple","items":[["reason","reason",{"kind":"text"}],["entries","entries",{"kind":"integer"}]]}}],["next","next",{"kind":"nullable","of":{"kind":"integer"}}]]}},
   notifierLibrary: {"name":"notifier_library","library":"notifier","readOnly":true,"role":"reader","positional":[],"rest":null,"options":[],"reply":{"kind":"record","items":[["library","library",{"kind":"text"}],["version","version",{"kind":"text"}],["hash","hash",{"kind":"text"}]]}},
+  patchIndex: {"name":"patch_index","library":"metadata","readOnly":false,"role":"ingest","positional":["db","table"],"rest":"entrys","options":[["NOW","now",1]],"reply":{"kind":"integer"}},
   getMergePlan: {"name":"get_merge_plan","library":"metadata","readOnly":false,"role":"worker","positional":["db","table","iteration","layer","writer"],"rest":null,"options":[["NOW","now",1]],"reply":{"kind":"nullable","of":{"kind":"json"}}},
   endMerge: {"name":"end_merge","library":"metadata","readOnly":false,"role":"worker","positional":["db","table","id"],"rest":null,"options":[],"reply":{"kind":"integer"}},
   getMovePlan: {"name":"get_move_plan","library":"metadata","readOnly":false,"role":"worker","positional":["db","table","layer","writer"],"rest":null,"options":[["NOW","now",1]],"reply":{"kind":"nullable","of":{"kind":"json"}}},

@@ -110,6 +110,7 @@ const SAMPLES: { [C in Command]: Sample<C>[] } = {
   LPOS: [{ given: LIST, args: ["l", "c", "MAXLEN", 2] }, { given: LIST, args: ["l", "c", "MAXLEN", "3"] }],
   LRANGE: [{ args: ["no", 0, -1] }, { given: LIST, args: ["l", "0", "1"] }],
   LREM: [{ args: ["no", 1, "a"] }, { given: LIST, args: ["l", "1", "b"] }],
+  LSET: [{ given: LIST, args: ["l", "-1", "d"] }],
   LTRIM: [{ args: ["no", 1, -1] }, { given: LIST, args: ["l", "1", "-1"] }],
   RPUSH: [{ args: ["l", "a"] }, { given: LIST, args: ["l", "d", "e"] }],
   PFADD: [{ args: ["p", "a", "b"] }, { given: [["PFADD", "p", "a"]], args: ["p", "a"] }],

@@ -53,6 +53,7 @@ interface RedisCommands {
   LPOS(this: void, key: string, element: string, option: "MAXLEN", most: RedisArgument): number | false;
   LRANGE(this: void, key: string, start: RedisArgument, stop: RedisArgument): string[];
   LREM(this: void, key: string, count: RedisArgument, element: string): number;
+  LSET(this: void, key: string, index: RedisArgument, element: string): RedisStatus;
   LTRIM(this: void, key: string, start: RedisArgument, stop: RedisArgument): RedisStatus;
   RPUSH(this: void, key: string, ...elements: string[]): number;
 
