@@ -6,7 +6,7 @@ import { makeFiles } from "../host/demo/metadata/files";
 import { renderThreeDays } from "../host/demo/metadata/report";
 import type { ThreeDaysResult } from "../host/demo/metadata/result";
 import { runNode } from "./support/processes";
-import { describeWithOwnServer, useServer } from "./support/server";
+import { useServer } from "./support/server";
 
 const HOTPATH = resolve("dist/hotpath.js");
 const DAY_MS = 86_400_000;
@@ -74,31 +74,24 @@ describe("the days of the demo", () => {
   });
 });
 
-describeWithOwnServer("the demo of the metadata index", () => {
-  it("keeps every row through merges, moves, drops and two workers that die, and prints a picture", async () => {
-    const { code, out, errors } = await run([]);
-    expect({ code, errors }).toEqual({ code: 0, errors: expect.not.stringContaining("hotpath:") as string });
-    expect(errors).toMatch(/^Indexing: 17,280 files in /m);
-    expect(out).toMatch(/^Hotpath · three days of data files on /);
-    expect(out).toMatch(/^merge of 15 s +434 +2 +432$/m);
-    expect(out).toMatch(/^now +hot +3 +\d+ /m);
-    expect(out).toMatch(/^ +cold +3 +\d+ +1\d\.\d GB +23\d\.\d MB$/m);
-    expect(out).toMatch(/^files merged once +17,280 +17,280 +✓$/m);
-    expect(out).not.toContain("✗");
-  });
-});
-
-describe("on the server of REDIS_URL", () => {
+describe("the demo of the metadata index", () => {
   const server = useServer();
 
-  it("runs beside other tables, and keeps out of a database of its own name", async () => {
+  it("keeps every row through merges, moves, drops and two workers that die, and keeps out of a database of its own name", async () => {
     await server.client.hSet("files:default:hits:date=2026-11-20", "date=2026-11-20/hour=12/a.1.parquet", "{}");
-    const first = await run(["--json", "--seed", "2"], server.url);
-    expect(first.code, first.errors).toBe(0);
-    const result = JSON.parse(first.out) as ThreeDaysResult;
+    const { code, out, errors } = await run(["--json", "--seed", "2"], server.url);
+    expect({ code, errors }).toEqual({ code: 0, errors: expect.stringMatching(/^Indexing: 17,280 files in /m) as string });
+    const result = JSON.parse(out) as ThreeDaysResult;
     expect(differing(result)).toEqual([]);
     expect(result.deaths).toBe(2);
     expect(result.question.answer).toHaveLength(1);
+    expect(result.mostStored).toBeLessThan(500);
+    const picture = renderThreeDays(result, { width: 80 });
+    expect(picture).toMatch(/^merge of 15 s +434 +2 +432$/m);
+    expect(picture).toMatch(/^now +hot +3 +\d+ /m);
+    expect(picture).toMatch(/^ +cold +3 +\d+ +1\d\.\d GB +23\d\.\d MB$/m);
+    expect(picture).toMatch(/^files merged once +17,280 +17,280 +✓$/m);
+    expect(picture).not.toContain("✗");
     expect(await run([], server.url)).toMatchObject({
       code: 1,
       out: "",

@@ -69,7 +69,7 @@ function plansPart({ plans, deaths, mostStored }: ThreeDaysResult, width: number
   return [
     ...table(columns, rows, width, color),
     "",
-    `${deaths} workers died with a plan in their hands; each plan came back after half an hour.`,
+    `${deaths} workers died with a plan in their hands; it came back half an hour later.`,
     `At no time did the storage hold more than ${formatCount(mostStored)} files.`,
   ];
 }
