@@ -20,11 +20,21 @@ const DAY = 86_400n * SECOND;
 let connection: Connection;
 /** Names and arguments of the calls that were sent. */
 let calls: string[][] = [];
+/** What they answered. */
+let replies: unknown[] = [];
 let clockMs = NOON_MS;
 
 /** The connection, with all that goes over it written down. */
 function recorded(): Connection {
-  return { ...connection, send: (args, options) => { calls.push(args.map(String)); return connection.send(args, options); } };
+  return {
+    ...connection,
+    send: async (args, options) => {
+      calls.push(args.map(String));
+      const reply = await connection.send(args, options);
+      replies.push(reply);
+      return reply;
+    },
+  };
 }
 
 function tableOf(options: Partial<TableIndexOptions> = {}): TableIndex {
@@ -41,6 +51,11 @@ beforeEach(async () => {
   calls = [];
   clockMs = NOON_MS;
 });
+
+/** Paths in the pages of `query_index`. */
+function pathsIn(pages: readonly unknown[]): string[] {
+  return pages.filter((page) => Array.isArray(page)).flatMap((page) => (page as string[]).slice(1).map((json) => decodeEntry(json).path));
+}
 
 const fileOf = (name: string, more: Partial<NewEntry> = {}): NewEntry => ({
   path: `date=2026-11-20/hour=12/${name}.1.parquet`,
@@ -225,20 +240,26 @@ describe("a query", () => {
   });
 
   it("answers a file once where Redis lists it twice", async () => {
-    const table = await configured();
-    const files = Array.from({ length: 5_000 }, (_, at) => fileOf(String(at)));
-    await table.batch(files);
-    const seen: string[] = [];
-    const pages = table.query({ pageSize: 500 });
-    for (let at = 0; at < 2_500; at += 1) seen.push(((await pages.next()).value as IndexEntry).path);
-    // A hash that shrinks is gone through again in part: those that were answered already come a second time.
-    const kept = new Set(seen.slice(0, 200));
-    await table.batch([], files.filter(({ path }) => !kept.has(path)));
-    await expect.poll(() => server.client.sendCommand(["DEBUG", "HTSTATS-KEY", "files:default:hits:date=2026-11-20"]).catch(() => "table size: 256")).toMatch(/table size: (256|512)\n?/);
-    calls = [];
-    for await (const { path } of pages) seen.push(path);
-    expect(new Set(seen).size).toBe(seen.length);
-    for (const path of kept) expect(seen).toContain(path);
+    let repeated = 0;
+    // Redis 7.0 does about every second time, and later servers, which make a hash smaller in other ways, hardly ever.
+    const isSure = /^redis_version:7\.0\./m.test(await server.client.info("server"));
+    for (let attempt = 0; attempt < (isSure ? 30 : 2) && repeated === 0; attempt += 1) {
+      const table = await configured({ table: `hits-${attempt}` });
+      const files = Array.from({ length: 1_500 }, (_, at) => fileOf(String(at)));
+      await table.batch(files);
+      replies = [];
+      const seen: string[] = [];
+      const pages = table.query({ pageSize: 100 });
+      // To the end of a page, so that what was seen is what Redis has gone through.
+      while (seen.length < 500 || seen.length < pathsIn(replies).length) seen.push(((await pages.next()).value as IndexEntry).path);
+      // A hash that shrinks is gone through again in part: what was answered last may come a second time.
+      const kept = new Set(seen.slice(-30));
+      await table.batch([], files.filter(({ path }) => !kept.has(path)));
+      for await (const { path } of pages) seen.push(path);
+      repeated = pathsIn(replies).length - new Set(seen).size;
+      expect(new Set(seen).size).toBe(seen.length);
+    }
+    if (isSure) expect(repeated).toBeGreaterThan(0);
   });
 });
 
