@@ -84,7 +84,9 @@ export function ownerOfFolders(name: string): Owner | undefined {
 }
 
 /** The table and the first folder whose files a key holds, by one of them. */
-export function ownerOfFiles(name: string, path: string, stored: string): (Owner & { first: string }) | undefined {
+export function ownerOfFiles(name: string): (Owner & { first: string }) | undefined {
+  const [path, stored] = anyOf(name);
+  if (path === undefined || stored === undefined) return undefined;
   const first = firstFolderOf(path);
   const place = string.sub(name, "files:".length + 1, -first.length - 2);
   const owner = ownerOf(place, decodeEntry(stored));

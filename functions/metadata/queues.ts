@@ -276,9 +276,10 @@ export function endPlan(kind: PlanKind, db: string, table: string, id: string, k
   const [queue, text] = leaseOf(kind, db, table, id);
   if (queue !== undefined && (known === undefined || known.name === queue.name)) {
     if (queue.index !== "") requireType(queue.index, "zset");
-    const isEnded = remove(queue, text);
-    redis.call("UNLINK", names.leaseKey(db, table, id));
-    if (isEnded) return true;
+    if (remove(queue, text)) {
+      redis.call("UNLINK", names.leaseKey(db, table, id));
+      return true;
+    }
   }
   if (known === undefined) return false;
   if (known.index !== "") requireType(known.index, "zset");

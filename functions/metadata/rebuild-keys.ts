@@ -49,26 +49,33 @@ function enterFolders(progress: Progress): Step {
   return stepTo(next, Math.max(STEP, found.length / 2));
 }
 
-/** Enters the times of the files of a first folder; complete once all of them have been looked at. */
-function enterFiles(progress: Progress): Step {
-  let place = progress.place;
-  let found: string[];
-  // Bounds must be there from the first step on, so that what is added meanwhile widens them: on until there is an entry.
-  do {
-    [place, found] = redis.call("HSCAN", progress.key, place, "COUNT", `${STEP}`);
-  } while (found.length === 0 && place !== "0");
-  if (found.length === 0) return stepTo("0", 1);
-  const owner = ownerOfFiles(progress.key, found[0]!, found[1]!);
-  if (owner === undefined) return SKIPPED;
-  const { db, table, first } = owner;
+/** The earliest and the latest time of entries: path, entry, path, entry. */
+function timesOfAll(found: string[]): LuaMultiReturn<[minNs: string, maxNs: string]> {
   let [minNs, maxNs] = timesOf(found[1]!);
   for (const at of $range(3, found.length, 2)) {
     const [fromNs, toNs] = timesOf(found[at]!);
     minNs = earlierNs(minNs, fromNs);
     maxNs = laterNs(maxNs, toNs);
   }
-  register(db, table, first);
-  if (!widenBounds(db, table, first, minNs, maxNs)) keepBounds(db, table, first, { minNs, maxNs, isComplete: false });
+  return $multi(minNs, maxNs);
+}
+
+/** Enters the times of the files of a first folder; complete once all of them have been looked at. */
+function enterFiles(progress: Progress): Step {
+  const owner = ownerOfFiles(progress.key);
+  if (owner === undefined) return SKIPPED;
+  const { db, table, first } = owner;
+  let place = progress.place;
+  let found: string[];
+  // Bounds must be there from the first step on, so that what is added meanwhile widens them: on until there is an entry.
+  do {
+    [place, found] = redis.call("HSCAN", progress.key, place, "COUNT", `${STEP}`);
+  } while (found.length === 0 && place !== "0");
+  if (found.length > 0) {
+    const [minNs, maxNs] = timesOfAll(found);
+    register(db, table, first);
+    if (!widenBounds(db, table, first, minNs, maxNs)) keepBounds(db, table, first, { minNs, maxNs, isComplete: false });
+  }
   if (place === "0") completeBounds(db, table, first);
   return stepTo(place, Math.max(STEP, found.length / 2));
 }
