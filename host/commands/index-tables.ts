@@ -71,9 +71,9 @@ export function renderPlans({ database, table }: TableName, queues: readonly Que
 }
 
 /** Paths are there to be copied: rather a line that is wrapped than one that is cut. */
-const LEAST_WIDTH = 140;
+const LEAST_WIDTH = 160;
 
-const FILE_COLUMNS: Column[] = [{ title: "path", flexible: "middle" }, { title: "layer" }, right("bytes"), right("rows"), { title: "from" }, { title: "to", dropRank: 1 }];
+const FILE_COLUMNS: Column[] = [{ title: "path" }, { title: "layer" }, right("bytes"), right("rows"), { title: "from", dropRank: 2 }, { title: "to", dropRank: 1 }];
 
 /** Files, a line each. */
 export function renderFiles(entries: readonly IndexEntry[], hasMore: boolean): string {

@@ -78,7 +78,7 @@ export class TableIndex implements TableName {
    * All or nothing up to 1,000 entries (and a million characters of JSON); a longer batch is written in such parts, one after
    * the other. A path that is there already is replaced and counts once; one that is not there is not missed.
    *
-   * @param add files; those of a merge and their sources belong into one batch
+   * @param add files; a merged file and its sources belong into one batch, which up to 999 sources cannot be cut off in between
    * @param remove files to be removed; their drop is planned
    * @returns how many entries were processed
    * @throws BatchError naming the entry that was refused, by its place in both lists together, and how many were written
