@@ -1,8 +1,8 @@
 /** Where files that are deleted, or change their queue, stand in plans that wait. */
 import { onKey } from "../runtime/types";
-import { keepRead, type Draft, type Plan } from "./drafts";
+import { beyondOf, keepRead, type Draft, type Plan } from "./drafts";
 import type { File } from "./files";
-import { movedToken, sizeOf, splicable, tokenOf, tokensOf, type Token } from "./plan-json";
+import { movedPath, pathsOf, sizeOf, splicable } from "./plan-json";
 
 /** How much of its queues a call may look through. */
 export interface Budget {
@@ -20,36 +20,30 @@ export function newBudget(): Budget {
 
 /** Notes that a file is to be looked for. */
 export function want(draft: Draft, file: File): void {
-  const token = tokenOf(file.path);
-  if (draft.wanted.has(token)) return;
-  draft.wanted.set(token, file);
+  if (draft.wanted.has(file.path)) return;
+  draft.wanted.set(file.path, file);
   draft.wantedCount += 1;
 }
 
-/** The paths of a plan as it stands in its list; none if it cannot be read. */
-function pathsIn({ queue }: Draft, text: string): Token[] {
-  if (queue.kind === "move") {
-    const token = movedToken(text);
-    return token === undefined ? [] : [token];
-  }
-  const known = splicable(text);
-  return known === undefined ? [] : tokensOf(known);
-}
-
-/** Looks for wanted files in a plan; it is kept if it has one. */
+/** Looks for wanted files in a plan; it is kept if it has one. One that cannot be read has none. */
 function lookThrough(draft: Draft, position: number, text: string): void {
-  const tokens = pathsIn(draft, text);
+  const isMove = draft.queue.kind === "move";
+  const known = isMove ? text : splicable(text);
+  if (known === undefined) return;
+  const moved = isMove ? movedPath(text) : undefined;
+  const paths = isMove ? [moved ?? ""] : pathsOf(known);
   let plan: Plan | undefined;
-  for (const at of $range(1, tokens.length)) {
-    const file = draft.wanted.get(tokens[at - 1]!);
-    if (file !== undefined && file.spot === undefined) {
+  for (const at of $range(1, paths.length)) {
+    const file = draft.wanted.get(paths[at - 1]!);
+    if (file !== undefined && file.plan === undefined) {
       if (plan === undefined) {
-        const known = draft.queue.kind === "move" ? text : splicable(text)!;
-        const sizeBytes = draft.queue.kind === "move" ? 0 : sizeOf(known);
-        plan = { position, text: known, timeS: 0, parts: tokens, hasAll: true, count: tokens.length, sizeBytes, isChanged: false, moved: undefined };
-        keepRead(draft, plan);
+        plan = keepRead(draft, position, known, isMove ? 0 : sizeOf(known));
+        plan.parts = paths;
+        plan.hasAll = true;
+        plan.count = paths.length;
       }
-      file.spot = { draft, plan, at };
+      file.plan = plan;
+      file.at = at;
       draft.wantedCount -= 1;
     }
   }
@@ -60,30 +54,31 @@ function lookThrough(draft: Draft, position: number, text: string): void {
  * it lessens.
  */
 export function search(draft: Draft, budget: Budget): void {
-  let from = 0;
+  let seen = 0;
   let atOnce = 1;
   while (draft.wantedCount > 0) {
     if (budget.plans <= 0 || budget.bytes <= 0) {
-      draft.isSearched = -from >= onKey("LLEN", draft.list);
+      draft.isSearched = seen >= onKey("LLEN", draft.list);
       return;
     }
-    const texts = onKey("LRANGE", draft.list, `${from - atOnce}`, `${from - 1}`);
+    const texts = onKey("LRANGE", draft.list, `${-seen - atOnce}`, `${-seen - 1}`);
+    const count = texts.length;
     let readBytes = 0;
-    for (const at of $range(texts.length, 1, -1)) {
+    for (const at of $range(count, 1, -1)) {
       const text = texts[at - 1]!;
       readBytes += text.length;
-      from -= 1;
-      lookThrough(draft, from, text);
+      lookThrough(draft, -seen - 1 - (count - at), text);
     }
-    if (texts.length < atOnce) return;
-    budget.plans -= texts.length;
+    if (count < atOnce) return;
+    seen += count;
+    budget.plans -= count;
     budget.bytes -= readBytes;
-    const affordable = Math.floor((budget.bytes * texts.length) / Math.max(readBytes, 1));
+    const affordable = Math.floor((budget.bytes * count) / Math.max(readBytes, 1));
     atOnce = Math.max(1, Math.min(2 * atOnce, affordable, budget.plans, MOST_AT_ONCE));
   }
 }
 
-/** Whether a file that was wanted and not found may stand further ahead than was looked; then that is its spot. */
+/** A wanted file that was not found may stand further ahead than was looked; then that is where it is. */
 export function presume(draft: Draft, file: File): void {
-  if (!draft.isSearched) file.spot ??= { draft, plan: undefined, at: 0 };
+  if (!draft.isSearched) file.plan ??= beyondOf(draft);
 }

@@ -2,16 +2,17 @@
 import { inChunks } from "../runtime/chunks";
 import type { Configuration } from "./configuration";
 import type { Draft, Plan } from "./drafts";
-import { newMergePlan, withMore, withTokens, type Token } from "./plan-json";
+import { newMergePlan, withMore, withPaths } from "./plan-json";
 import { announce, notePlanner, type Queue } from "./queues";
 
 /** Stands for a plan that goes, for as long as a call takes to write. */
 const EMPTIED = "";
 
-function partsLeft({ parts }: Plan): Token[] {
-  const left: Token[] = [];
-  for (const each of parts) {
-    if (each !== "") left.push(each);
+function pathsLeft({ parts, hasHoles }: Plan): string[] {
+  if (!hasHoles) return parts;
+  const left: string[] = [];
+  for (const path of parts) {
+    if (path !== "") left.push(path);
   }
   return left;
 }
@@ -26,16 +27,16 @@ function writeRead({ list, positions, read, queue }: Draft): void {
       redis.call("LSET", list, `${position}`, EMPTIED);
       emptied += 1;
     } else if (isChanged && queue.kind === "merge") {
-      const left = partsLeft(plan);
-      redis.call("LSET", list, `${position}`, hasAll ? withTokens(text, left, sizeBytes) : withMore(text, left, sizeBytes));
+      const left = pathsLeft(plan);
+      redis.call("LSET", list, `${position}`, hasAll ? withPaths(text, left, sizeBytes) : withMore(text, left, sizeBytes));
     }
   }
   if (emptied > 0) redis.call("LREM", list, `${-emptied}`, EMPTIED);
 }
 
 /** The text of a move plan: the file gets a new name in the next layer. */
-function moveText({ db, table }: Queue, { moved, timeS }: Plan, layerTo: string, newId: (this: void) => string): string {
-  const { path, folder, iteration, layer, writer } = moved!;
+function moveText({ db, table, layer, writer }: Queue, { moved, timeS }: Plan, layerTo: string, newId: (this: void) => string): string {
+  const { path, folder, iteration } = moved!;
   return cjson.encode({
     id: newId(),
     writer_id: writer,
@@ -43,7 +44,7 @@ function moveText({ db, table }: Queue, { moved, timeS }: Plan, layerTo: string,
     table,
     path_from: path,
     layer_from: layer,
-    path_to: `${folder}/${newId()}.${iteration}.parquet`,
+    path_to: `${folder.name}/${newId()}.${iteration}.parquet`,
     layer_to: layerTo,
     time_s: timeS,
   });
@@ -68,7 +69,7 @@ function writeMade({ queue, list, made }: Draft, { layers }: Configuration, newI
     if (plan.count > 0) {
       if (texts.length === 0) firstS = plan.timeS;
       const layerTo = queue.kind === "move" ? layers.get(queue.layer)!.next : "";
-      texts.push(queue.kind === "move" ? moveText(queue, plan, layerTo, newId) : newMergePlan(newId(), plan.timeS, plan.sizeBytes, partsLeft(plan)));
+      texts.push(queue.kind === "move" ? moveText(queue, plan, layerTo, newId) : newMergePlan(newId(), plan.timeS, plan.sizeBytes, pathsLeft(plan)));
     }
   }
   if (texts.length === 0) return;

@@ -3,35 +3,30 @@
  * entries, and each list is written once, at the end: no plan is read for each of its files.
  */
 import { onKey, requireType } from "../runtime/types";
-import type { File } from "./files";
+import { entryOf, type File } from "./files";
 import { goneKey, IDLE, plannersKey, tableKey } from "./names";
-import { sizeOf, splicable, tokenOf, type Token } from "./plan-json";
+import { sizeOf, splicable } from "./plan-json";
 import type { Queue } from "./queues";
 
 /** A plan that waits, or will. */
 export interface Plan {
+  draft: Draft;
   /** From the end of its list: -1 is the last one; 0 for a plan that the call makes. */
   position: number;
   /** As it is in the list; empty for one that the call makes. */
   text: string;
   /** When it ripens, for one that the call makes. */
   timeS: number;
-  /** Its paths: all of them, or those that the call adds to the text; empty for one that was taken out. */
-  parts: Token[];
+  /** Its paths: all of them, or those that the call adds to the text; empty where one was taken out. */
+  parts: string[];
   hasAll: boolean;
+  hasHoles: boolean;
   /** How many paths it has; without end if they were not looked at. */
   count: number;
   sizeBytes: number;
   isChanged: boolean;
   /** The file of a move plan that the call makes. */
   moved: File | undefined;
-}
-
-/** Where a file stands: in a plan, at a place among its parts from 1; or, without a plan, further ahead than was looked. */
-export interface Spot {
-  draft: Draft;
-  plan: Plan | undefined;
-  at: number;
 }
 
 /** A queue as a call leaves it. */
@@ -44,8 +39,10 @@ export interface Draft {
   /** Position of the last plan that was not emptied. */
   last: number;
   made: Plan[];
-  /** Files to be looked for. */
-  wanted: LuaMap<Token, File>;
+  /** Stands for the plans that were not looked through. */
+  beyond: Plan | undefined;
+  /** Files to be looked for, by path. */
+  wanted: LuaMap<string, File>;
   wantedCount: number;
   /** Whether all plans were looked through for them. */
   isSearched: boolean;
@@ -71,6 +68,7 @@ export function newDraft(queue: Queue): Draft {
     positions: [],
     last: -1,
     made: [],
+    beyond: undefined,
     wanted: new LuaMap(),
     wantedCount: 0,
     isSearched: true,
@@ -80,10 +78,35 @@ export function newDraft(queue: Queue): Draft {
   };
 }
 
+function newPlan(draft: Draft, position: number, text: string, sizeBytes: number): Plan {
+  const isNew = position === 0;
+  return {
+    draft,
+    position,
+    text,
+    timeS: 0,
+    parts: [],
+    hasAll: isNew,
+    hasHoles: false,
+    count: isNew ? 0 : math.huge,
+    sizeBytes,
+    isChanged: false,
+    moved: undefined,
+  };
+}
+
 /** Keeps a plan that was read. */
-export function keepRead(draft: Draft, plan: Plan): void {
-  draft.read.set(plan.position, plan);
-  draft.positions.push(plan.position);
+export function keepRead(draft: Draft, position: number, text: string, sizeBytes: number): Plan {
+  const plan = newPlan(draft, position, text, sizeBytes);
+  draft.read.set(position, plan);
+  draft.positions.push(position);
+  return plan;
+}
+
+/** Where a file stands that may be in a plan that was not looked through. */
+export function beyondOf(draft: Draft): Plan {
+  draft.beyond ??= newPlan(draft, 0, "", 0);
+  return draft.beyond;
 }
 
 /** The plan at a position of a merge queue; one that cannot be read takes no more files. */
@@ -93,10 +116,7 @@ function readAt(draft: Draft, position: number): Plan | undefined {
   const text = onKey("LINDEX", draft.list, `${position}`);
   if (text === false) return undefined;
   const splice = splicable(text);
-  const sizeBytes = splice === undefined ? math.huge : sizeOf(splice);
-  const plan: Plan = { position, text: splice ?? text, timeS: 0, parts: [], hasAll: false, count: math.huge, sizeBytes, isChanged: false, moved: undefined };
-  keepRead(draft, plan);
-  return plan;
+  return keepRead(draft, position, splice ?? text, splice === undefined ? math.huge : sizeOf(splice));
 }
 
 /** The last plan of a merge queue that has files. */
@@ -114,27 +134,32 @@ function openPlan(draft: Draft): Plan | undefined {
   }
 }
 
-function makePlan(draft: Draft, timeS: number, moved: File | undefined): Plan {
-  const plan: Plan = { position: 0, text: "", timeS, parts: [], hasAll: true, count: 0, sizeBytes: 0, isChanged: true, moved };
+function makePlan(draft: Draft, timeS: number): Plan {
+  const plan = newPlan(draft, 0, "", 0);
+  plan.timeS = timeS;
   draft.made.push(plan);
   return plan;
 }
 
-function addTo(draft: Draft, plan: Plan, file: File, sizeBytes: number): void {
-  plan.parts.push(tokenOf(file.path));
+function addTo(plan: Plan, file: File, sizeBytes: number): void {
+  const { parts } = plan;
+  const at = parts.length;
+  parts[at] = file.path;
   plan.count += 1;
   plan.sizeBytes += sizeBytes;
   plan.isChanged = true;
-  file.spot = { draft, plan, at: plan.parts.length };
+  file.plan = plan;
+  file.at = at + 1;
 }
 
 /** Whether the path counted as taken out of a plan of this queue: it is back in it then. */
 function isBack(draft: Draft, file: File): boolean {
   const { goneNow, hasGone, gone } = draft;
-  const isGone = goneNow.get(file.path) ?? (hasGone && redis.call("SMISMEMBER", gone, file.path)[0] === 1);
+  let isGone = goneNow.get(file.path);
+  if (isGone === undefined) isGone = hasGone && redis.call("SMISMEMBER", gone, file.path)[0] === 1;
   if (!isGone) return false;
   goneNow.set(file.path, false);
-  file.spot = { draft, plan: undefined, at: 0 };
+  file.plan = beyondOf(draft);
   return true;
 }
 
@@ -146,36 +171,39 @@ function isBack(draft: Draft, file: File): boolean {
 export function join(draft: Draft, file: File, sizeBytes: number, maxSize: number, timeS: number): void {
   if (isBack(draft, file)) return;
   const open = openPlan(draft);
-  const fits = open !== undefined && open.sizeBytes + sizeBytes <= maxSize;
-  addTo(draft, fits ? open : makePlan(draft, timeS, undefined), file, sizeBytes);
+  if (open !== undefined && open.sizeBytes + sizeBytes <= maxSize) addTo(open, file, sizeBytes);
+  else addTo(makePlan(draft, timeS), file, sizeBytes);
 }
 
 /** Plans that a file moves to the next layer. */
 export function planMove(draft: Draft, file: File, timeS: number): void {
   if (isBack(draft, file)) return;
-  addTo(draft, makePlan(draft, timeS, file), file, 0);
+  const plan = makePlan(draft, timeS);
+  plan.moved = file;
+  addTo(plan, file, 0);
 }
 
 /** Takes a file out of the plan that it waits in. */
 export function takeOut(file: File): void {
-  const { spot } = file;
-  file.spot = undefined;
-  if (spot === undefined) return;
-  const { draft, plan, at } = spot;
-  if (plan === undefined) {
-    draft.goneNow.set(file.path, true);
+  const { plan, at, path } = file;
+  file.plan = undefined;
+  if (plan === undefined) return;
+  const { draft } = plan;
+  if (plan === draft.beyond) {
+    draft.goneNow.set(path, true);
     return;
   }
   plan.parts[at - 1] = "";
+  plan.hasHoles = true;
   plan.count -= 1;
-  plan.sizeBytes = Math.max(plan.sizeBytes - file.sizeBytes, 0);
+  plan.sizeBytes = Math.max(plan.sizeBytes - entryOf(file).size_bytes, 0);
   plan.isChanged = true;
 }
 
 /** Gives the plan that a file waits in the new size of the file. */
-export function resize({ spot, sizeBytes }: File, nowBytes: number): void {
-  const plan = spot?.plan;
-  if (plan === undefined || spot!.draft.queue.kind === "move") return;
-  plan.sizeBytes = Math.max(plan.sizeBytes - sizeBytes, 0) + nowBytes;
+export function resize(file: File, nowBytes: number): void {
+  const { plan } = file;
+  if (plan === undefined || plan === plan.draft.beyond || plan.draft.queue.kind === "move") return;
+  plan.sizeBytes = Math.max(plan.sizeBytes - entryOf(file).size_bytes, 0) + nowBytes;
   plan.isChanged = true;
 }

@@ -1,28 +1,25 @@
-/** Entries of the index: what clients send, checked before anything is written. */
+/** Entries of the index: what clients send, checked before anything is written, and what is read of those that are there. */
 import { fail, quote } from "../runtime/errors";
 import type { Configuration } from "./configuration";
 import { isNs } from "./nanoseconds";
 
-/** An entry of a call. */
+/**
+ * An entry, as it is decoded: the checked fields have these types, other fields are none of our business. Half of the time of
+ * a call goes into decoding, so no other record is made of it.
+ */
 export interface Entry {
-  isDelete: boolean;
-  db: string;
+  cmd: "ADD" | "DELETE" | undefined;
+  database: string;
   table: string;
   path: string;
-  /** Up to the first slash, and up to the last. */
-  firstFolder: string;
-  folder: string;
-  /** How often the file was merged, plus one; 0 where its name does not tell. */
-  iteration: number;
-  /** Undefined where a DELETE leaves it to the entry that is there. */
+  /** Undefined where a DELETE leaves it to the entry that is there, as with writer_id. */
   layer: string | undefined;
-  writer: string | undefined;
-  sizeBytes: number;
-  minNs: string;
-  maxNs: string;
-  chunkNs: string | undefined;
-  /** As it came. */
-  text: string;
+  writer_id: string | undefined;
+  /** The rest is checked in an ADD only. */
+  size_bytes: number;
+  str_min_time: string | undefined;
+  str_max_time: string | undefined;
+  str_chunk_time: string | undefined;
 }
 
 /** The table of a call, where it is one. */
@@ -31,27 +28,15 @@ export interface Place {
   table: string;
 }
 
-interface Decoded {
-  cmd?: unknown;
-  database?: unknown;
-  table?: unknown;
-  path?: unknown;
-  layer?: unknown;
-  writer_id?: unknown;
-  size_bytes?: unknown;
-  str_min_time?: unknown;
-  str_max_time?: unknown;
-  str_chunk_time?: unknown;
-}
+/** Which entry of the call is looked at, for errors. */
+let index = 0;
 
 function shown(value: unknown): string {
   if (value === undefined) return "nothing";
-  if (type(value) === "string") return quote(value as string);
-  return type(value) === "table" ? "an object" : value === cjson.null ? "null" : tostring(value);
+  if (value === cjson.null) return "null";
+  if (type(value) === "table") return "an object";
+  return type(value) === "string" ? quote(value as string) : tostring(value);
 }
-
-/** Which entry of the call is looked at, for errors. */
-let index = 0;
 
 function refuse(what: string, value: unknown): never {
   return fail("BADARG", `entry ${index}: ${what}, got ${shown(value)}`);
@@ -65,43 +50,27 @@ function nameOf(field: string, value: unknown, ofCall: string | undefined): stri
   return value as string;
 }
 
-function textOf(field: string, value: unknown): string {
-  if (value === undefined) return "";
+/** Text that may be left out; null is as good. */
+function textOf(field: string, value: unknown, ifAbsent: string | undefined): string | undefined {
+  if (value === undefined || value === cjson.null) return ifAbsent;
   if (type(value) !== "string") refuse(`${field} must be text`, value);
   return value as string;
 }
 
-function timeOf(field: string, value: unknown): string | undefined {
-  if (value === undefined || value === "") return undefined;
+function requireTime(field: string, value: unknown): void {
+  if (value === undefined || value === "") return;
   if (type(value) !== "string" || !isNs(value as string)) refuse(`${field} must be nanoseconds as decimal text`, value);
-  return value as string;
 }
 
-function sizeOf(value: unknown): number {
-  const isSize = type(value) === "number" && (value as number) >= 0 && (value as number) < math.huge;
-  if (!isSize) refuse("size_bytes must be a number of 0 or more", value);
-  return value as number;
-}
-
-/** Folder, first folder and iteration of a path; the last is undefined where the name does not tell it. */
-export function splitPath(path: string): LuaMultiReturn<[folder: string | undefined, firstFolder: string, iteration: number | undefined]> {
-  const [folder, firstFolder, iteration] = string.match(path, "^(([^/]+).*)/[^/]+%.(%d+)%.parquet$");
-  if (folder !== undefined && iteration!.length <= 9) return $multi(folder, firstFolder!, tonumber(iteration));
-  const [directory, first] = string.match(path, "^(([^/]+).*)/[^/]+$");
-  return $multi(directory, first ?? "", undefined);
-}
-
-function layerOf(value: unknown, isDelete: boolean, { layers }: Configuration): string | undefined {
-  if (value === undefined && isDelete) return undefined;
-  const layer = textOf("layer", value);
-  if (!layers.has(layer)) refuse("layer must be one of the configured layers", layer);
-  return layer;
-}
-
-function decode(text: string): Decoded {
-  const [ok, entry] = pcall(cjson.decode, text);
-  if (!ok || type(entry) !== "table") refuse("an entry must be a JSON object", text);
-  return entry as Decoded;
+/** The names of an entry, in its fields. */
+function requireNames(entry: Entry, place: Place | undefined, isDelete: boolean, { layers }: Configuration): void {
+  entry.database = nameOf("database", entry.database, place?.db);
+  entry.table = nameOf("table", entry.table, place?.table);
+  if (type(entry.path) !== "string") refuse("path must be text", entry.path);
+  const ifAbsent = isDelete ? undefined : "";
+  entry.layer = textOf("layer", entry.layer, ifAbsent);
+  if (entry.layer !== undefined && !layers.has(entry.layer)) refuse("layer must be one of the configured layers", entry.layer);
+  entry.writer_id = textOf("writer_id", entry.writer_id, ifAbsent);
 }
 
 /**
@@ -114,56 +83,48 @@ function decode(text: string): Decoded {
  */
 export function parseEntry(text: string, at: number, place: Place | undefined, configuration: Configuration): Entry {
   index = at;
-  const found = decode(text);
-  const { cmd, path } = found;
-  if (cmd !== undefined && cmd !== "ADD" && cmd !== "DELETE") refuse("cmd must be ADD or DELETE", cmd);
+  const [ok, decoded] = pcall(cjson.decode, text);
+  if (!ok || type(decoded) !== "table") refuse("an entry must be a JSON object", text);
+  const entry = decoded as Entry;
+  const { cmd, size_bytes: size } = entry;
   const isDelete = cmd === "DELETE";
-  const db = nameOf("database", found.database, place?.db);
-  const table = nameOf("table", found.table, place?.table);
-  if (type(path) !== "string") refuse("path must be text", path);
-  const [folder, firstFolder, iteration] = splitPath(path as string);
-  if (folder === undefined) refuse("path must be <folder>/<name>", path);
-  if (iteration === undefined && !isDelete) refuse("path must be <folder>/<name>.<iteration>.parquet", path);
-  const layer = layerOf(found.layer, isDelete, configuration);
-  const writer = found.writer_id === undefined && isDelete ? undefined : textOf("writer_id", found.writer_id);
-  const entry: Entry = {
-    isDelete,
-    db,
-    table,
-    path: path as string,
-    firstFolder,
-    folder: folder,
-    iteration: iteration ?? 0,
-    layer,
-    writer,
-    sizeBytes: 0,
-    minNs: "0",
-    maxNs: "0",
-    chunkNs: undefined,
-    text,
-  };
+  if (!isDelete && cmd !== "ADD" && cmd !== undefined) refuse("cmd must be ADD or DELETE", cmd);
+  requireNames(entry, place, isDelete, configuration);
   if (isDelete) return entry;
-  entry.sizeBytes = sizeOf(found.size_bytes);
-  entry.minNs = timeOf("str_min_time", found.str_min_time) ?? "0";
-  entry.maxNs = timeOf("str_max_time", found.str_max_time) ?? "0";
-  entry.chunkNs = timeOf("str_chunk_time", found.str_chunk_time);
+  if (type(size) !== "number" || size < 0 || size === math.huge) refuse("size_bytes must be a number of 0 or more", size);
+  requireTime("str_min_time", entry.str_min_time);
+  requireTime("str_max_time", entry.str_max_time);
+  requireTime("str_chunk_time", entry.str_chunk_time);
   return entry;
 }
 
-/** What of an entry that is in the index decides where its file is planned. */
-export interface Stored {
-  layer: string;
-  writer: string;
-  sizeBytes: number;
+/**
+ * Takes the path of the entry that was read last apart.
+ *
+ * @returns everything before its last slash, and the iteration that the name tells, -1 where it tells none
+ *
+ * Errors: BADARG, naming the place of the entry.
+ */
+export function splitPath({ path, cmd }: Entry): LuaMultiReturn<[folder: string, iteration: number]> {
+  const [folder, iteration] = string.match(path, "^([^/].*)/[^/]+%.(%d+)%.parquet$");
+  if (folder !== undefined && iteration!.length <= 9) return $multi(folder, tonumber(iteration)!);
+  requireIteration(cmd, path, -1);
+  const [directory] = string.match(path, "^([^/].*)/[^/]+$");
+  if (directory === undefined) refuse("path must be <folder>/<name>", path);
+  return $multi(directory, -1);
 }
 
-/** Reads an entry that is in the index. What others wrote there may lack anything. */
-export function parseStored(text: string): Stored {
-  const [ok, found] = pcall(cjson.decode, text);
-  const { layer, writer_id: writer, size_bytes: size } = (ok && type(found) === "table" ? found : {}) as Decoded;
-  return {
-    layer: type(layer) === "string" ? (layer as string) : "",
-    writer: type(writer) === "string" ? (writer as string) : "",
-    sizeBytes: type(size) === "number" ? (size as number) : 0,
-  };
+/** Fails with BADARG unless a file of this iteration can be added. */
+export function requireIteration(cmd: Entry["cmd"], path: string, iteration: number): void {
+  if (iteration < 0 && cmd !== "DELETE") refuse("path must be <folder>/<name>.<iteration>.parquet", path);
+}
+
+/** Reads what decides where a file is planned from an entry that is in the index. What others wrote there may lack anything. */
+export function parseStored(text: string): Entry {
+  const [ok, decoded] = pcall(cjson.decode, text);
+  const entry = (ok && type(decoded) === "table" ? decoded : {}) as Entry;
+  if (type(entry.layer) !== "string") entry.layer = "";
+  if (type(entry.writer_id) !== "string") entry.writer_id = "";
+  if (type(entry.size_bytes) !== "number") entry.size_bytes = 0;
+  return entry;
 }

@@ -2,36 +2,45 @@
 import { inChunks } from "../runtime/chunks";
 import { fail, quote } from "../runtime/errors";
 import { onKey } from "../runtime/types";
-import { parseStored, type Entry } from "./entry";
-import type { Spot } from "./drafts";
+import type { Draft, Plan } from "./drafts";
+import { parseStored, requireIteration, splitPath, type Entry } from "./entry";
 import { noteFiles, noteGone, requireFolders } from "./folders";
 import { filesKey, foldersKey } from "./names";
 import { earlierNs, laterNs } from "./nanoseconds";
 
 /** A file that a call touches. */
 export interface File {
-  home: FirstFolder;
   path: string;
-  folder: string;
-  /** As its name tells, from 1; 0 where it does not. */
+  folder: Folder;
+  /** As its name tells; -1 where it does not. */
   iteration: number;
-  /** The entry that was there before the call. */
-  stored: string | false;
-  /** The entry that is there now; undefined for none. What follows is that entry's. */
+  /** Whether it was in the index before the call. */
+  wasStored: boolean;
+  /** The entry that is there now, as text; undefined for none. */
   text: string | undefined;
-  layer: string;
-  writer: string;
-  sizeBytes: number;
-  /** Where it stands in a plan that was not given out, if that is known. */
-  spot: Spot | undefined;
+  /** The same, decoded when it is needed. */
+  entry: Entry | undefined;
+  /** The plan that it waits in, as far as that is known, and its place among the plan's paths, from 1. */
+  plan: Plan | undefined;
+  at: number;
+}
+
+/** A folder that a call touches. */
+export interface Folder {
+  home: FirstFolder;
+  name: string;
+  /** How many files it had, and how many it gains. */
+  had: number;
+  gain: number;
+  /** The queue into which the last of its files went: most go into one. */
+  queue: Draft | undefined;
 }
 
 /** A first folder of a table, and the files in it that a call touches. */
 interface FirstFolder {
   table: Table;
   name: string;
-  paths: string[];
-  files: LuaMap<string, File>;
+  files: File[];
   /** From when to when the files are that were added. */
   minNs: string;
   maxNs: string;
@@ -42,12 +51,10 @@ export interface Table {
   db: string;
   table: string;
   firstFolders: FirstFolder[];
-  byName: LuaMap<string, FirstFolder>;
-  /** Folders in the order in which they were met, with how many files they gain. */
-  folders: string[];
-  gains: LuaMap<string, number>;
-  /** How many files they had. */
-  counts: LuaMap<string, number>;
+  folders: Folder[];
+  firstByName: LuaMap<string, FirstFolder>;
+  folderByName: LuaMap<string, Folder>;
+  fileByPath: LuaMap<string, File>;
 }
 
 /** All tables that a call touches. */
@@ -63,13 +70,13 @@ export function nothingTouched(): Touched {
   return { tables: [], byKey: new LuaMap(), last: undefined };
 }
 
-function tableOf(touched: Touched, { db, table }: Entry): Table {
+function tableOf(touched: Touched, db: string, table: string): Table {
   const { last } = touched;
   if (last !== undefined && last.db === db && last.table === table) return last;
   const name = foldersKey(db, table);
   let found = touched.byKey.get(name);
   if (found === undefined) {
-    found = { db, table, firstFolders: [], byName: new LuaMap(), folders: [], gains: new LuaMap(), counts: new LuaMap() };
+    found = { db, table, firstFolders: [], folders: [], firstByName: new LuaMap(), folderByName: new LuaMap(), fileByPath: new LuaMap() };
     touched.byKey.set(name, found);
     touched.tables.push(found);
   }
@@ -77,64 +84,85 @@ function tableOf(touched: Touched, { db, table }: Entry): Table {
   return found;
 }
 
-function firstFolderOf(table: Table, name: string): FirstFolder {
-  let found = table.byName.get(name);
+function homeOf(table: Table, folder: string): FirstFolder {
+  const [name] = string.match(folder, "^[^/]+");
+  let found = table.firstByName.get(name!);
   if (found === undefined) {
-    found = { table, name, paths: [], files: new LuaMap(), minNs: "", maxNs: "" };
-    table.byName.set(name, found);
+    found = { table, name: name!, files: [], minNs: "", maxNs: "" };
+    table.firstByName.set(name!, found);
     table.firstFolders.push(found);
   }
   return found;
 }
 
-/** Notes that a call touches the file of an entry. */
-export function touch(touched: Touched, entry: Entry): File {
-  const table = tableOf(touched, entry);
-  const home = firstFolderOf(table, entry.firstFolder);
-  const { path, folder, iteration } = entry;
-  const known = home.files.get(path);
-  if (known !== undefined) return known;
-  if (!table.gains.has(folder)) {
-    table.gains.set(folder, 0);
-    table.folders.push(folder);
+function folderOf(table: Table, name: string): Folder {
+  let found = table.folderByName.get(name);
+  if (found === undefined) {
+    found = { home: homeOf(table, name), name, had: 0, gain: 0, queue: undefined };
+    table.folderByName.set(name, found);
+    table.folders.push(found);
   }
-  const file: File = { home, path, folder, iteration, stored: false, text: undefined, layer: "", writer: "", sizeBytes: 0, spot: undefined };
-  home.files.set(path, file);
-  home.paths.push(path);
+  return found;
+}
+
+/** Notes that a call touches the file of the entry that was read last. BADARG if its path is malformed. */
+export function touch(touched: Touched, entry: Entry): File {
+  const { path } = entry;
+  const table = tableOf(touched, entry.database, entry.table);
+  const known = table.fileByPath.get(path);
+  if (known !== undefined) {
+    requireIteration(entry.cmd, path, known.iteration);
+    return known;
+  }
+  const [name, iteration] = splitPath(entry);
+  const folder = folderOf(table, name);
+  const file: File = { path, folder, iteration, wasStored: false, text: undefined, entry: undefined, plan: undefined, at: 0 };
+  table.fileByPath.set(path, file);
+  const { files } = folder.home;
+  files[files.length] = file;
   return file;
+}
+
+/** The entry that a file has now; only for one that has. */
+export function entryOf(file: File): Entry {
+  file.entry ??= parseStored(file.text!);
+  return file.entry;
 }
 
 function keyOf({ table, name }: FirstFolder): string {
   return filesKey(table.db, table.table, name);
 }
 
-function loadFiles({ paths, files }: FirstFolder, name: string): void {
+function loadFiles({ table, files }: FirstFolder, name: string): void {
+  // Nothing is there of a day that begins.
+  if (onKey("HLEN", name) === 0) return;
+  const paths: string[] = [];
+  for (const at of $range(1, files.length)) paths[at - 1] = files[at - 1]!.path;
   inChunks(paths, (part) => {
-    const stored = onKey("HMGET", name, ...part);
+    const stored = redis.call("HMGET", name, ...part);
     for (const at of $range(1, part.length)) {
       const text = stored[at - 1]!;
       if (text !== false) {
-        const file = files.get(part[at - 1]!)!;
-        const { layer, writer, sizeBytes } = parseStored(text);
-        file.stored = text;
+        const file = table.fileByPath.get(part[at - 1]!)!;
+        file.wasStored = true;
         file.text = text;
-        file.layer = layer;
-        file.writer = writer;
-        file.sizeBytes = sizeBytes;
       }
     }
   });
 }
 
-function loadCounts({ db, table, folders, counts }: Table): void {
+function loadCounts({ db, table, folders, folderByName }: Table): void {
   const name = foldersKey(db, table);
-  inChunks(folders, (part) => {
+  const wanted: string[] = [];
+  for (const each of folders) wanted.push(each.name);
+  inChunks(wanted, (part) => {
     const stored = onKey("HMGET", name, ...part);
     for (const at of $range(1, part.length)) {
-      const count = stored[at - 1]!;
-      const counted = count === false ? 0 : tonumber(count);
-      if (counted === undefined) fail("CONFLICT", `${name} has ${quote(`${count}`)} for how many files are in ${quote(part[at - 1]!)}`);
-      counts.set(part[at - 1]!, counted);
+      const folder = part[at - 1]!;
+      const text = stored[at - 1]!;
+      const count = text === false ? 0 : tonumber(text);
+      if (count === undefined) fail("CONFLICT", `${name} has ${quote(`${text}`)} for how many files are in ${quote(folder)}`);
+      folderByName.get(folder)!.had = count;
     }
   });
 }
@@ -148,59 +176,57 @@ export function load({ tables }: Touched): void {
   }
 }
 
-/** Counts a file more or less in its folder. */
-export function count({ home, folder }: File, by: number): void {
-  const { gains } = home.table;
-  gains.set(folder, gains.get(folder)! + by);
-}
-
 /** Gives a file the entry of an ADD. */
-export function put(file: File, { text, sizeBytes, minNs, maxNs }: Entry, layer: string, writer: string): void {
-  const { home } = file;
+export function put(file: File, entry: Entry, text: string): void {
+  const { home } = file.folder;
   file.text = text;
-  file.layer = layer;
-  file.writer = writer;
-  file.sizeBytes = sizeBytes;
+  file.entry = entry;
+  const minNs = timeOf(entry.str_min_time);
+  const maxNs = timeOf(entry.str_max_time);
   home.minNs = home.minNs === "" ? minNs : earlierNs(home.minNs, minNs);
   home.maxNs = home.maxNs === "" ? maxNs : laterNs(home.maxNs, maxNs);
 }
 
-/** Writes the files of a first folder; how many are new, how many changed, and how many are gone. */
-function writeFiles({ paths, files }: FirstFolder, name: string): LuaMultiReturn<[added: number, written: number, removed: number]> {
-  const changed: string[] = [];
-  const gone: string[] = [];
-  let added = 0;
-  for (const path of paths) {
-    const { stored, text } = files.get(path)!;
-    if (text === undefined) {
-      if (stored !== false) gone.push(path);
-    } else if (text !== stored) {
-      changed.push(path);
-      changed.push(text);
-      if (stored === false) added += 1;
-    }
-  }
-  inChunks(changed, (part) => redis.call("HSET", name, ...part));
-  inChunks(gone, (part) => redis.call("HDEL", name, ...part));
-  return $multi(added, changed.length / 2, gone.length);
+/** GigAPI's clients read a time that is not there as 0. */
+function timeOf(ns: string | undefined): string {
+  return ns === undefined || ns === "" ? "0" : ns;
 }
 
-function writeCounts({ db, table, folders, gains, counts }: Table): void {
-  const name = foldersKey(db, table);
+/** Writes the files of a first folder. */
+function writeFiles({ files }: FirstFolder, name: string): LuaMultiReturn<[added: number, written: number, removed: number]> {
   const changed: string[] = [];
   const gone: string[] = [];
-  for (const folder of folders) {
-    const gain = gains.get(folder)!;
-    const after = counts.get(folder)! + gain;
-    if (gain !== 0 && after > 0) {
-      changed.push(folder);
-      changed.push(string.format("%.0f", after));
-    } else if (gain !== 0) {
-      gone.push(folder);
+  let size = 0;
+  let added = 0;
+  for (const { path, text, entry, wasStored } of files) {
+    if (text === undefined) {
+      if (wasStored) gone.push(path);
+    } else if (entry !== undefined) {
+      changed[size] = path;
+      changed[size + 1] = text;
+      size += 2;
+      if (!wasStored) added += 1;
     }
   }
   inChunks(changed, (part) => redis.call("HSET", name, ...part));
   inChunks(gone, (part) => redis.call("HDEL", name, ...part));
+  return $multi(added, size / 2, gone.length);
+}
+
+function writeCounts({ db, table, folders }: Table): void {
+  const key = foldersKey(db, table);
+  const changed: string[] = [];
+  const gone: string[] = [];
+  for (const { name, had, gain } of folders) {
+    if (gain !== 0 && had + gain > 0) {
+      changed.push(name);
+      changed.push(string.format("%.0f", had + gain));
+    } else if (gain !== 0) {
+      gone.push(name);
+    }
+  }
+  inChunks(changed, (part) => redis.call("HSET", key, ...part));
+  inChunks(gone, (part) => redis.call("HDEL", key, ...part));
 }
 
 /** Writes all files that are touched, how many there are, and the registries of folders. */

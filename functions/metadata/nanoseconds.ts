@@ -4,6 +4,7 @@
  */
 
 const MINUS = 45;
+const NINE = 57;
 
 /** The bounds of a signed 64-bit integer. */
 export const MIN_NS = "-9223372036854775808";
@@ -30,6 +31,8 @@ export function isNs(text: string): boolean {
   if (text === "0") return true;
   const [whole] = string.find(text, "^%-?[1-9]%d*$");
   if (whole === undefined || text.length > MIN_NS.length) return false;
+  // A text of fewer digits, or below 9 · 10^18, is in range: every time until the year 2255 is.
+  if (text.length < MAX_NS.length || (text.length === MAX_NS.length && string.byte(text) < NINE)) return true;
   return compareNs(text, MIN_NS) >= 0 && compareNs(text, MAX_NS) <= 0;
 }
 

@@ -9,9 +9,9 @@ import { newBudget, presume, search, want } from "./draft-search";
 import { writeDraft } from "./draft-writing";
 import { join, newDraft, planMove, resize, takeOut, type Draft } from "./drafts";
 import { parseEntry, type Entry, type Place } from "./entry";
-import { count, load, nothingTouched, put, touch, write, type File, type Touched } from "./files";
+import { entryOf, load, nothingTouched, put, touch, write, type File, type Touched } from "./files";
 import { newIds } from "./ids";
-import { IDLE, mergeQueue, moveQueue, plannersKey, tableKey } from "./names";
+import { IDLE, plannersKey, tableKey } from "./names";
 import { floorSeconds } from "./nanoseconds";
 import { fileQueueOf, mergeQueueOf, notePlanner, type Queue } from "./queues";
 
@@ -53,8 +53,9 @@ interface Drops {
 interface Batch {
   configuration: Configuration;
   nowS: number;
+  /** The entries in order, as they came and decoded, and the file of each. */
+  texts: string[];
   entries: Entry[];
-  /** The file of each entry. */
   files: File[];
   touched: Touched;
   /** Queues of merge and move plans by name, and in the order in which they were met. */
@@ -66,103 +67,128 @@ interface Batch {
 
 function newBatch(configuration: Configuration, nowMs: number): Batch {
   const nowS = Math.floor(nowMs / 1000);
+  const [texts, entries, files]: [string[], Entry[], File[]] = [[], [], []];
   const touched = nothingTouched();
-  return { configuration, nowS, entries: [], files: [], touched, byName: new LuaMap(), drafts: [], dropsByName: new LuaMap(), drops: [] };
+  return { configuration, nowS, texts, entries, files, touched, byName: new LuaMap(), drafts: [], dropsByName: new LuaMap(), drops: [] };
 }
 
-function addEntry(batch: Batch, text: string, at: number, place: Place | undefined): void {
-  const entry = parseEntry(text, at, place, batch.configuration);
-  batch.entries.push(entry);
-  batch.files.push(touch(batch.touched, entry));
+/** Reads the entries of a call; empty ones are passed over. */
+function readEntries({ configuration, texts, entries, files, touched }: Batch, given: string[], place: Place | undefined): void {
+  let size = 0;
+  for (const at of $range(1, given.length)) {
+    const text = given[at - 1]!;
+    if (text !== "") {
+      const entry = parseEntry(text, at - 1, place, configuration);
+      texts[size] = text;
+      entries[size] = entry;
+      files[size] = touch(touched, entry);
+      size += 1;
+    }
+  }
 }
 
-function keepDraft(batch: Batch, queue: Queue): Draft {
+/** A queue by its name; begun to be drafted if the call has not met it. */
+function draftOf({ byName, drafts }: Batch, queue: Queue): Draft {
+  const known = byName.get(queue.name);
+  if (known !== undefined) return known;
   const draft = newDraft(queue);
-  batch.byName.set(queue.name, draft);
-  batch.drafts.push(draft);
+  byName.set(queue.name, draft);
+  drafts.push(draft);
   return draft;
 }
 
 /** The queue in which files like this one wait to be merged. */
-function mergeDraft(batch: Batch, { home, iteration, folder }: File, layer: string, writer: string): Draft {
-  const { db, table } = home.table;
-  const known = batch.byName.get(mergeQueue(db, table, `${iteration}`, folder, layer, writer));
-  return known ?? keepDraft(batch, mergeQueueOf(db, table, `${iteration}`, folder, layer, writer));
+function mergeDraft(batch: Batch, { folder, iteration }: File, layer: string, writer: string): Draft {
+  const last = folder.queue;
+  if (last !== undefined) {
+    const { queue } = last;
+    if (queue.layer === layer && queue.writer === writer && queue.iteration === `${iteration}`) return last;
+  }
+  const { db, table } = folder.home.table;
+  folder.queue = draftOf(batch, mergeQueueOf(db, table, `${iteration}`, folder.name, layer, writer));
+  return folder.queue;
 }
 
 /** The queue in which files of a layer wait to be moved. */
-function moveDraft(batch: Batch, { home }: File, layer: string, writer: string): Draft {
-  const { db, table } = home.table;
-  const known = batch.byName.get(moveQueue(db, table, layer, writer));
-  return known ?? keepDraft(batch, fileQueueOf("move", db, table, layer, writer));
+function moveDraft(batch: Batch, { folder }: File, layer: string, writer: string): Draft {
+  const { db, table } = folder.home.table;
+  return draftOf(batch, fileQueueOf("move", db, table, layer, writer));
 }
 
-/** Whether a stored file may be taken out of its plan, or weigh another size there. */
-function mayChangePlan({ isDelete, layer, writer, sizeBytes }: Entry, file: File): boolean {
-  return file.stored !== false && (isDelete || layer !== file.layer || writer !== file.writer || sizeBytes !== file.sizeBytes);
+/** Whether an entry may take a file that was there before out of its plan, or give it another size there. */
+function mayChangePlan({ cmd, layer, writer_id: writer, size_bytes: size }: Entry, text: string, file: File): boolean {
+  if (!file.wasStored || text === file.text) return false;
+  const before = entryOf(file);
+  return cmd === "DELETE" || layer !== before.layer || writer !== before.writer_id || size !== before.size_bytes;
 }
 
 /** Finds the plans of files that were there before and may leave them. */
 function findPlans(batch: Batch): void {
-  const { entries, files, configuration } = batch;
+  const { entries, files, texts, configuration } = batch;
   const wanted: File[] = [];
   for (const at of $range(1, entries.length)) {
     const file = files[at - 1]!;
-    if (mayChangePlan(entries[at - 1]!, file)) {
+    if (mayChangePlan(entries[at - 1]!, texts[at - 1]!, file)) {
       wanted.push(file);
-      if (file.iteration > 0) want(mergeDraft(batch, file, file.layer, file.writer), file);
+      const { layer, writer_id: writer } = entryOf(file);
+      if (file.iteration > 0) want(mergeDraft(batch, file, layer!, writer!), file);
     }
   }
   const budget = newBudget();
   for (const draft of batch.drafts) search(draft, budget);
-  // Where files like it are merged it waits for that; a queue of moves, which may be long, is not looked through for it.
+  // A file that would be merged today waits for that, if for anything; moves, which may be many, are not looked through for it.
   const moves: Draft[] = [];
   for (const file of wanted) {
-    const course = courseOf(configuration, file.iteration, file.layer);
-    if (course === "merge") presume(mergeDraft(batch, file, file.layer, file.writer), file);
-    if (course === "move" && file.spot === undefined) {
-      const draft = moveDraft(batch, file, file.layer, file.writer);
+    const { layer, writer_id: writer } = entryOf(file);
+    const course = courseOf(configuration, file.iteration, layer!);
+    if (course === "merge") presume(mergeDraft(batch, file, layer!, writer!), file);
+    if (course === "move" && file.plan === undefined) {
+      const draft = moveDraft(batch, file, layer!, writer!);
       if (draft.wantedCount === 0) moves.push(draft);
       want(draft, file);
     }
   }
   for (const draft of moves) search(draft, budget);
-  for (const file of wanted) {
-    if (courseOf(configuration, file.iteration, file.layer) === "move") presume(moveDraft(batch, file, file.layer, file.writer), file);
+  for (const draft of moves) {
+    for (const [, file] of draft.wanted) presume(draft, file);
   }
 }
 
 /** Plans what is to be done with a file that comes. */
-function plan(batch: Batch, file: File, { sizeBytes, chunkNs }: Entry, layer: string, writer: string): void {
+function plan(batch: Batch, file: File, { size_bytes: size, str_chunk_time: chunkNs }: Entry, layer: string, writer: string): void {
   const { configuration, nowS } = batch;
   const course = courseOf(configuration, file.iteration, layer);
   if (course === "merge") {
     const { timeoutS, maxSize } = configuration.steps[file.iteration - 1]!;
-    join(mergeDraft(batch, file, layer, writer), file, sizeBytes, maxSize, nowS + timeoutS);
+    join(mergeDraft(batch, file, layer, writer), file, size, maxSize, nowS + timeoutS);
   } else if (course === "move") {
-    const chunkS = chunkNs === undefined ? nowS : floorSeconds(chunkNs);
+    const chunkS = chunkNs === undefined || chunkNs === "" ? nowS : floorSeconds(chunkNs);
     planMove(moveDraft(batch, file, layer, writer), file, chunkS + configuration.layers.get(layer)!.ttlS);
   }
 }
 
-function add(batch: Batch, entry: Entry, file: File): void {
+function add(batch: Batch, entry: Entry, text: string, file: File): void {
+  if (text === file.text) return;
   const layer = entry.layer!;
-  const writer = entry.writer!;
+  const writer = entry.writer_id!;
   if (file.text === undefined) {
-    count(file, 1);
+    file.folder.gain += 1;
     plan(batch, file, entry, layer, writer);
-  } else if (file.layer !== layer || file.writer !== writer) {
-    takeOut(file);
-    plan(batch, file, entry, layer, writer);
-  } else if (file.sizeBytes !== entry.sizeBytes) {
-    resize(file, entry.sizeBytes);
+  } else {
+    const before = entryOf(file);
+    if (before.layer !== layer || before.writer_id !== writer) {
+      takeOut(file);
+      plan(batch, file, entry, layer, writer);
+    } else if (before.size_bytes !== entry.size_bytes) {
+      resize(file, entry.size_bytes);
+    }
   }
-  put(file, entry, layer, writer);
+  put(file, entry, text);
 }
 
 /** The files that are to be dropped from a layer. CONFLICT if their list holds a foreign type. */
-function dropsOf(batch: Batch, { home }: File, layer: string, writer: string): Drops {
-  const { db, table } = home.table;
+function dropsOf(batch: Batch, { folder }: File, layer: string, writer: string): Drops {
+  const { db, table } = folder.home.table;
   const queue = fileQueueOf("drop", db, table, layer, writer);
   const known = batch.dropsByName.get(queue.name);
   if (known !== undefined) return known;
@@ -174,12 +200,14 @@ function dropsOf(batch: Batch, { home }: File, layer: string, writer: string): D
   return drops;
 }
 
-function remove(batch: Batch, entry: Entry, file: File): void {
+function remove(batch: Batch, { layer, writer_id: writer }: Entry, file: File): void {
   if (file.text === undefined) return;
+  const before = entryOf(file);
   takeOut(file);
-  count(file, -1);
-  dropsOf(batch, file, entry.layer ?? file.layer, entry.writer ?? file.writer).paths.push(file.path);
+  file.folder.gain -= 1;
+  dropsOf(batch, file, layer ?? before.layer!, writer ?? before.writer_id!).paths.push(file.path);
   file.text = undefined;
+  file.entry = undefined;
 }
 
 function writeDrops({ queue, paths }: Drops, timeS: number, newId: (this: void) => string): void {
@@ -195,13 +223,13 @@ function writeDrops({ queue, paths }: Drops, timeS: number, newId: (this: void) 
 
 /** Applies all entries in order, first in memory; nothing is written unless all of it is. */
 function apply(batch: Batch): number {
-  const { entries, files, configuration, nowS } = batch;
+  const { entries, texts, files, configuration, nowS } = batch;
   load(batch.touched);
   findPlans(batch);
   for (const at of $range(1, entries.length)) {
     const entry = entries[at - 1]!;
-    if (entry.isDelete) remove(batch, entry, files[at - 1]!);
-    else add(batch, entry, files[at - 1]!);
+    if (entry.cmd === "DELETE") remove(batch, entry, files[at - 1]!);
+    else add(batch, entry, texts[at - 1]!, files[at - 1]!);
   }
   write(batch.touched);
   const ids = new LuaMap<string, (this: void) => string>();
@@ -220,17 +248,13 @@ export const patchIndex = command(
   PATCH_INDEX,
   ({ db, table, rest, now }) => {
     const batch = newBatch(readConfiguration(db, table), clock(now));
-    const place = { db, table };
-    for (const at of $range(1, rest.length)) addEntry(batch, rest[at - 1]!, at - 1, place);
+    readEntries(batch, rest, { db, table });
     return apply(batch);
   },
   (keys, args) => {
     const configuration = parseConfiguration(keys[0]!, keys[1]!, { merge: "merge_conf", layers: "layers" });
     const batch = newBatch(configuration, clock(undefined));
-    for (const at of $range(1, args.length)) {
-      const text = args[at - 1]!;
-      if (text !== "") addEntry(batch, text, at - 1, undefined);
-    }
+    readEntries(batch, args, undefined);
     return apply(batch);
   },
 );

@@ -7,13 +7,9 @@
  * that; a `]` behind it ends the list. Text in another form is decoded and encoded once. Calls nothing of Redis.
  */
 
-/** What a path is in a plan: encoded as cjson does, quotes included. */
-export type Token = string;
-
 const SIZE = '"size":';
 const TIME = '"time_s":';
 const PATHS = '"paths":["';
-const PATH_FROM = '"path_from":';
 const LAST_PATH = '.parquet"]';
 
 /** How 17 digits print a number: bytes and seconds stay whole. */
@@ -21,9 +17,9 @@ function digits(value: number): string {
   return string.format("%.17g", value);
 }
 
-/** A path as it stands in plans. */
-export function tokenOf(path: string): Token {
-  return cjson.encode(path);
+/** Paths as they stand in a plan, between the brackets. */
+function encoded(paths: string[]): string {
+  return string.sub(cjson.encode(paths), 2, -2);
 }
 
 /** Where the digits after a key stand; nothing if there is no such key with a number. */
@@ -51,9 +47,9 @@ function decoded(text: string): Record<string, unknown> | undefined {
   return ok && type(plan) === "table" ? (plan as Record<string, unknown>) : undefined;
 }
 
-/** A merge plan of our own. */
-export function newMergePlan(id: string, timeS: number, size: number, tokens: Token[]): string {
-  return `{"id":"${id}","time_s":${digits(timeS)},"size":${digits(size)},"paths":[${table.concat(tokens, ",")}]}`;
+/** A merge plan of our own, with one path at least. */
+export function newMergePlan(id: string, timeS: number, size: number, paths: string[]): string {
+  return `{"id":"${id}","time_s":${digits(timeS)},"size":${digits(size)},"paths":[${encoded(paths)}]}`;
 }
 
 /** The id of a plan; undefined if it has none. */
@@ -106,30 +102,11 @@ export function sizeOf(text: string): number {
   return tonumber(string.sub(text, from!, to)) ?? 0;
 }
 
-/**
- * Whether paths are escaped in another way than cjson does, or in more places than it has to: they are compared only once they
- * are encoded alike.
- *
- * @param tokens one path or more, quotes included, all of them written by the same
- */
-function isForeign(tokens: string): boolean {
-  const [slash] = string.find(tokens, '^"[^"]*[^\\]/');
-  const [quote] = string.find(tokens, '\\"', 1, true);
-  const [code] = string.find(tokens, "\\u", 1, true);
-  return slash !== undefined || quote !== undefined || code !== undefined;
-}
-
-/** The paths of a plan that can be spliced. */
-export function tokensOf(text: string): Token[] {
+/** The paths of a plan that can be spliced; none if they cannot be read. */
+export function pathsOf(text: string): string[] {
   const [from, to] = pathsSpan(text);
-  const all = string.sub(text, from!, to);
-  const tokens: Token[] = [];
-  if (isForeign(all)) {
-    for (const path of cjson.decode(`[${all}]`) as string[]) tokens.push(tokenOf(path));
-  } else {
-    for (const [token] of string.gmatch(all, '"[^"]*"')) tokens.push(token!);
-  }
-  return tokens;
+  const [ok, paths] = pcall(cjson.decode, `[${string.sub(text, from!, to)}]`);
+  return ok ? (paths as string[]) : [];
 }
 
 /** The text with another size, and with `content` in place of what stands after `keepTo` and before `goOn`. */
@@ -140,37 +117,32 @@ function spliced(text: string, keepTo: number, goOn: number, content: string, si
 }
 
 /** A plan that can be spliced with more paths after its own. */
-export function withMore(text: string, tokens: Token[], size: number): string {
+export function withMore(text: string, paths: string[], size: number): string {
   const [, to] = pathsSpan(text);
-  return spliced(text, to!, to! + 1, tokens.length === 0 ? "" : `,${table.concat(tokens, ",")}`, size);
+  return spliced(text, to!, to! + 1, paths.length === 0 ? "" : `,${encoded(paths)}`, size);
 }
 
 /** A plan that can be spliced with these paths in place of its own; at least one. */
-export function withTokens(text: string, tokens: Token[], size: number): string {
+export function withPaths(text: string, paths: string[], size: number): string {
   const [from, to] = pathsSpan(text);
-  return spliced(text, from! - 1, to! + 1, table.concat(tokens, ","), size);
+  return spliced(text, from! - 1, to! + 1, encoded(paths), size);
 }
 
 /** A merge plan less some of its paths, as it is if it cannot be read; its size stays as it was. */
 export function withoutPaths(text: string, paths: string[]): string {
   const known = splicable(text);
   if (known === undefined) return text;
-  const gone = new LuaSet<Token>();
-  for (const path of paths) gone.add(tokenOf(path));
-  const left: Token[] = [];
-  for (const token of tokensOf(known)) {
-    if (!gone.has(token)) left.push(token);
+  const gone = new LuaSet<string>();
+  for (const path of paths) gone.add(path);
+  const left: string[] = [];
+  for (const path of pathsOf(known)) {
+    if (!gone.has(path)) left.push(path);
   }
-  return withTokens(known, left, sizeOf(known));
+  return withPaths(known, left, sizeOf(known));
 }
 
 /** The path that a move plan is of; undefined if it cannot be read. */
-export function movedToken(text: string): Token | undefined {
-  const [, end] = string.find(text, PATH_FROM, 1, true);
-  if (end !== undefined) {
-    const [token] = string.match(text, '^"[^"]*"', end + 1);
-    if (token !== undefined && !isForeign(token)) return token;
-  }
+export function movedPath(text: string): string | undefined {
   const plan = decoded(text);
-  return plan !== undefined && type(plan["path_from"]) === "string" ? tokenOf(plan["path_from"] as string) : undefined;
+  return plan !== undefined && type(plan["path_from"]) === "string" ? (plan["path_from"] as string) : undefined;
 }
