@@ -35,7 +35,7 @@ const entryArb = fc
   .map(({ cmd, path, layer, writer, size, chunkS, bare }) => {
     // A DELETE may name its file alone.
     if (cmd === "DELETE" && bare) return JSON.stringify({ cmd, path, database: "d", table: "t" });
-    const entry = entryOf({ cmd: cmd as "ADD", path, layer, writer_id: writer, size_bytes: size, str_chunk_time: ns(NOON + chunkS * SECOND, 999) });
+    const entry = entryOf({ cmd: cmd, path, layer, writer_id: writer, size_bytes: size, str_chunk_time: ns(NOON + chunkS * SECOND, 999) });
     return bare ? JSON.stringify(entry, undefined, 1) : JSON.stringify(entry);
   });
 const kindArb = fc.constantFrom("merge", "merge", "move", "drop");
@@ -70,10 +70,10 @@ class Session {
   readonly #given: { kind: string; id: string }[] = [];
 
   async do(step: Step): Promise<void> {
-    if (step.do === "patch") await this.#patch(step as StepOf<"patch">);
-    else if (step.do === "take") await this.#take(step as StepOf<"take">);
-    else if (step.do === "end") await this.#end(step as StepOf<"end">);
-    else this.nowS += (step as StepOf<"go on">).s;
+    if (step.do === "patch") await this.#patch(step);
+    else if (step.do === "take") await this.#take(step);
+    else if (step.do === "end") await this.#end(step);
+    else this.nowS += (step).s;
   }
 
   async #patch({ entries, isOld }: StepOf<"patch">): Promise<void> {
