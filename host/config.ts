@@ -2,10 +2,11 @@
 import { existsSync, readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { z } from "zod";
+import { describeIssue, formatIssue } from "./config-issues";
 import { UserError } from "./errors";
 import { enrichmentSchema } from "./couriers/page/settings";
 import { LOG_LEVELS } from "./log";
-import { findNotifierContradictions, findSecrets, notifierSchema, type Issue } from "./notifier-config";
+import { findNotifierContradictions, findSecrets, notifierSchema } from "./notifier-config";
 import { DEFAULT_STREAM, partitionOf, streamOf } from "./partitions";
 import { parsePattern } from "./slots";
 import { parseServerUrl } from "./url";
@@ -147,29 +148,6 @@ function withRedisUrl(raw: unknown, env: ConfigSource["env"]): unknown {
   const { redis } = raw as { redis?: unknown };
   const isObject = typeof redis === "object" && redis !== null && !Array.isArray(redis);
   return redis === undefined || isObject ? { ...raw, redis: { ...(redis as object), url } } : raw;
-}
-
-function describeIssue(issue: z.core.$ZodIssue): string[] {
-  const path = formatPath(issue.path);
-  if (issue.code === "unrecognized_keys") {
-    return issue.keys.map((key) => `${formatPath([...issue.path, key])}: unknown setting`);
-  }
-  return [`${path}: ${issue.message}`];
-}
-
-function formatIssue({ path, message }: Issue): string {
-  return `${formatPath(path)}: ${message}`;
-}
-
-/** `tracker.streams[0].key` */
-function formatPath(path: readonly PropertyKey[]): string {
-  const text = path.reduce<string>((joined, part) => {
-    if (typeof part === "number") return `${joined}[${part}]`;
-    const name =
-      /^[A-Za-z_]\w*$/.test(String(part)) || /^\d+[A-Z]+$/.test(String(part)) ? String(part) : JSON.stringify(part);
-    return joined === "" ? name : `${joined}.${name}`;
-  }, "");
-  return text === "" ? "the whole" : text;
 }
 
 /** What is right by itself and wrong together. */
