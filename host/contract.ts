@@ -459,6 +459,17 @@ export interface HotpathFunctions {
     token?: string;
     /** what went wrong; shown in lists (default failed) */
     reason?: string;
+    /** 1: trying again is of no use (default 0) */
+    final?: number;
+    /** clock of the call, in place of the server's */
+    now?: number;
+  }): Promise<number>;
+  /** Gives a task back that was not done, as a worker does that stops: it may go out again at once, and has used no attempt. */
+  releaseTask(args: {
+    /** id of the task */
+    id: string;
+    /** token of the lease, from the claim */
+    token?: string;
     /** clock of the call, in place of the server's */
     now?: number;
   }): Promise<number>;
@@ -599,7 +610,8 @@ export const SPECIFICATIONS: Record<keyof HotpathFunctions, FunctionSpecificatio
   claimTask: {"name":"claim_task","library":"catalog","readOnly":false,"role":"worker","positional":["queue"],"rest":null,"options":[["WORKER","worker",1],["LEASE","lease",1],["NOW","now",1]],"reply":{"kind":"nullable","of":{"kind":"json"}}},
   extendTask: {"name":"extend_task","library":"catalog","readOnly":false,"role":"worker","positional":["id"],"rest":null,"options":[["TOKEN","token",1],["LEASE","lease",1],["NOW","now",1]],"reply":{"kind":"integer"}},
   finishTask: {"name":"finish_task","library":"catalog","readOnly":false,"role":"worker","positional":["id"],"rest":null,"options":[["TOKEN","token",1],["RESULT","result",1],["NOW","now",1]],"reply":{"kind":"integer"}},
-  failTask: {"name":"fail_task","library":"catalog","readOnly":false,"role":"worker","positional":["id"],"rest":null,"options":[["TOKEN","token",1],["REASON","reason",1],["NOW","now",1]],"reply":{"kind":"integer"}},
+  failTask: {"name":"fail_task","library":"catalog","readOnly":false,"role":"worker","positional":["id"],"rest":null,"options":[["TOKEN","token",1],["REASON","reason",1],["FINAL","final",1],["NOW","now",1]],"reply":{"kind":"integer"}},
+  releaseTask: {"name":"release_task","library":"catalog","readOnly":false,"role":"worker","positional":["id"],"rest":null,"options":[["TOKEN","token",1],["NOW","now",1]],"reply":{"kind":"integer"}},
   cancelTask: {"name":"cancel_task","library":"catalog","readOnly":false,"role":"worker","positional":["id"],"rest":null,"options":[["TOKEN","token",1],["NOW","now",1]],"reply":{"kind":"integer"}},
   retryTask: {"name":"retry_task","library":"catalog","readOnly":false,"role":"admin","positional":["id"],"rest":null,"options":[["NOW","now",1]],"reply":{"kind":"integer"}},
   getTask: {"name":"get_task","library":"catalog","readOnly":true,"role":"reader","positional":["id"],"rest":null,"options":[],"reply":{"kind":"nullable","of":{"kind":"json"}}},

@@ -5,7 +5,7 @@ import { getTask, listTasks } from "./tasks/listing";
 import { cancelTask, retryTask } from "./tasks/operating";
 import { getQueueStatus, listQueues } from "./tasks/status";
 import { defineTask, getTaskType, listTaskTypes } from "./tasks/types";
-import { claimTask, extendTask, failTask, finishTask } from "./tasks/working";
+import { claimTask, extendTask, failTask, finishTask, releaseTask } from "./tasks/working";
 
 export const commands = [
   enqueueTask,
@@ -13,6 +13,7 @@ export const commands = [
   extendTask,
   finishTask,
   failTask,
+  releaseTask,
   cancelTask,
   retryTask,
   getTask,
