@@ -4,7 +4,7 @@ import type { RequestTiming } from "../couriers/vendor/types";
 import type { TaskReport } from "../jobs/work";
 
 /** What became of a product page. */
-export const PRODUCT_OUTCOMES = ["created", "changed", "unchanged", "not modified", "gone", "failed"] as const;
+export const PRODUCT_OUTCOMES = ["created", "changed", "unchanged", "not modified", "outdated", "gone", "failed"] as const;
 export type ProductOutcome = (typeof PRODUCT_OUTCOMES)[number];
 
 /** Which share of the requests took no longer. */

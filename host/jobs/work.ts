@@ -20,8 +20,10 @@ export interface Task {
   type: string;
   /** From 1. */
   attempt: number;
+  /** Unix milliseconds, by the server's clock. */
+  enqueuedAtMs: number;
   /** What was enqueued, `type` included. */
-  content: Record<string, unknown>;
+  payload: Record<string, unknown>;
   /** How long it is leased at a time, in milliseconds. */
   leaseMs: number;
 }
