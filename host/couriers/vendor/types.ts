@@ -1,15 +1,6 @@
 /** What a vendor's courier brings, and what can go wrong on the way. */
 
-/** One HTTP request, for metrics: pages, robots.txt, and each hop of a redirect. */
-export interface RequestTiming {
-  /** Without a query: it may be long, and is different each time. */
-  url: string;
-  /** 0 where no answer came. */
-  status: number;
-  /** From the start, connection included, until the head of the answer was there; all of it where no answer came. */
-  firstByteMs: number;
-  totalMs: number;
-}
+export type { RequestTiming } from "../page/request";
 
 /**
  * What a page said of its version, to be handed in when it is fetched again. To be kept as it is: it holds a mark of the rules
