@@ -19,6 +19,14 @@ export interface Latencies {
   firstByte: number[];
 }
 
+/** A vendor, as /healthz shows it. */
+export interface VendorHealth {
+  /** Of this host. */
+  requests: number;
+  /** ISO 8601, UTC. */
+  lastRequest?: string;
+}
+
 /** Of the percentiles; older requests say nothing of the present. */
 const WINDOW_SECONDS = 600;
 
@@ -35,7 +43,7 @@ export class CatalogMetrics {
   readonly #durations: Histogram;
   readonly #queue: Gauge;
   readonly #stock: Gauge;
-  readonly #vendors = new Map<string, { lastRequest: string; requests: number }>();
+  readonly #vendors = new Map<string, VendorHealth>();
 
   constructor(registry: Registry) {
     const registers = [registry];
@@ -128,9 +136,9 @@ export class CatalogMetrics {
     return { requests: seen.requests, total, firstByte };
   }
 
-  /** When a vendor was last asked for something; ISO 8601, UTC. */
-  lastRequest(vendor: string): string | undefined {
-    return this.#vendors.get(vendor)?.lastRequest;
+  /** What /healthz shows: when each vendor was last asked for something, and how often. */
+  health(vendors: readonly string[]): Record<string, VendorHealth> {
+    return Object.fromEntries(vendors.map((vendor) => [vendor, { requests: 0, ...this.#vendors.get(vendor) }]));
   }
 
   /** Once a scrape; left out where Redis does not tell. */
