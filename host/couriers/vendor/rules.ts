@@ -37,7 +37,7 @@ function* sourcesOf({ value, linkedData, select: selector, attribute }: Rule, sc
   if (value !== undefined) {
     yield value;
   } else if (linkedData !== undefined) {
-    for (const product of page.linkedProducts) yield propertyOf(product, linkedData) ?? "";
+    for (const product of page.linkedProducts) yield linkedText(valueAt(product, linkedData.split("."))) ?? "";
   } else {
     for (const element of selector === undefined ? [scope] : select(scope, selector)) {
       if (attribute === undefined) yield textOf(element);
@@ -50,8 +50,8 @@ function refine({ match, json }: Rule, source: string): string | undefined {
   const text = match === undefined ? source : cutOut(source, match);
   if (text === undefined) return undefined;
   if (json === undefined) return oneSpace(text);
-  const property = propertyOf(parse(text), json);
-  return property === undefined ? undefined : oneSpace(property);
+  const property = valueAt(parse(text), json.split("."));
+  return ["string", "number", "boolean"].includes(typeof property) ? oneSpace(String(property)) : undefined;
 }
 
 function cutOut(source: string, match: RegExp): string | undefined {
@@ -67,14 +67,10 @@ function parse(text: string): unknown {
   }
 }
 
-/** The text at a path; of a list that the path does not number, that of the first part that has one. */
-function propertyOf(value: unknown, path: string): string | undefined {
-  return valueAt(value, path.split("."));
-}
-
-function valueAt(value: unknown, path: readonly string[]): string | undefined {
+/** What is at a path; of a list that the path does not number, in the first part that has it. */
+function valueAt(value: unknown, path: readonly string[]): unknown {
   const [name, ...rest] = path;
-  if (name === undefined) return typeof value === "boolean" ? String(value) : linkedText(value);
+  if (name === undefined) return value;
   if (typeof value !== "object" || value === null) return undefined;
   if (Object.hasOwn(value, name)) return valueAt((value as Record<string, unknown>)[name], rest);
   if (!Array.isArray(value)) return undefined;
