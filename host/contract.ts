@@ -570,6 +570,134 @@ export interface HotpathFunctions {
     /** clock of the call, in place of the server's */
     now?: number;
   }): Promise<({ vendor: string; products: number; created: number; changed: number; unchanged: number; outdated: number; removed: number; gone: number; failed: number; links: number; unscraped: number; stale: number })[]>;
+  /** Puts a task into a queue; answers its id. */
+  enqueueTask(args: {
+    /** name of the queue */
+    queue: string;
+    /** the task, an object with `type` */
+    task: string;
+    /** its id; made if it is left out */
+    id?: string;
+    /** 0 goes out first (default 5) */
+    priority?: number;
+    /** ms before it, or its first PRE hook, may go out (default 0) */
+    delay?: number;
+    /** id of the task whose child it is */
+    parent?: string;
+    /** when a task with that ID is left as it is (default alive) */
+    unless?: "alive" | "known";
+    /** clock of the call, in place of the server's */
+    now?: number;
+  }): Promise<string>;
+  /** Takes the next task of a queue under a lease; nil if none may go out. */
+  claimTask(args: {
+    /** name of the queue */
+    queue: string;
+    /** who asks; shown in lists (default worker) */
+    worker?: string;
+    /** ms until it comes back, in place of those of its type */
+    lease?: number;
+    /** clock of the call, in place of the server's */
+    now?: number;
+  }): Promise<string | null>;
+  /** Keeps a task that is leased: its lease ends so much from now, or when it would have if that is later. */
+  extendTask(args: {
+    /** id of the task */
+    id: string;
+    /** token of the lease, from the claim */
+    token?: string;
+    /** ms from now, in place of those of its type */
+    lease?: number;
+    /** clock of the call, in place of the server's */
+    now?: number;
+  }): Promise<number>;
+  /** Ends a task whose work is done. */
+  finishTask(args: {
+    /** id of the task */
+    id: string;
+    /** token of the lease, from the claim */
+    token?: string;
+    /** what came of it; shown by get_task, and given to POST hooks */
+    result?: string;
+    /** clock of the call, in place of the server's */
+    now?: number;
+  }): Promise<number>;
+  /** Ends an attempt that failed: the task waits for its back-off, or is dead if that was the last. */
+  failTask(args: {
+    /** id of the task */
+    id: string;
+    /** token of the lease, from the claim */
+    token?: string;
+    /** what went wrong; shown in lists (default failed) */
+    reason?: string;
+    /** clock of the call, in place of the server's */
+    now?: number;
+  }): Promise<number>;
+  /** Ends a task that is not to be done, in whatever state it is. */
+  cancelTask(args: {
+    /** id of the task */
+    id: string;
+    /** token of the lease, from the claim */
+    token?: string;
+    /** clock of the call, in place of the server's */
+    now?: number;
+  }): Promise<number>;
+  /** Makes a task that is dead, or waits, ready now; its attempts start anew. */
+  retryTask(args: {
+    /** id of the task */
+    id: string;
+    /** clock of the call, in place of the server's */
+    now?: number;
+  }): Promise<number>;
+  /** A task, in whatever state it is; nil if there is none, or it is not kept any longer. */
+  getTask(args: {
+    /** id of the task */
+    id: string;
+  }): Promise<string | null>;
+  /** Tasks of a queue in a state. */
+  listTasks(args: {
+    /** name of the queue */
+    queue: string;
+    /** which of them; those that are delayed wait (default waiting) */
+    state?: "held" | "waiting" | "leased" | "waiting_children" | "finished" | "dead" | "cancelled";
+    /** how many to leave out (default 0) */
+    offset?: number;
+    /** most to answer (default 100) */
+    count?: number;
+  }): Promise<[total: number, ...rest: (string)[]]>;
+  /** How many tasks of a queue are in each state, and how many have ended how. */
+  getQueueStatus(args: {
+    /** name of the queue */
+    queue: string;
+    /** clock of the call, in place of the server's */
+    now?: number;
+  }): Promise<{ queue: string; ready: number; delayed: number; leased: number; held: number; waitingChildren: number; dead: number; finished: number; cancelled: number; totalEnqueued: number; totalFinished: number; totalDead: number; totalCancelled: number; lagMs: number; next: number | null }>;
+  /** Names of the queues that have had a task. */
+  listQueues(): Promise<(string)[]>;
+  /** Makes a type of tasks, or sets options of one; those not named stay as they are. */
+  defineTask(args: {
+    /** name of the type */
+    type: string;
+    /** types of the tasks that run before each of this type, `a,b`; none to begin with */
+    pre?: string;
+    /** types of the tasks that run after each of this type, `a,b`; none to begin with */
+    post?: string;
+    /** how often a task is given out before it is dead; 3 to begin with */
+    attempts?: number;
+    /** ms to wait after the first failure, doubled by each, an hour at most; 30 s to begin with */
+    backoff?: number;
+    /** ms that a claimed task is out before it comes back; a minute to begin with */
+    lease?: number;
+    /** ms that a task is kept once it has finished or was cancelled; a day to begin with. A queue keeps the last 10,000 of each */
+    keep?: number;
+  }): Promise<number>;
+  /** The settings of a type of tasks that are in force, defaults included; nil if it is not defined. */
+  getTaskType(args: {
+    /** name of the type */
+    type: string;
+  }): Promise<{ type: string; pre: string; post: string; attempts: number; backoff: number; lease: number; keep: number } | null>;
+  /** Names of all types of tasks. */
+  listTaskTypes(): Promise<(string)[]>;
   /** Name, version and content hash of this library. */
   catalogLibrary(): Promise<{ library: string; version: string; hash: string }>;
 }
@@ -654,5 +782,19 @@ export const SPECIFICATIONS: Record<keyof HotpathFunctions, FunctionSpecificatio
   configureCatalog: {"name":"configure_catalog","library":"catalog","readOnly":false,"role":"admin","positional":[],"rest":null,"options":[["AUDIT","audit",2],["AUDIT_MAXLEN","auditMaxlen",1],["AUDIT_DAYS","auditDays",1],["REMOVED_DAYS","removedDays",1]],"reply":{"kind":"integer"}},
   getCatalogConfig: {"name":"get_catalog_config","library":"catalog","readOnly":true,"role":"reader","positional":[],"rest":null,"options":[],"reply":{"kind":"record","items":[["audit","audit",{"kind":"json"}],["audit_maxlen","auditMaxlen",{"kind":"integer"}],["audit_days","auditDays",{"kind":"integer"}],["removed_days","removedDays",{"kind":"integer"}]]}},
   getCatalogStatus: {"name":"get_catalog_status","library":"catalog","readOnly":true,"role":"reader","positional":[],"rest":null,"options":[["VENDOR","vendor",1],["STALE","stale",1],["NOW","now",1]],"reply":{"kind":"list","of":{"kind":"record","items":[["vendor","vendor",{"kind":"text"}],["products","products",{"kind":"integer"}],["created","created",{"kind":"integer"}],["changed","changed",{"kind":"integer"}],["unchanged","unchanged",{"kind":"integer"}],["outdated","outdated",{"kind":"integer"}],["removed","removed",{"kind":"integer"}],["gone","gone",{"kind":"integer"}],["failed","failed",{"kind":"integer"}],["links","links",{"kind":"integer"}],["unscraped","unscraped",{"kind":"integer"}],["stale","stale",{"kind":"integer"}]]}}},
+  enqueueTask: {"name":"enqueue_task","library":"catalog","readOnly":false,"role":"worker","positional":["queue","task"],"rest":null,"options":[["ID","id",1],["PRIORITY","priority",1],["DELAY","delay",1],["PARENT","parent",1],["UNLESS","unless",1],["NOW","now",1]],"reply":{"kind":"text"}},
+  claimTask: {"name":"claim_task","library":"catalog","readOnly":false,"role":"worker","positional":["queue"],"rest":null,"options":[["WORKER","worker",1],["LEASE","lease",1],["NOW","now",1]],"reply":{"kind":"nullable","of":{"kind":"json"}}},
+  extendTask: {"name":"extend_task","library":"catalog","readOnly":false,"role":"worker","positional":["id"],"rest":null,"options":[["TOKEN","token",1],["LEASE","lease",1],["NOW","now",1]],"reply":{"kind":"integer"}},
+  finishTask: {"name":"finish_task","library":"catalog","readOnly":false,"role":"worker","positional":["id"],"rest":null,"options":[["TOKEN","token",1],["RESULT","result",1],["NOW","now",1]],"reply":{"kind":"integer"}},
+  failTask: {"name":"fail_task","library":"catalog","readOnly":false,"role":"worker","positional":["id"],"rest":null,"options":[["TOKEN","token",1],["REASON","reason",1],["NOW","now",1]],"reply":{"kind":"integer"}},
+  cancelTask: {"name":"cancel_task","library":"catalog","readOnly":false,"role":"worker","positional":["id"],"rest":null,"options":[["TOKEN","token",1],["NOW","now",1]],"reply":{"kind":"integer"}},
+  retryTask: {"name":"retry_task","library":"catalog","readOnly":false,"role":"admin","positional":["id"],"rest":null,"options":[["NOW","now",1]],"reply":{"kind":"integer"}},
+  getTask: {"name":"get_task","library":"catalog","readOnly":true,"role":"reader","positional":["id"],"rest":null,"options":[],"reply":{"kind":"nullable","of":{"kind":"json"}}},
+  listTasks: {"name":"list_tasks","library":"catalog","readOnly":true,"role":"reader","positional":["queue"],"rest":null,"options":[["STATE","state",1],["OFFSET","offset",1],["COUNT","count",1]],"reply":{"kind":"tuple","items":[["total","total",{"kind":"integer"}]],"of":{"kind":"json"}}},
+  getQueueStatus: {"name":"get_queue_status","library":"catalog","readOnly":true,"role":"reader","positional":["queue"],"rest":null,"options":[["NOW","now",1]],"reply":{"kind":"record","items":[["queue","queue",{"kind":"text"}],["ready","ready",{"kind":"integer"}],["delayed","delayed",{"kind":"integer"}],["leased","leased",{"kind":"integer"}],["held","held",{"kind":"integer"}],["waiting_children","waitingChildren",{"kind":"integer"}],["dead","dead",{"kind":"integer"}],["finished","finished",{"kind":"integer"}],["cancelled","cancelled",{"kind":"integer"}],["total_enqueued","totalEnqueued",{"kind":"integer"}],["total_finished","totalFinished",{"kind":"integer"}],["total_dead","totalDead",{"kind":"integer"}],["total_cancelled","totalCancelled",{"kind":"integer"}],["lag_ms","lagMs",{"kind":"integer"}],["next","next",{"kind":"nullable","of":{"kind":"integer"}}]]}},
+  listQueues: {"name":"list_queues","library":"catalog","readOnly":true,"role":"reader","positional":[],"rest":null,"options":[],"reply":{"kind":"list","of":{"kind":"text"}}},
+  defineTask: {"name":"define_task","library":"catalog","readOnly":false,"role":"admin","positional":["type"],"rest":null,"options":[["PRE","pre",1],["POST","post",1],["ATTEMPTS","attempts",1],["BACKOFF","backoff",1],["LEASE","lease",1],["KEEP","keep",1]],"reply":{"kind":"integer"}},
+  getTaskType: {"name":"get_task_type","library":"catalog","readOnly":true,"role":"reader","positional":["type"],"rest":null,"options":[],"reply":{"kind":"nullable","of":{"kind":"record","items":[["type","type",{"kind":"text"}],["pre","pre",{"kind":"text"}],["post","post",{"kind":"text"}],["attempts","attempts",{"kind":"integer"}],["backoff","backoff",{"kind":"integer"}],["lease","lease",{"kind":"integer"}],["keep","keep",{"kind":"integer"}]]}}},
+  listTaskTypes: {"name":"list_task_types","library":"catalog","readOnly":true,"role":"reader","positional":[],"rest":null,"options":[],"reply":{"kind":"list","of":{"kind":"text"}}},
   catalogLibrary: {"name":"catalog_library","library":"catalog","readOnly":true,"role":"reader","positional":[],"rest":null,"options":[],"reply":{"kind":"record","items":[["library","library",{"kind":"text"}],["version","version",{"kind":"text"}],["hash","hash",{"kind":"text"}]]}},
 };

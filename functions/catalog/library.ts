@@ -8,6 +8,12 @@ import { countProducts, recentProducts } from "./product-counts";
 import { findProducts } from "./product-search";
 import { getProduct, removeProduct, upsertProduct } from "./products";
 import { getCatalogStatus } from "./status";
+import { enqueueTask } from "./tasks/enqueue";
+import { getTask, listTasks } from "./tasks/listing";
+import { cancelTask, retryTask } from "./tasks/operating";
+import { getQueueStatus, listQueues } from "./tasks/status";
+import { defineTask, getTaskType, listTaskTypes } from "./tasks/types";
+import { claimTask, extendTask, failTask, finishTask } from "./tasks/working";
 
 export const commands = [
   upsertProduct,
@@ -24,6 +30,20 @@ export const commands = [
   configureCatalog,
   getCatalogConfig,
   getCatalogStatus,
+  enqueueTask,
+  claimTask,
+  extendTask,
+  finishTask,
+  failTask,
+  cancelTask,
+  retryTask,
+  getTask,
+  listTasks,
+  getQueueStatus,
+  listQueues,
+  defineTask,
+  getTaskType,
+  listTaskTypes,
   libraryInfo("catalog_library"),
 ];
 export const callbacks = byName(commands);
