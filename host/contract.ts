@@ -397,6 +397,26 @@ export interface HotpathFunctions {
   }): Promise<{ topic: string; stream: string; cursor: string; length: number; unread: number; lagMs: number; collecting: number; due: number; waiting: number; leased: number; dead: number; delivered: number; rejected: ([reason: string, entries: number])[]; next: number | null }>;
   /** Name, version and content hash of this library. */
   notifierLibrary(): Promise<{ library: string; version: string; hash: string }>;
+  /** The entry of a file, as it was added, or nil. */
+  getEntry(args: {
+    /** name of the database */
+    db: string;
+    /** name of the table */
+    table: string;
+    /** path of the file in its table */
+    path: string;
+  }): Promise<string | null>;
+  /** Keeps how the files of a table are merged and moved. */
+  configureTable(args: {
+    /** name of the database */
+    db: string;
+    /** name of the table */
+    table: string;
+    /** JSON array of steps of merging */
+    merge: string;
+    /** JSON object of layers by name */
+    layers: string;
+  }): Promise<{ merge: string; layers: string }>;
   /** Name, version and content hash of this library. */
   metadataLibrary(): Promise<{ library: string; version: string; hash: string }>;
   /** Makes a product of a vendor, or brings it up to date, and keeps each change of an audited field. */
@@ -756,6 +776,8 @@ export const SPECIFICATIONS: Record<keyof HotpathFunctions, FunctionSpecificatio
   listTopics: {"name":"list_topics","library":"notifier","readOnly":true,"role":"reader","positional":[],"rest":null,"options":[],"reply":{"kind":"list","of":{"kind":"text"}}},
   getNotifierStatus: {"name":"get_notifier_status","library":"notifier","readOnly":true,"role":"reader","positional":["topic"],"rest":null,"options":[["NOW","now",1]],"reply":{"kind":"record","items":[["topic","topic",{"kind":"text"}],["stream","stream",{"kind":"text"}],["cursor","cursor",{"kind":"text"}],["length","length",{"kind":"integer"}],["unread","unread",{"kind":"integer"}],["lag_ms","lagMs",{"kind":"integer"}],["collecting","collecting",{"kind":"integer"}],["due","due",{"kind":"integer"}],["waiting","waiting",{"kind":"integer"}],["leased","leased",{"kind":"integer"}],["dead","dead",{"kind":"integer"}],["delivered","delivered",{"kind":"integer"}],["rejected","rejected",{"kind":"list","of":{"kind":"tuple","items":[["reason","reason",{"kind":"text"}],["entries","entries",{"kind":"integer"}]]}}],["next","next",{"kind":"nullable","of":{"kind":"integer"}}]]}},
   notifierLibrary: {"name":"notifier_library","library":"notifier","readOnly":true,"role":"reader","positional":[],"rest":null,"options":[],"reply":{"kind":"record","items":[["library","library",{"kind":"text"}],["version","version",{"kind":"text"}],["hash","hash",{"kind":"text"}]]}},
+  getEntry: {"name":"get_entry","library":"metadata","readOnly":true,"role":"reader","positional":["db","table","path"],"rest":null,"options":[],"reply":{"kind":"nullable","of":{"kind":"json"}}},
+  configureTable: {"name":"configure_table","library":"metadata","readOnly":false,"role":"admin","positional":["db","table"],"rest":null,"options":[["MERGE","merge",1],["LAYERS","layers",1]],"reply":{"kind":"record","items":[["merge","merge",{"kind":"json"}],["layers","layers",{"kind":"json"}]]}},
   metadataLibrary: {"name":"metadata_library","library":"metadata","readOnly":true,"role":"reader","positional":[],"rest":null,"options":[],"reply":{"kind":"record","items":[["library","library",{"kind":"text"}],["version","version",{"kind":"text"}],["hash","hash",{"kind":"text"}]]}},
   upsertProduct: {"name":"upsert_product","library":"catalog","readOnly":false,"role":"ingest","positional":["vendor","product"],"rest":null,"options":[["NOW","now",1]],"reply":{"kind":"record","items":[["id","id",{"kind":"text"}],["outcome","outcome",{"kind":"text"}],["fields","fields",{"kind":"list","of":{"kind":"text"}}]]}},
   getProduct: {"name":"get_product","library":"catalog","readOnly":true,"role":"reader","positional":["id"],"rest":null,"options":[],"reply":{"kind":"nullable","of":{"kind":"json"}}},
