@@ -10,7 +10,7 @@
  * An entry whose hash is gone or is no hash (evicted, deleted, overwritten) is dropped when it is met.
  */
 import { fail, quote } from "./errors";
-import { requireType } from "./types";
+import { onKey, requireType } from "./types";
 
 /** How often an entry is given out, how long it waits after its first failure, and which go out before others (0 first). */
 export interface Retry {
@@ -122,7 +122,7 @@ export function handBack(queue: Queue, id: string, attempt: number, nowMs: numbe
  * @returns how many were taken back
  */
 export function takeBack(queue: Queue, limit: number, nowMs: number, give = giveBack): number {
-  const expired = redis.call("ZRANGE", queue.leased, "-inf", `${nowMs}`, "BYSCORE", "LIMIT", "0", `${limit}`, "WITHSCORES");
+  const expired = onKey("ZRANGE", queue.leased, "-inf", `${nowMs}`, "BYSCORE", "LIMIT", "0", `${limit}`, "WITHSCORES");
   for (const at of $range(1, expired.length, 2)) {
     const id = expired[at - 1]!;
     const [attempt, worker] = entryFields(queue, id, ["worker"]) ?? [];
@@ -145,7 +145,7 @@ export function readyIds(queue: Queue, limit: number, nowMs: number): string[] {
  */
 export function giveOut(queue: Queue, id: string, attempt: number, worker: string, leaseMs: number, nowMs: number): string {
   // Numbers alone would be given again after a failover that has lost the last of them.
-  const token = `${nowMs}-${redis.call("HINCRBY", queue.counters, "leases", "1")}`;
+  const token = `${nowMs}-${onKey("HINCRBY", queue.counters, "leases", "1")}`;
   redis.call("ZREM", queue.ready, id);
   redis.call("HSET", entryKey(queue, id), "attempt", `${attempt}`, "token", token, "worker", worker);
   redis.call("ZADD", queue.leased, `${nowMs + leaseMs}`, id);

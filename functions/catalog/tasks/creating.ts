@@ -5,7 +5,7 @@ import { onKey } from "../../runtime/types";
 import { formatHook, hookId, hookPayload, hookRest, type HookKind, type HookOf } from "./hooks";
 import * as names from "./names";
 import { setOf, taskQueue, type TaskQueue } from "./queues";
-import { isAlive, readTask, taskKey, type Task } from "./records";
+import { formatParent, isAlive, readTask, taskKey, type Task } from "./records";
 import { readTaskType, type TaskType } from "./types";
 
 /** A task that is to be. */
@@ -38,11 +38,18 @@ export function forget(task: Task): void {
   redis.call("UNLINK", taskKey(task.id));
 }
 
+/** How many generations there are above a task. */
+export function depthOf({ parent }: Task): number {
+  return parent === undefined ? 0 : parent.depth;
+}
+
 /** The fields of a task's record: field, value, field, value. */
 function contentOf(queue: TaskQueue, { type: taskType, serial, priority, payload, parent, hook }: NewTask, nowMs: number): string[] {
   const content = ["queue", queue.name, "type", taskType.name, "serial", serial, "priority", priority, "payload", payload, "enqueued_at", `${nowMs}`];
-  const also = parent === undefined ? [] : ["parent", parent.id, "parent_serial", parent.serial, "depth", `${parent.depth + 1}`];
-  for (const each of also) content.push(each);
+  if (parent !== undefined) {
+    content.push("parent");
+    content.push(formatParent({ id: parent.id, serial: parent.serial, depth: depthOf(parent) + 1 }));
+  }
   if (hook !== undefined) {
     content.push("hook");
     content.push(formatHook(hook));

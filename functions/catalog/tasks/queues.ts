@@ -68,16 +68,21 @@ export function taskQueue(name: string): TaskQueue {
   return queue;
 }
 
-/** Fails with CONFLICT, naming the key, if a key of the queue holds something else. */
-export function requireTaskQueue({ ready, leased, dead, held, joining, finished, cancelled, counters }: TaskQueue): void {
-  requireType(ready, "zset");
+/** Fails with CONFLICT, naming the key, if one that a task is finished with holds something else. */
+export function requireFinishing({ leased, finished, counters }: TaskQueue): void {
   requireType(leased, "zset");
-  requireType(dead, "zset");
-  requireType(held, "zset");
-  requireType(joining, "zset");
   requireType(finished, "zset");
-  requireType(cancelled, "zset");
   requireType(counters, "hash");
+}
+
+/** Fails with CONFLICT, naming the key, if a key of the queue holds something else. */
+export function requireTaskQueue(queue: TaskQueue): void {
+  requireFinishing(queue);
+  requireType(queue.ready, "zset");
+  requireType(queue.dead, "zset");
+  requireType(queue.held, "zset");
+  requireType(queue.joining, "zset");
+  requireType(queue.cancelled, "zset");
 }
 
 /** The sorted set of the tasks in a state. */
@@ -99,6 +104,7 @@ export function setOf(queue: TaskQueue, state: TaskState): string {
 export function keepFor(queue: TaskQueue, id: string, outcome: Outcome, keepMs: number, nowMs: number): void {
   const kept = setOf(queue, outcome);
   if (keepMs === 0) {
+    redis.call("ZREM", kept, id);
     redis.call("UNLINK", taskKey(id));
     return;
   }

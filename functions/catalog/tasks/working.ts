@@ -4,8 +4,9 @@ import { command, integer, integerReply, json, jsonReply, NOW, nullable, text } 
 import { fail, quote } from "../../runtime/errors";
 import { firstReady } from "../../runtime/priority";
 import { backoffMs, giveOut, handBack, takeBack, takeOut } from "../../runtime/queue";
-import { childrenOf, giveBackTask, requireFamily, settle } from "./ending";
-import { QUEUE, requireTaskQueue, taskQueue, type TaskQueue } from "./queues";
+import { requireType } from "../../runtime/types";
+import { childrenOf, giveBackTask, requireFamily, requireFinish, settle } from "./ending";
+import { QUEUE, taskQueue, type TaskQueue } from "./queues";
 import { parentOf, readTask, requireLease, requireTask, TASK_ID, taskKey, TOKEN, type Task } from "./records";
 import { LEASE, readTaskType } from "./types";
 
@@ -39,7 +40,7 @@ function nextTask(queue: TaskQueue, nowMs: number): Task | undefined {
 /** What a worker gets; ids, names and tokens hold nothing that JSON would escape. */
 function encode({ id, type: taskType, priority, parent }: Task, token: string, attempt: number, endMs: number): string {
   const [queue, payload, enqueuedAt] = redis.call("HMGET", taskKey(id), "queue", "payload", "enqueued_at") as string[];
-  const ofParent = parent === undefined ? "" : `"parent":"${parent}",`;
+  const ofParent = parent === undefined ? "" : `"parent":"${parent.id}",`;
   return `{"id":"${id}","token":"${token}","type":"${taskType}","attempt":${attempt},"queue":"${queue}","priority":${priority},${ofParent}"enqueued_at":${enqueuedAt},"lease_until":${endMs},"payload":${payload}}`;
 }
 
@@ -62,7 +63,6 @@ export const claimTask = command(
   (args) => {
     const nowMs = clock(args.now);
     const queue = taskQueue(args.queue);
-    requireTaskQueue(queue);
     takeBack(queue, MAX_TAKEN_BACK, nowMs, giveBackTask);
     const task = nextTask(queue, nowMs);
     if (task === undefined) return undefined;
@@ -88,7 +88,7 @@ export const extendTask = command(
     const task = requireTask(args.id);
     requireLease(task, args.token);
     const queue = taskQueue(task.queue);
-    requireTaskQueue(queue);
+    requireType(queue.leased, "zset");
     const leaseMs = args.lease ?? readTaskType(task.type).settings.lease;
     redis.call("ZADD", queue.leased, "XX", "GT", `${clock(args.now) + leaseMs}`, task.id);
     return 1;
@@ -120,8 +120,8 @@ export const finishTask = command(
     const task = requireTask(args.id);
     if (token === task.token && (task.state === "finished" || task.state === "waiting_children")) return 1;
     requireLease(task, token);
-    requireFamily(task);
     const queue = taskQueue(task.queue);
+    requireFinish(queue, task);
     takeOut(queue, task.id, task.token);
     if (result !== undefined) redis.call("HSET", taskKey(task.id), "result", result);
     if (task.children > 0 && childrenOf(task.id).open > 0) {
@@ -175,7 +175,8 @@ export const releaseTask = command(
     const task = requireTask(args.id);
     requireLease(task, args.token);
     const queue = taskQueue(task.queue);
-    requireTaskQueue(queue);
+    requireType(queue.leased, "zset");
+    requireType(queue.ready, "zset");
     handBack(queue, task.id, task.attempt, clock(args.now));
     return 1;
   },
