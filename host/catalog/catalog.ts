@@ -1,8 +1,8 @@
 /** The catalogue of a host: its vendors, their couriers, and how its tasks are defined in Redis. */
+import type { Connection } from "../connection";
 import type { HotpathFunctions } from "../contract";
 import type { RequestTiming, VendorCourier } from "../couriers/vendor/types";
 import { createVendorCourier } from "../couriers/vendor/courier";
-import type { Host } from "../host";
 import { gateOf, type Gate } from "../jobs/gate";
 import { serverTime } from "../jobs/queue";
 import type { TaskQueue } from "../jobs/work";
@@ -19,8 +19,16 @@ export interface Vendor {
   concurrency: number;
 }
 
+/** What the catalogue needs of a host. */
+export interface CatalogHost {
+  /** Names it, in lists of what is out. */
+  readonly worker: string;
+  readonly connection: Connection;
+  functions(partition: string | null): HotpathFunctions;
+}
+
 export interface CatalogOptions {
-  log: Logger;
+  log: Pick<Logger, "debug">;
   /** Told of each request when it is over. */
   onRequest: (vendor: string, timing: RequestTiming) => void;
 }
@@ -32,7 +40,7 @@ export class Catalog {
   readonly vendors: readonly Vendor[];
 
   constructor(
-    private readonly host: Host,
+    private readonly host: CatalogHost,
     readonly config: CatalogConfig,
     { log, onRequest }: CatalogOptions,
   ) {

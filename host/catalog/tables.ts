@@ -31,6 +31,7 @@ export interface Change {
 /** A task as the functions answer it. */
 export interface ListedTask {
   id: string;
+  queue: string;
   type: string;
   state: string;
   priority: number;
@@ -38,9 +39,12 @@ export interface ListedTask {
   at?: number;
   worker?: string;
   reason?: string;
+  /** What came of it. */
+  result?: Record<string, unknown>;
   children_total?: number;
   children_finished?: number;
   children_failed?: number;
+  children_cancelled?: number;
   children_ms?: number | null;
 }
 

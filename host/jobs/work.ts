@@ -130,7 +130,10 @@ class Worker {
   constructor(
     private readonly options: WorkOptions,
     private readonly isOnce: boolean,
-  ) {}
+  ) {
+    // Each task listens to it.
+    setMaxListeners(0, options.signal);
+  }
 
   async run(): Promise<boolean> {
     try {
