@@ -1,6 +1,10 @@
 /** The catalogue as tables: the counts, the newest products, what changed, and what is being done. */
 import { formatCount, formatDuration, formatTime, formatWhen, printable } from "../report/format";
 import { renderTable, type Column } from "../report/table";
+import type { HotpathFunctions } from "../contract";
+import type { SyncedVendor } from "./sync";
+
+export type QueueStatus = Awaited<ReturnType<HotpathFunctions["getQueueStatus"]>>;
 
 /** A product as the functions answer it. */
 export interface Product {
@@ -80,6 +84,22 @@ export function productTable(products: readonly Product[], width: number): strin
 export function historyTable(changes: readonly Change[], width: number): string[] {
   const columns: Column[] = [{ title: "at" }, { title: "field" }, { title: "old" }, { title: "new", flexible: "end" }];
   const rows = changes.map(({ at, field, old, new: now }) => [formatInstant(at), printable(field), printable(old ?? NONE), printable(now ?? NONE)]);
+  return renderTable(columns, rows, width);
+}
+
+/** What a sync has done, a line for each vendor. */
+export function syncTable(vendors: readonly SyncedVendor[], width: number): string[] {
+  const counted = ["links", "products", "created", "changed", "unchanged", "gone", "failed"] as const;
+  const columns: Column[] = [{ title: "vendor", flexible: "end" }, ...counted.map(right), { title: "" }];
+  return renderTable(columns, vendors.map((each) => [printable(each.vendor), ...counted.map((name) => formatCount(each[name])), each.ok ? "✓" : "✗"]), width);
+}
+
+/** Queues and how they are doing. */
+export function queueTable(queues: readonly QueueStatus[], width: number, nowMs: number): string[] {
+  const counted = ["ready", "delayed", "leased", "held", "waitingChildren", "dead", "finished"] as const;
+  const titles = counted.map((name) => (name === "waitingChildren" ? "with children" : name));
+  const columns: Column[] = [{ title: "queue", flexible: "end" }, ...titles.map(right), { title: "next" }];
+  const rows = queues.map((each) => [printable(each.queue), ...counted.map((name) => formatCount(each[name])), each.next === null ? "" : formatWhen(each.next, nowMs)]);
   return renderTable(columns, rows, width);
 }
 

@@ -19,8 +19,8 @@ import type { Tracker } from "./tracker";
 
 const EXIT_DIFFERS = 1;
 
-/** One product in ten of what the vendors have. */
-const STOCK = { scale: 0.1, from: 1973, to: 2020, troubles: USUAL_TROUBLES };
+/** Six products in a hundred of what the vendors have. */
+const STOCK = { scale: 0.06, from: 1973, to: 2020, troubles: USUAL_TROUBLES };
 /** Shares of the products that change, and that are taken out of the shops, between the syncs. */
 const CHANGED = 0.03;
 const WITHDRAWN = 0.005;
