@@ -42,7 +42,8 @@ export interface PagesOptions {
 const PATIENCE_MS = 5000;
 const MISSING = [404, 410];
 const MAX_URL = 2048;
-const MAX_VERSION = 256;
+/** Of a header that is kept with the link. */
+const MAX_VERSION = 110;
 
 export class VendorPages {
   readonly #site: URL;
