@@ -74,11 +74,14 @@ const pagingSchema = z.discriminatedUnion(
 
 const word = text(100).regex(/[\p{L}\p{N}]/u, "must have a letter or a digit");
 
+/** As much as upsert_product takes. */
+const availability = text(64).refine((value) => Buffer.byteLength(value) <= 64, "must have 64 bytes at most");
+
 const availabilitySchema = z.strictObject({
   from: rules,
-  values: z.array(z.strictObject({ words: z.array(word).min(1).max(50), value: text(100) })).min(1).max(50),
-  otherwise: text(100).optional(),
-  missing: text(100).optional(),
+  values: z.array(z.strictObject({ words: z.array(word).min(1).max(50), value: availability })).min(1).max(50),
+  otherwise: availability.optional(),
+  missing: availability.optional(),
 });
 
 const productSchema = z.strictObject({

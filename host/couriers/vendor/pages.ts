@@ -42,7 +42,8 @@ export interface PagesOptions {
 const PATIENCE_MS = 5000;
 const MISSING = [404, 410];
 const MAX_URL = 2048;
-const MAX_VERSION = 256;
+/** Of a header that is kept with the link. */
+const MAX_VERSION = 110;
 
 export class VendorPages {
   readonly #site: URL;
@@ -84,7 +85,8 @@ export class VendorPages {
    * @returns undefined for what is no address, or none of the vendor's
    */
   address(text: string, base: URL = this.#site): URL | undefined {
-    if (!URL.canParse(text, base.href)) return undefined;
+    // An empty one would be the page itself.
+    if (text === "" || !URL.canParse(text, base.href)) return undefined;
     const url = new URL(text, base.href);
     url.hash = "";
     if (url.protocol === "http:" && this.#site.protocol === "https:" && url.port === "") url.protocol = "https:";

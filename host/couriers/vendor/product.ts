@@ -24,17 +24,15 @@ export function isGone(page: Page, { gone }: ProductRules): boolean {
  */
 export function readProduct(page: Page, rules: ProductRules, link: ProductLink): ProductInput {
   const find = (some: ProductRules["sku"] | undefined): string | undefined => some && findText(some, page.document, page);
-  const name = oneLine(find(rules.name) ?? link.name, MAX_TITLE);
-  const product: ProductInput = {
+  return {
     sku: readSku(page, find(rules.sku)),
-    name: name ?? missing(page, "name"),
+    name: oneLine(find(rules.name) ?? link.name, MAX_TITLE) ?? missing(page, "name"),
+    price: readPrice(page, rules.price),
+    availability: readAvailability(page, rules.availability),
+    ...(rules.brand && { brand: oneLine(find(rules.brand) ?? "", MAX_BRAND) ?? null }),
     release_year: readYear(page, find(rules.releaseYear), link.year),
     link: link.url,
   };
-  const price = readPrice(page, rules.price);
-  const availability = readAvailability(page, rules.availability);
-  const brand = oneLine(find(rules.brand) ?? "", MAX_BRAND);
-  return { ...product, ...(price !== undefined && { price }), ...(availability !== undefined && { availability }), ...(brand !== undefined && { brand }) };
 }
 
 function readSku(page: Page, sku: string | undefined): string {
@@ -48,13 +46,13 @@ function readYear(page: Page, text: string | undefined, fallback: number): numbe
   return text === undefined ? fallback : (yearOf(text) ?? raise(unreadable(page, "year", "release year", text)));
 }
 
-function readPrice(page: Page, { from, decimal, optional }: ProductRules["price"]): string | undefined {
+function readPrice(page: Page, { from, decimal, optional }: ProductRules["price"]): string | null {
   const text = findText(from, page.document, page);
-  if (text === undefined) return optional ? undefined : missing(page, "price");
+  if (text === undefined) return optional ? null : missing(page, "price");
   return parsePrice(text, decimal) ?? raise(unreadable(page, "price", "price", text));
 }
 
-function readAvailability(page: Page, rules: ProductRules["availability"]): string | undefined {
+function readAvailability(page: Page, rules: ProductRules["availability"]): string {
   const text = findText(rules.from, page.document, page);
   if (text === undefined) return rules.missing ?? missing(page, "availability");
   return availabilityOf(text, rules) ?? raise(unreadable(page, "availability", "availability", text));

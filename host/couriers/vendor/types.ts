@@ -15,10 +15,11 @@ export interface Validators {
 export interface ProductInput {
   sku: string;
   name: string;
-  /** Decimal: `3.98`. Left out where the page has none. */
-  price?: string;
-  availability?: string;
-  brand?: string;
+  /** Decimal: `3.98`; null where the page has none. */
+  price: string | null;
+  availability: string;
+  /** Null where the page has none; left out where nobody looks for it. */
+  brand?: string | null;
   release_year: number;
   /** Absolute URL of its page. */
   link: string;
