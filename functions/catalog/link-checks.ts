@@ -1,6 +1,6 @@
 /** What came of looking at a link, and which links are to be looked at. */
 import { clock } from "../runtime/clock";
-import { choice, command, integer, integerReply, jsonReply, NOW, nullable, recordId, text, tuple } from "../runtime/declare";
+import { choice, command, integer, integerReply, jsonReply, MAX_TIME_MS, NOW, nullable, recordId, text, tuple } from "../runtime/declare";
 import { fail, quote } from "../runtime/errors";
 import { jsonText } from "../runtime/json";
 import { fields, onKey, requireType } from "../runtime/types";
@@ -131,7 +131,7 @@ export const listLinks = command(
     positional: [VENDOR],
     options: [
       { name: "YEAR", type: yearType, doc: "only links of this year" },
-      { name: "STALE", type: integer(0, 99999999999), doc: "only links at which nobody has looked for so many ms, or ever" },
+      { name: "STALE", type: integer(0, MAX_TIME_MS), doc: "only links at which nobody has looked for so many ms, or ever" },
       { name: "OFFSET", type: integer(0, 1000000000), default: 0, doc: "how many to pass over" },
       { name: "COUNT", type: integer(1, 10000), default: 100, doc: "how many to answer at most" },
       NOW,

@@ -21,7 +21,8 @@ const MAX_YEAR = 9999;
 function shown(value: unknown): string {
   const kind = type(value);
   if (kind === "string") return quote(value as string);
-  return kind === "number" || kind === "boolean" ? `${value as string}` : kind === "table" ? "an object or array" : "null";
+  if (kind === "number" || kind === "boolean") return tostring(value);
+  return kind === "table" ? "an object or array" : "null";
 }
 
 function refuse(field: string, expected: string, value: unknown): never {

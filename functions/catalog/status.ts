@@ -1,6 +1,6 @@
 /** How the catalogue is doing, vendor by vendor. */
 import { clock } from "../runtime/clock";
-import { command, integer, integerReply, list, NOW, record, textReply } from "../runtime/declare";
+import { command, integer, integerReply, list, MAX_TIME_MS, NOW, record, textReply } from "../runtime/declare";
 import { onKey } from "../runtime/types";
 import * as names from "./names";
 import { allVendors, COUNTERS, requireVendorName, OF_VENDOR } from "./vendors";
@@ -34,7 +34,7 @@ export const getCatalogStatus = command(
     positional: [],
     options: [
       OF_VENDOR,
-      { name: "STALE", type: integer(0, 99999999999), default: 86400000, doc: "ms without a look after which a link is stale" },
+      { name: "STALE", type: integer(0, MAX_TIME_MS), default: 86400000, doc: "ms without a look after which a link is stale" },
       NOW,
     ],
     reply: list(
