@@ -58,7 +58,7 @@ const ORPHANED_MS = 365 * 86400000;
 /** Notes the end of a task, and keeps it or forgets it. */
 export function close(queue: TaskQueue, task: Task, outcome: Outcome, nowMs: number): void {
   redis.call("HSET", taskKey(task.id), "state", outcome, "ended_at", `${nowMs}`);
-  redis.call("HINCRBY", queue.counters, outcome, "1");
+  redis.call("HINCRBY", queue.totals, outcome, "1");
   if (outcome === "dead") return;
   const isOrphaning = task.children > 0 && childrenOf(task.id).open > 0;
   keepFor(queue, task.id, outcome, isOrphaning ? ORPHANED_MS : readTaskType(task.type).settings.keep, nowMs);

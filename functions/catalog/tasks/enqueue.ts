@@ -73,7 +73,7 @@ export const enqueueTask = command(
     const id = given ?? serial;
     requireType(queue.ready, "zset");
     requireType(queue.held, "zset");
-    requireType(queue.counters, "hash");
+    requireType(queue.totals, "hash");
     requireType(names.queues(), "set");
     requireType(taskKey(id), "hash");
     if (previous !== undefined) {
