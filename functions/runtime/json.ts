@@ -1,0 +1,26 @@
+/** JSON that is handed on as it came must be what every reader of JSON takes; cjson by itself lets more pass. */
+
+/** A number by the grammar of RFC 8259, section 6. */
+function isNumber(token: string): boolean {
+  const [whole, rest] = string.match(token, "^%-?(%d+)(.*)$");
+  if (whole === undefined || (whole.length > 1 && string.sub(whole, 1, 1) === "0")) return false;
+  const [exponent] = string.gsub(rest!, "^%.%d+", "");
+  const [end] = string.gsub(exponent, "^[eE][+-]?%d+$", "");
+  return end === "";
+}
+
+/** What stands between strings and punctuation: cjson takes `nan`, `-Infinity`, `0x10` and `007` as well. */
+function areStandard(text: string): boolean {
+  const [unescaped] = string.gsub(text, "\\.", "");
+  const [bare] = string.gsub(unescaped, '"[^"]*"', "");
+  for (const [token] of string.gmatch(bare, "[^%s,:%[%]{}]+")) {
+    if (token !== "true" && token !== "false" && token !== "null" && !isNumber(token!)) return false;
+  }
+  return true;
+}
+
+/** A JSON object; undefined if the text is none. */
+export function decodeObject(text: string): Record<string, unknown> | undefined {
+  const [ok, decoded] = pcall(cjson.decode, text);
+  return ok && type(decoded) === "table" && areStandard(text) ? (decoded as Record<string, unknown>) : undefined;
+}
