@@ -54,8 +54,8 @@ const stepArb = fc.oneof(
     arbitrary: fc.record({
       do: fc.constant("define"),
       type: fc.constantFrom(...TYPES, "job", "job"),
-      pre: fc.constantFrom([], ["pre.a"], ["pre.a", "pre.b"]),
-      post: fc.constantFrom([], ["post.a"], ["post.a", "pre.b"]),
+      pre: fc.constantFrom<string[][]>([], ["pre.a"], ["pre.a", "pre.b"]),
+      post: fc.constantFrom<string[][]>([], ["post.a"], ["post.a", "pre.b"]),
       attempts: fc.constantFrom(1, 2, 3),
       keep: fc.constantFrom(0, MINUTE, DAY, DAY),
     }),
