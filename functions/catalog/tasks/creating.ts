@@ -67,8 +67,8 @@ function addChild(parent: Task, nowMs: number): void {
 export function create(queue: TaskQueue, task: NewTask, nowMs: number): void {
   const { id, serial } = task;
   const content = contentOf(queue, task, nowMs);
-  redis.call("HSET", names.counters(""), "serial", serial);
-  if (redis.call("HINCRBY", queue.counters, "enqueued", "1") === 1) redis.call("SADD", names.queues(), queue.name);
+  redis.call("HSET", queue.counters, "serial", serial);
+  if (redis.call("HINCRBY", queue.totals, "enqueued", "1") === 1) redis.call("SADD", names.queues(), queue.name);
   if (task.parent !== undefined) addChild(task.parent, nowMs);
   const isHeld = task.hook === undefined && task.type.pre.length > 0;
   if (!isHeld) {

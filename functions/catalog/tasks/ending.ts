@@ -1,7 +1,9 @@
 /** What follows when a task ends: its hooks, the task that it is a hook of, and its parent. */
 import { giveBack, readyScore, type Queue } from "../../runtime/queue";
+import { requireType } from "../../runtime/types";
 import { startFirstHook, startHook } from "./creating";
 import { parseHook, restOf, type HookOf } from "./hooks";
+import * as names from "./names";
 import { keepFor, requireFinishing, requireTaskQueue, taskQueue, type TaskQueue } from "./queues";
 import { numberOf, parentOf, readSame, readTask, taskKey, type Outcome, type Task } from "./records";
 import { readTaskType } from "./types";
@@ -38,6 +40,7 @@ function ownerOf({ hook }: Task): Task | undefined {
 
 /** Fails with CONFLICT, naming the key, if one that the end of a task may write to holds something else. */
 export function requireFamily(task: Task): void {
+  requireType(names.types(), "hash");
   let each: Task | undefined = task;
   while (each !== undefined) {
     requireTaskQueue(taskQueue(each.queue));
@@ -58,7 +61,7 @@ const ORPHANED_MS = 365 * 86400000;
 /** Notes the end of a task, and keeps it or forgets it. */
 export function close(queue: TaskQueue, task: Task, outcome: Outcome, nowMs: number): void {
   redis.call("HSET", taskKey(task.id), "state", outcome, "ended_at", `${nowMs}`);
-  redis.call("HINCRBY", queue.counters, outcome, "1");
+  redis.call("HINCRBY", queue.totals, outcome, "1");
   if (outcome === "dead") return;
   const isOrphaning = task.children > 0 && childrenOf(task.id).open > 0;
   keepFor(queue, task.id, outcome, isOrphaning ? ORPHANED_MS : readTaskType(task.type).settings.keep, nowMs);

@@ -2,6 +2,7 @@
 import { clock } from "../../runtime/clock";
 import { choice, command, integer, json, MAX_TIME_MS, NOW, text, textReply } from "../../runtime/declare";
 import { fail, quote } from "../../runtime/errors";
+import { decodeObject } from "../../runtime/json";
 import { MAX_PRIORITY } from "../../runtime/priority";
 import { requireType } from "../../runtime/types";
 import { create, depthOf, forget, nextSerial } from "./creating";
@@ -18,9 +19,9 @@ const MAX_DEPTH = 16;
 
 /** The type that a payload names; BADARG if it is not a JSON object with one. */
 function typeOfPayload(payload: string): TaskType {
-  const [ok, decoded] = pcall(cjson.decode, payload);
-  if (!ok) fail("BADARG", `task must be a JSON object with a type, got ${quote(payload)}`);
-  const name = (decoded as Record<string, unknown>)["type"];
+  const decoded = decodeObject(payload);
+  if (decoded === undefined) fail("BADARG", `task must be a JSON object with a type, got ${quote(payload)}`);
+  const name = decoded["type"];
   if (type(name) !== "string") fail("BADARG", `task must have a type, which is text, got ${quote(payload)}`);
   return requireTaskType(name as string);
 }
@@ -73,7 +74,7 @@ export const enqueueTask = command(
     const id = given ?? serial;
     requireType(queue.ready, "zset");
     requireType(queue.held, "zset");
-    requireType(queue.counters, "hash");
+    requireType(queue.totals, "hash");
     requireType(names.queues(), "set");
     requireType(taskKey(id), "hash");
     if (previous !== undefined) {

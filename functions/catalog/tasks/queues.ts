@@ -16,6 +16,8 @@ export const QUEUE = { name: "queue", type: text(1, 128), doc: "name of the queu
 /** A queue with the sets of tasks that neither wait nor are out. */
 export interface TaskQueue extends Queue {
   name: string;
+  /** Hash with how many tasks were enqueued, finished, given up and cancelled. */
+  totals: string;
   /** By the time they were enqueued. */
   held: string;
   /** Tasks that wait for their children, by the time their own work was done. */
@@ -48,7 +50,9 @@ function newQueue(name: string): TaskQueue {
     joining: names.tasks(name, "JOINING"),
     finished: names.tasks(name, "FINISHED"),
     cancelled: names.tasks(name, "CANCELLED"),
-    counters: names.counters(name),
+    // A task with the same id may have been in another queue: no token may be given twice in all of them.
+    counters: names.counters(""),
+    totals: names.counters(name),
     entryStart: names.taskStart(),
     entryEnd: names.END,
     retryOf,
@@ -69,10 +73,10 @@ export function taskQueue(name: string): TaskQueue {
 }
 
 /** Fails with CONFLICT, naming the key, if one that a task is finished with holds something else. */
-export function requireFinishing({ leased, finished, counters }: TaskQueue): void {
+export function requireFinishing({ leased, finished, totals }: TaskQueue): void {
   requireType(leased, "zset");
   requireType(finished, "zset");
-  requireType(counters, "hash");
+  requireType(totals, "hash");
 }
 
 /** Fails with CONFLICT, naming the key, if a key of the queue holds something else. */

@@ -2,6 +2,7 @@
 import { clock } from "../../runtime/clock";
 import { command, integer, integerReply, json, jsonReply, NOW, nullable, text } from "../../runtime/declare";
 import { fail, quote } from "../../runtime/errors";
+import { decodeObject } from "../../runtime/json";
 import { firstReady } from "../../runtime/priority";
 import { backoffMs, giveOut, handBack, takeBack, takeOut } from "../../runtime/queue";
 import { requireType } from "../../runtime/types";
@@ -63,6 +64,7 @@ export const claimTask = command(
   (args) => {
     const nowMs = clock(args.now);
     const queue = taskQueue(args.queue);
+    requireType(queue.counters, "hash");
     takeBack(queue, MAX_TAKEN_BACK, nowMs, giveBackTask);
     const task = nextTask(queue, nowMs);
     if (task === undefined) return undefined;
@@ -96,9 +98,8 @@ export const extendTask = command(
 );
 
 function requireJson(argument: string, given: string | undefined): void {
-  if (given === undefined) return;
-  const [ok] = pcall(cjson.decode, given);
-  if (!ok) fail("BADARG", `${argument} must be a JSON object, got ${quote(given)}`);
+  if (given === undefined || decodeObject(given) !== undefined) return;
+  fail("BADARG", `${argument} must be a JSON object, got ${quote(given)}`);
 }
 
 export const finishTask = command(
