@@ -1,3 +1,4 @@
+import { resolve } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
 import type { Catalog } from "../host/catalog/catalog";
 import { enqueueFor, type Scheduled } from "../host/catalog/enqueue";
@@ -6,6 +7,7 @@ import { readLinks, storeLinks } from "../host/catalog/links";
 import type { ListedTask, Product } from "../host/catalog/tables";
 import { taskQueueOf } from "../host/catalog/task-queue";
 import { workOf } from "../host/catalog/work";
+import { loadConfig } from "../host/config";
 import { VendorError, type VendorCourier } from "../host/couriers/vendor/types";
 import { serverTime } from "../host/jobs/queue";
 import { gateOf } from "../host/jobs/gate";
@@ -347,7 +349,7 @@ describe("a vendor", () => {
     it("fails for good with a product that the catalogue does not take", async () => {
       const { failure, link } = await lookAt(async () => ({
         outcome: "product",
-        product: { sku: "1", name: "one", price: "on request", availability: null, release_year: 2000, link: URL_OF_IT },
+        product: { sku: "1", name: "one", price: "on request", availability: "In Stock", release_year: 2000, link: URL_OF_IT },
       }));
       expect(failure).toMatchObject({ options: { permanent: true } });
       expect(failure!.message).toMatch(/^upsert_product: BADARG product: price must be a price .* got 'on request'$/);
@@ -363,7 +365,7 @@ describe("a vendor", () => {
     });
 
     it("leaves out validators that are too long, and a link that has left the list", async () => {
-      const page = { outcome: "product", product: { sku: "1", name: "one", price: null, availability: null, release_year: 2000, link: URL_OF_IT } } as const;
+      const page = { outcome: "product", product: { sku: "1", name: "one", price: null, availability: "In Stock", release_year: 2000, link: URL_OF_IT } } as const;
       const { link } = await lookAt(async () => ({ ...page, validators: { etag: `"${"x".repeat(2000)}"`, lastModified: "Fri, 20 Nov 2026 12:00:00 GMT" } }));
       expect(link).toMatchObject({ outcome: "scraped", etag: null, modified: "Fri, 20 Nov 2026 12:00:00 GMT", product: sha1(`${VENDOR}/1`) });
       const { failure, outcomes } = await lookAt(async () => page, { url: "https://v.example/nonesuch" });
@@ -401,6 +403,40 @@ describe("settings", () => {
     await testCatalog(hosts, [], { audit: { product: ["price", "name"] }, tasks: { sync_products: { leaseSeconds: 5, post: ["refresh_products"] } } }).apply();
     expect(await functions.getTaskType({ type: "sync_products" })).toMatchObject({ pre: "", post: "refresh_products", attempts: 9, lease: 5000 });
     expect(await functions.getCatalogConfig()).toMatchObject({ audit: '{"product":["price","name"]}', auditMaxlen: 7, removedDays: 90 });
+  });
+
+  it("may name hooks in a circle, which do not run for each other", async () => {
+    const shop = await openTestShop();
+    const catalog = testCatalog(hosts, [shop], { tasks: { sync_links: { pre: ["refresh_products"] }, refresh_products: { post: ["sync_links"] } } });
+    await catalog.apply();
+    expect(await functions.getTaskType({ type: "sync_links" })).toMatchObject({ pre: "refresh_products" });
+    expect(await functions.getTaskType({ type: "refresh_products" })).toMatchObject({ post: "sync_links" });
+    await catalog.apply();
+    const crew = testCrew(catalog);
+    await done(catalog, "links", 1974);
+    expect(crew.reports.map(({ task }) => task.type)).toEqual(["refresh_products", "sync_links"]);
+  });
+
+  it.each([
+    [{ vendors: { "a b": {} } }, /catalog\.vendors\."a b": a vendor's name has letters/],
+    [{ vendors: { v: { file: "nonesuch.json" } } }, /catalog\.vendors\.v: .*nonesuch\.json: there is no such file/],
+    [{ vendors: { v: {} } }, /catalog\.vendors\.v\.site: /],
+    [{ schedule: { links: "hourly" } }, /catalog\.schedule\.links: /],
+    [{ tasks: { sync_all: {} } }, /catalog\.tasks/],
+    [{ tasks: { sync_links: { pre: ["sync_links"] } } }, /catalog\.tasks\.sync_links\.pre: a task cannot come before or after itself/],
+    [{ partition: "{a}" }, /catalog\.partition: must be text without braces/],
+    [{ staleDays: 1 }, /catalog\.staleDays: unknown setting/],
+  ])("refuses %j", async (catalog, message) => {
+    const env = { CONFIG_PATH: await hosts.configure({ catalog }) };
+    expect(() => loadConfig({ env, cwd: "/" })).toThrow(message);
+  });
+
+  it("need to say where the catalogue is in a cluster", async () => {
+    const file = resolve(`config/vendors/${VENDOR}.json`);
+    const load = async (catalog: object) =>
+      loadConfig({ env: { CONFIG_PATH: await hosts.configure({ catalog: { vendors: { [VENDOR]: file }, ...catalog }, tracker: { partitions: ["a"] } }), REDIS_URL: "redis+cluster://127.0.0.1:1" }, cwd: "/" });
+    await expect(load({})).rejects.toThrow("catalog.partition: a cluster needs it, to say where the keys are");
+    expect((await load({ partition: "shop" })).catalog).toMatchObject({ partition: "shop", vendors: [{ vendor: VENDOR }], schedule: { links: "7 * * * *" } });
   });
 });
 

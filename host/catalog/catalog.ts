@@ -78,27 +78,35 @@ export class Catalog {
    */
   async apply(): Promise<void> {
     const { functions } = this;
-    const isNew = new Map<TaskType, boolean>();
-    for (const type of TASK_TYPES) {
-      const { attempts, backoff, lease } = DEFINITIONS[type];
-      isNew.set(type, (await functions.getTaskType({ type })) === null);
-      // A hook must be there before it can be named.
-      if (isNew.get(type)) await functions.defineTask({ type, attempts, backoff, lease });
-    }
-    for (const type of TASK_TYPES) {
-      const given = { ...(isNew.get(type) && hooksOf(DEFINITIONS[type])), ...this.#settingsOf(type) };
-      if (Object.keys(given).length > 0) await functions.defineTask({ type, ...given });
-    }
+    const isDefined = new Map<TaskType, boolean>();
+    for (const type of TASK_TYPES) isDefined.set(type, (await functions.getTaskType({ type })) !== null);
+    for (const type of TASK_TYPES) await this.#define(functions, type, isDefined, []);
     await this.#configure(functions);
   }
 
+  /** In one call, hooks included: whatever is enqueued after it has them. They must be there before they can be named. */
+  async #define(functions: HotpathFunctions, type: TaskType, isDefined: Map<TaskType, boolean>, forWhom: readonly TaskType[]): Promise<void> {
+    const { attempts, backoff, lease, pre, post } = DEFINITIONS[type];
+    const isNew = !isDefined.get(type);
+    const settings = this.config.tasks[type] ?? {};
+    const hooks = isNew ? { pre, post, ...definedOf({ pre: settings.pre, post: settings.post }) } : settings;
+    for (const hook of [...(hooks.pre ?? []), ...(hooks.post ?? [])]) {
+      if (isDefined.get(hook)) continue;
+      // In a circle of hooks, one has to be there without its own for a moment.
+      if (forWhom.includes(hook)) await functions.defineTask({ type: hook });
+      else await this.#define(functions, hook, isDefined, [...forWhom, type]);
+    }
+    const given = { ...(isNew && { attempts, backoff, lease }), ...this.#settingsOf(type), ...hooksOf(hooks) };
+    if (Object.keys(given).length > 0) await functions.defineTask({ type, ...given });
+    isDefined.set(type, true);
+  }
+
   #settingsOf(type: TaskType): DefineArguments {
-    const { attempts, backoffSeconds, leaseSeconds, pre, post } = this.config.tasks[type] ?? {};
+    const { attempts, backoffSeconds, leaseSeconds } = this.config.tasks[type] ?? {};
     return {
       ...(attempts !== undefined && { attempts }),
       ...(backoffSeconds !== undefined && { backoff: Math.round(backoffSeconds * 1000) }),
       ...(leaseSeconds !== undefined && { lease: Math.round(leaseSeconds * 1000) }),
-      ...hooksOf({ pre, post }),
     };
   }
 
@@ -112,6 +120,10 @@ export class Catalog {
     };
     if (Object.keys(given).length > 0) await functions.configureCatalog(given);
   }
+}
+
+function definedOf<T extends object>(values: T): Partial<T> {
+  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as Partial<T>;
 }
 
 function hooksOf({ pre, post }: { pre?: readonly TaskType[] | undefined; post?: readonly TaskType[] | undefined }): DefineArguments {
