@@ -50,7 +50,7 @@ function parentTable({ parents }: CatalogResult, width: number): string[] {
 
 function storyOf({ abandoned, failures }: CatalogResult): string[] {
   return [
-    `In hand of a host when it died, and done by the other once their leases were over: ${formatCount(abandoned)}.`,
+    `In hand of a host when it died, and done by the other after that: ${formatCount(abandoned)}.`,
     `Attempts that failed and were made again: ${formatCount(failures)}.`,
   ];
 }
