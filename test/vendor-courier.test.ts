@@ -358,10 +358,10 @@ describe("conditional requests", () => {
     const other = courierFor(site, { product: rules });
     expect(await other.product("/p", { validators: first.validators })).toMatchObject({ outcome: "product", product: { sku: "Q1 Santa" } });
     // A pattern is part of the rules too.
-    const cut = courierFor(site, { product: { ...rules, sku: { select: "h1", match: "^\\S+" } } });
-    const second = await other.product();
+    const [start, end] = ["^\\S+", "\\S+$"].map((match) => courierFor(site, { product: { ...rules, sku: { select: "h1", match } } }));
+    const second = await start!.product();
     if (second.outcome !== "product") throw new Error(second.outcome);
-    expect(await cut.product("/p", { validators: second.validators })).toMatchObject({ outcome: "product", product: { sku: "Q1" } });
+    expect(await end!.product("/p", { validators: second.validators })).toMatchObject({ outcome: "product", product: { sku: "Santa" } });
     // Everything else may change.
     expect(await courierFor(site, { concurrency: 2 }).product("/p", { validators: first.validators })).toEqual({ outcome: "unchanged" });
   });
@@ -509,6 +509,24 @@ describe("the pace", () => {
     await fetched;
   });
 
+  it("is a site's own also while it has not answered yet", async () => {
+    const clock = new ManualClock();
+    const waiting: (() => void)[] = [];
+    const site = await startSite((_request, response) => void waiting.push(() => html(response, product("Q1"))), "User-agent: *\nCrawl-delay: 7");
+    const { product: fetch } = courierFor(site, { requestsPerSecond: 1000, concurrency: 2, robots: true }, { clock });
+    const fetched = Promise.all([fetch("/1"), fetch("/2")]);
+    await until(() => clock.sleeping === 2);
+    clock.advance(1);
+    await until(() => waiting.length === 1 && clock.sleeping === 1);
+    clock.advance(6999);
+    expect(clock.sleeping).toBe(1);
+    expect(site.requests).toEqual(["/robots.txt", "/1"]);
+    clock.advance(1);
+    await until(() => waiting.length === 2);
+    for (const answer of waiting) answer();
+    await fetched;
+  });
+
   it("is each host's own", async () => {
     const clock = new ManualClock();
     const [one, two] = await Promise.all([1, 2].map(() => startSite((_request, response) => html(response, product("Q1")))));
@@ -529,6 +547,14 @@ describe("a vendor that asks to be left alone", () => {
     // A list is not tried again meanwhile either.
     expect((await failure(links())).reason).toBe("resting");
     expect(site.requests).toEqual(["/p"]);
+  });
+
+  it("for long is for the queue to wait for, not for the courier", async () => {
+    // A pause would never end.
+    const clock = new ManualClock();
+    const site = await startShop({ "/2000": status(503, { "retry-after": "600" }) });
+    const { links } = courierFor(site, { backoffSeconds: 0.5 }, { clock });
+    expect(await failure(links())).toMatchObject({ reason: "status 503", permanent: false, retryAfterMs: 600_000 });
   });
 
   it("for a moment is waited for", async () => {
@@ -568,18 +594,24 @@ describe("an end", () => {
     };
     const years = { from: 2000, index: { url: "/years", item: "li" } };
     const pages = { "/years": `<li><a href="/a">2000</a></li>`, "/a": list("/1") };
-    for (const [own, robots] of [[{ ...pages, "/years": slowOnce(pages["/years"]) }, "User-agent: *"], [pages, slowOnce("User-agent: *")]] as const) {
-      const site = await startShop(own, robots);
-      const { courier, links } = courierFor(site, { years, robots: true, concurrency: 2 });
+    const stopped = async (start: (stop: AbortSignal) => Promise<unknown>, other: () => Promise<unknown>): Promise<unknown> => {
       const stop = new AbortController();
       hold = undefined;
-      const first = courier.links(2000, stop.signal);
-      const second = links();
+      const first = start(stop.signal);
+      const second = other();
       await until(() => hold);
       stop.abort(new Error("stopping"));
       await expect(first).rejects.toThrow("stopping");
-      expect(pathsOf(await second)).toEqual(["/1"]);
-    }
+      return second;
+    };
+    const slowIndex = await startShop({ ...pages, "/years": slowOnce(pages["/years"]) });
+    const one = courierFor(slowIndex, { years, concurrency: 2 });
+    expect(await stopped((signal) => one.courier.links(2000, signal), one.links)).toEqual({ [`http://${slowIndex.host}/1`]: "Name of /1" });
+
+    const slowRobots = await startShop({ "/p": product("Q1") }, slowOnce("User-agent: *"));
+    const two = courierFor(slowRobots, { robots: true, concurrency: 2 });
+    const link = { url: `http://${slowRobots.host}/p`, year: 2000, name: "" };
+    expect(await stopped((signal) => two.courier.product(link, signal), two.product)).toMatchObject({ product: { sku: "Q1" } });
   });
 });
 
