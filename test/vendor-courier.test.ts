@@ -79,6 +79,12 @@ describe("a list", () => {
     });
   });
 
+  it("has links relative to the base that the page names, without parameters that are only the visit's", async () => {
+    const site = await startShop({ "/2000": `<base href="/shop/">${list("a?sid=1", "b?x=1&sid=2&ref=home", "a?sid=3")}` });
+    const settings = { list: { item: ".item", dropQuery: ["sid", "ref"] } };
+    expect(pathsOf(await courierFor(site, settings).links())).toEqual(["/shop/a", "/shop/b?x=1"]);
+  });
+
   it("takes link and name from where the rules say", async () => {
     const item = `<div class="item" data-to="/x"><a href="/quick">Quick view</a><h4>  The\n name </h4></div>`;
     const site = await startShop({ "/2000": item });
@@ -616,6 +622,19 @@ describe("an end", () => {
 });
 
 describe("requests", () => {
+  it("say who asks, and in which language", async () => {
+    const asked: IncomingHttpHeaders[] = [];
+    const site = await startSite(({ headers }, response) => {
+      asked.push(headers);
+      html(response, product("Q1"));
+    });
+    await courierFor(site).product();
+    await courierFor(site, { language: "en-US, en;q=0.8", contact: "https://catalog.example/robot" }).product();
+    expect(asked[0]!["user-agent"]).toMatch(/^Hotpath\/[\d.]+$/);
+    expect(asked[0]).not.toHaveProperty("accept-language");
+    expect(asked[1]).toMatchObject({ "accept-language": "en-US, en;q=0.8", "user-agent": expect.stringContaining("(+https://catalog.example/robot)") as string });
+  });
+
   it("are reported one by one, those without an answer too", async () => {
     const site = await startShop({ "/p": moved("/q?secret=1"), "/q?secret=1": product("Q1"), "/cut": (request) => request.socket.destroy() });
     const { product: fetch, timings } = courierFor(site);

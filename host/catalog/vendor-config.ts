@@ -45,6 +45,7 @@ const listSchema = z.strictObject({
   item: selector,
   link: linkRules.optional(),
   name: rules.optional(),
+  dropQuery: z.array(text(100)).max(50).default([]),
   empty: selector.optional(),
   more: z.strictObject({ link: linkRules, when: z.enum(["empty", "always"]).default("empty") }).optional(),
 });
@@ -102,6 +103,7 @@ export const vendorSchema = z.strictObject({
   paging: pagingSchema.optional(),
   product: productSchema,
   contact: contact.optional(),
+  language: z.string().regex(/^[A-Za-z0-9*][A-Za-z0-9*,;=. -]{0,99}$/, "must be languages such as en-US, en;q=0.8").optional(),
   requestsPerSecond: z.number().min(0.001).max(1000).default(1),
   concurrency: z.int().min(1).max(64).default(1),
   attempts: z.int().min(1).max(10).default(3),

@@ -100,12 +100,13 @@ export class VendorPages {
    * @throws VendorError; what the signal was aborted with
    */
   async fetch(url: URL, signal: AbortSignal, known: Version = {}): Promise<Fetched> {
-    const headers = {
+    const { language } = this.config;
+    const versions = {
       ...(known.etag !== undefined && { "if-none-match": known.etag }),
       ...(known.lastModified !== undefined && { "if-modified-since": known.lastModified }),
     };
-    const isConditional = Object.keys(headers).length > 0;
-    const statuses = isConditional ? [304, ...MISSING] : MISSING;
+    const statuses = Object.keys(versions).length > 0 ? [304, ...MISSING] : MISSING;
+    const headers = { ...versions, ...(language !== undefined && { "accept-language": language }) };
     const admit = (hop: URL): Promise<void> => this.#admit(hop, signal);
     try {
       const options = { accept: ACCEPT_HTML, headers, statuses, admit, signal };
