@@ -429,13 +429,14 @@ describe("the vendor's own hosts", () => {
   it("are asked by https where the site is, also by links that say http", () => {
     const settings = { years: { from: 2000, page: "/{year}" }, list: { item: "a" }, product: { sku: "a", price: { from: "a" }, availability: { from: "a", values: [{ words: ["a"], value: "a" }] } } };
     const addressOf = (site: string, text: string, base?: string): string | undefined =>
-      new VendorPages(parseVendor("shop", { site, hosts: ["img.shop.example:8443"], ...settings }), {}).address(text, base === undefined ? undefined : new URL(base))?.href;
+      new VendorPages(parseVendor("shop", { site, hosts: ["IMG.shop.example:8443", "old.example:443"], ...settings }), {}).address(text, base === undefined ? undefined : new URL(base))?.href;
     expect(addressOf("https://shop.example/store/", "p/1#x")).toBe("https://shop.example/store/p/1");
     expect(addressOf("https://shop.example", "http://shop.example/p")).toBe("https://shop.example/p");
     expect(addressOf("https://shop.example", "//SHOP.example:443/p")).toBe("https://shop.example/p");
     expect(addressOf("https://shop.example", "http://shop.example:8080/p")).toBeUndefined();
     expect(addressOf("https://shop.example", "https://img.shop.example:8443/p")).toBe("https://img.shop.example:8443/p");
     expect(addressOf("https://shop.example", "http://img.shop.example:8443/p")).toBeUndefined();
+    expect(addressOf("https://shop.example", "https://old.example/p")).toBe("https://old.example/p");
     expect(addressOf("http://shop.example", "https://shop.example/p")).toBe("https://shop.example/p");
     expect(addressOf("https://shop.example", "https://evil-shop.example/p")).toBeUndefined();
     expect(addressOf("https://shop.example", "https://shop.example.evil/p")).toBeUndefined();
@@ -553,6 +554,11 @@ describe("a vendor that asks to be left alone", () => {
     // A list is not tried again meanwhile either.
     expect((await failure(links())).reason).toBe("resting");
     expect(site.requests).toEqual(["/p"]);
+  });
+
+  it("for a year has made a mistake: a day is the most", async () => {
+    const site = await startShop({ "/p": status(429, { "retry-after": "31536000" }) });
+    expect(await failure(courierFor(site).product())).toMatchObject({ retryAfterMs: 24 * 3_600_000 });
   });
 
   it("for long is for the queue to wait for, not for the courier", async () => {
