@@ -68,6 +68,18 @@ describe("a vendor's settings", () => {
     expect(parseVendor(name, raw)).toMatchObject({ vendor: name, years: { from: 1973 } });
   });
 
+  it("of the example in the documentation are right", () => {
+    const text = readFileSync(new URL("../docs/catalog.md", import.meta.url), "utf8");
+    const example = JSON.parse(/```json\n(.*?)```/s.exec(text)![1]!) as { catalog: { vendors: unknown } };
+    const directory = new URL("../config", import.meta.url).pathname;
+    const vendors = vendorsSchema.parse(inlineVendorFiles(example.catalog.vendors, directory));
+    expect(vendors.map(({ vendor, site, requestsPerSecond }) => [vendor, site, requestsPerSecond])).toEqual([
+      ["hookedonhallmark_com", "https://www.hookedonhallmark.com", 1],
+      ["ornament_shop_com", "https://www.ornament-shop.com", 0.5],
+      ["shop_example", "https://shop.example", 1],
+    ]);
+  });
+
   it("take a rule as a selector, as an object, or as a list of either", () => {
     const { product } = parseVendor("shop", changed("product.name", ["h1", { linkedData: "name" }, { select: "meta", attribute: "CONTENT", match: "(.*) \\|" }]));
     expect(product.name).toEqual([{ select: "h1" }, { linkedData: "name" }, { select: "meta", attribute: "content", match: /(.*) \|/is }]);
@@ -83,6 +95,10 @@ describe("a vendor's settings", () => {
     ["site", "ftp://shop.example", "site: must be an http or https address without user, query and fragment"],
     ["site", "https://me:secret@shop.example", "site: must be an http or https address without user, query and fragment"],
     ["hosts", ["a.example", "https://b.example"], "hosts[1]: must be a host, or host:port"],
+    ["hosts", ["a.example:99999"], "hosts[0]: must be a host, or host:port"],
+    ["hosts", ["me@a.example"], "hosts[0]: must be a host, or host:port"],
+    ["years.page", "https://other.example/{year}", "years.page: other.example is neither the site's host nor one of hosts"],
+    ["years", { from: 1973, index: { url: "//other.example/", item: "a" } }, "years.index.url: other.example is neither the site's host nor one of hosts"],
     ["years.to", 1972, "years.to: 1972 is before from, which is 1973"],
     ["years.from", "1973", "years.from: Invalid input: expected number, received string"],
     ["years.page", "/ornaments.html", "years.page: must have {year} in it"],

@@ -79,6 +79,12 @@ describe("a list", () => {
     });
   });
 
+  it("has links relative to the base that the page names, without parameters that are only the visit's", async () => {
+    const site = await startShop({ "/2000": `<base href="/shop/">${list("a?sid=1", "b?x=1&sid=2&ref=home", "a?sid=3")}` });
+    const settings = { list: { item: ".item", dropQuery: ["sid", "ref"] } };
+    expect(pathsOf(await courierFor(site, settings).links())).toEqual(["/shop/a", "/shop/b?x=1"]);
+  });
+
   it("takes link and name from where the rules say", async () => {
     const item = `<div class="item" data-to="/x"><a href="/quick">Quick view</a><h4>  The\n name </h4></div>`;
     const site = await startShop({ "/2000": item });
@@ -358,10 +364,10 @@ describe("conditional requests", () => {
     const other = courierFor(site, { product: rules });
     expect(await other.product("/p", { validators: first.validators })).toMatchObject({ outcome: "product", product: { sku: "Q1 Santa" } });
     // A pattern is part of the rules too.
-    const cut = courierFor(site, { product: { ...rules, sku: { select: "h1", match: "^\\S+" } } });
-    const second = await other.product();
+    const [start, end] = ["^\\S+", "\\S+$"].map((match) => courierFor(site, { product: { ...rules, sku: { select: "h1", match } } }));
+    const second = await start!.product();
     if (second.outcome !== "product") throw new Error(second.outcome);
-    expect(await cut.product("/p", { validators: second.validators })).toMatchObject({ outcome: "product", product: { sku: "Q1" } });
+    expect(await end!.product("/p", { validators: second.validators })).toMatchObject({ outcome: "product", product: { sku: "Santa" } });
     // Everything else may change.
     expect(await courierFor(site, { concurrency: 2 }).product("/p", { validators: first.validators })).toEqual({ outcome: "unchanged" });
   });
@@ -423,13 +429,14 @@ describe("the vendor's own hosts", () => {
   it("are asked by https where the site is, also by links that say http", () => {
     const settings = { years: { from: 2000, page: "/{year}" }, list: { item: "a" }, product: { sku: "a", price: { from: "a" }, availability: { from: "a", values: [{ words: ["a"], value: "a" }] } } };
     const addressOf = (site: string, text: string, base?: string): string | undefined =>
-      new VendorPages(parseVendor("shop", { site, hosts: ["img.shop.example:8443"], ...settings }), {}).address(text, base === undefined ? undefined : new URL(base))?.href;
+      new VendorPages(parseVendor("shop", { site, hosts: ["IMG.shop.example:8443", "old.example:443"], ...settings }), {}).address(text, base === undefined ? undefined : new URL(base))?.href;
     expect(addressOf("https://shop.example/store/", "p/1#x")).toBe("https://shop.example/store/p/1");
     expect(addressOf("https://shop.example", "http://shop.example/p")).toBe("https://shop.example/p");
     expect(addressOf("https://shop.example", "//SHOP.example:443/p")).toBe("https://shop.example/p");
     expect(addressOf("https://shop.example", "http://shop.example:8080/p")).toBeUndefined();
     expect(addressOf("https://shop.example", "https://img.shop.example:8443/p")).toBe("https://img.shop.example:8443/p");
     expect(addressOf("https://shop.example", "http://img.shop.example:8443/p")).toBeUndefined();
+    expect(addressOf("https://shop.example", "https://old.example/p")).toBe("https://old.example/p");
     expect(addressOf("http://shop.example", "https://shop.example/p")).toBe("https://shop.example/p");
     expect(addressOf("https://shop.example", "https://evil-shop.example/p")).toBeUndefined();
     expect(addressOf("https://shop.example", "https://shop.example.evil/p")).toBeUndefined();
@@ -509,6 +516,24 @@ describe("the pace", () => {
     await fetched;
   });
 
+  it("is a site's own also while it has not answered yet", async () => {
+    const clock = new ManualClock();
+    const waiting: (() => void)[] = [];
+    const site = await startSite((_request, response) => void waiting.push(() => html(response, product("Q1"))), "User-agent: *\nCrawl-delay: 7");
+    const { product: fetch } = courierFor(site, { requestsPerSecond: 1000, concurrency: 2, robots: true }, { clock });
+    const fetched = Promise.all([fetch("/1"), fetch("/2")]);
+    await until(() => clock.sleeping === 2);
+    clock.advance(1);
+    await until(() => waiting.length === 1 && clock.sleeping === 1);
+    clock.advance(6999);
+    expect(clock.sleeping).toBe(1);
+    expect(site.requests).toEqual(["/robots.txt", "/1"]);
+    clock.advance(1);
+    await until(() => waiting.length === 2);
+    for (const answer of waiting) answer();
+    await fetched;
+  });
+
   it("is each host's own", async () => {
     const clock = new ManualClock();
     const [one, two] = await Promise.all([1, 2].map(() => startSite((_request, response) => html(response, product("Q1")))));
@@ -529,6 +554,19 @@ describe("a vendor that asks to be left alone", () => {
     // A list is not tried again meanwhile either.
     expect((await failure(links())).reason).toBe("resting");
     expect(site.requests).toEqual(["/p"]);
+  });
+
+  it("for a year has made a mistake: a day is the most", async () => {
+    const site = await startShop({ "/p": status(429, { "retry-after": "31536000" }) });
+    expect(await failure(courierFor(site).product())).toMatchObject({ retryAfterMs: 24 * 3_600_000 });
+  });
+
+  it("for long is for the queue to wait for, not for the courier", async () => {
+    // A pause would never end.
+    const clock = new ManualClock();
+    const site = await startShop({ "/2000": status(503, { "retry-after": "600" }) });
+    const { links } = courierFor(site, { backoffSeconds: 0.5 }, { clock });
+    expect(await failure(links())).toMatchObject({ reason: "status 503", permanent: false, retryAfterMs: 600_000 });
   });
 
   it("for a moment is waited for", async () => {
@@ -568,22 +606,41 @@ describe("an end", () => {
     };
     const years = { from: 2000, index: { url: "/years", item: "li" } };
     const pages = { "/years": `<li><a href="/a">2000</a></li>`, "/a": list("/1") };
-    for (const [own, robots] of [[{ ...pages, "/years": slowOnce(pages["/years"]) }, "User-agent: *"], [pages, slowOnce("User-agent: *")]] as const) {
-      const site = await startShop(own, robots);
-      const { courier, links } = courierFor(site, { years, robots: true, concurrency: 2 });
+    const stopped = async (start: (stop: AbortSignal) => Promise<unknown>, other: () => Promise<unknown>): Promise<unknown> => {
       const stop = new AbortController();
       hold = undefined;
-      const first = courier.links(2000, stop.signal);
-      const second = links();
+      const first = start(stop.signal);
+      const second = other();
       await until(() => hold);
       stop.abort(new Error("stopping"));
       await expect(first).rejects.toThrow("stopping");
-      expect(pathsOf(await second)).toEqual(["/1"]);
-    }
+      return second;
+    };
+    const slowIndex = await startShop({ ...pages, "/years": slowOnce(pages["/years"]) });
+    const one = courierFor(slowIndex, { years, concurrency: 2 });
+    expect(await stopped((signal) => one.courier.links(2000, signal), one.links)).toEqual({ [`http://${slowIndex.host}/1`]: "Name of /1" });
+
+    const slowRobots = await startShop({ "/p": product("Q1") }, slowOnce("User-agent: *"));
+    const two = courierFor(slowRobots, { robots: true, concurrency: 2 });
+    const link = { url: `http://${slowRobots.host}/p`, year: 2000, name: "" };
+    expect(await stopped((signal) => two.courier.product(link, signal), two.product)).toMatchObject({ product: { sku: "Q1" } });
   });
 });
 
 describe("requests", () => {
+  it("say who asks, and in which language", async () => {
+    const asked: IncomingHttpHeaders[] = [];
+    const site = await startSite(({ headers }, response) => {
+      asked.push(headers);
+      html(response, product("Q1"));
+    });
+    await courierFor(site).product();
+    await courierFor(site, { language: "en-US, en;q=0.8", contact: "https://catalog.example/robot" }).product();
+    expect(asked[0]!["user-agent"]).toMatch(/^Hotpath\/[\d.]+$/);
+    expect(asked[0]).not.toHaveProperty("accept-language");
+    expect(asked[1]).toMatchObject({ "accept-language": "en-US, en;q=0.8", "user-agent": expect.stringContaining("(+https://catalog.example/robot)") as string });
+  });
+
   it("are reported one by one, those without an answer too", async () => {
     const site = await startShop({ "/p": moved("/q?secret=1"), "/q?secret=1": product("Q1"), "/cut": (request) => request.socket.destroy() });
     const { product: fetch, timings } = courierFor(site);

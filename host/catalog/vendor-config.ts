@@ -17,9 +17,7 @@ const site = text(2048).superRefine((value, context) => {
   }
 });
 
-const host = text(255)
-  .toLowerCase()
-  .regex(/^([a-z0-9]([a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:.]+\])(:\d{1,5})?$/, "must be a host, or host:port");
+const host = text(255).refine((value) => /^[^/?#@\s\\]+$/.test(value) && URL.canParse(`http://${value}`), "must be a host, or host:port");
 
 /** An address, or a part of one; what it is relative to is the site. */
 const address = text(2048).refine((value) => URL.canParse(value, "http://site.example/"), "must be an address, or a part of one");
@@ -45,6 +43,7 @@ const listSchema = z.strictObject({
   item: selector,
   link: linkRules.optional(),
   name: rules.optional(),
+  dropQuery: z.array(text(100)).max(50).default([]),
   empty: selector.optional(),
   more: z.strictObject({ link: linkRules, when: z.enum(["empty", "always"]).default("empty") }).optional(),
 });
@@ -94,7 +93,7 @@ const productSchema = z.strictObject({
   gone: selector.optional(),
 });
 
-export const vendorSchema = z.strictObject({
+const settingsSchema = z.strictObject({
   site,
   hosts: z.array(host).max(20).default([]),
   years: yearsSchema,
@@ -102,6 +101,7 @@ export const vendorSchema = z.strictObject({
   paging: pagingSchema.optional(),
   product: productSchema,
   contact: contact.optional(),
+  language: z.string().regex(/^[A-Za-z0-9*][A-Za-z0-9*,;=. -]{0,99}$/, "must be languages such as en-US, en;q=0.8").optional(),
   requestsPerSecond: z.number().min(0.001).max(1000).default(1),
   concurrency: z.int().min(1).max(64).default(1),
   attempts: z.int().min(1).max(10).default(3),
@@ -113,6 +113,29 @@ export const vendorSchema = z.strictObject({
   robotsMinutes: z.number().min(1).max(1440).default(60),
   maxCrawlDelaySeconds: seconds(0, 3600).default(30),
   allow: z.array(range).default([]),
+});
+
+type Settings = z.output<typeof settingsSchema>;
+
+/** Hosts of which pages are the vendor's, with their ports where these are not the usual ones. */
+export function hostsOf({ site, hosts }: Pick<Settings, "site" | "hosts">): string[] {
+  const { host, protocol } = new URL(site);
+  return [host, ...hosts.map((each) => new URL(`${protocol}//${each}`).host)];
+}
+
+export const vendorSchema = settingsSchema.superRefine((settings, context) => {
+  const { page, index } = settings.years;
+  // Told of each by itself already.
+  if (![settings.site, ...settings.hosts.map((each) => `http://${each}`)].every((each) => URL.canParse(each))) return;
+  const starts = [
+    { path: ["years", "page"], address: page?.replaceAll("{year}", "2000") },
+    { path: ["years", "index", "url"], address: index?.url },
+  ];
+  for (const { path, address: start } of starts) {
+    if (start === undefined || !URL.canParse(start, settings.site)) continue;
+    const { host } = new URL(start, settings.site);
+    if (!hostsOf(settings).includes(host)) context.addIssue({ code: "custom", path, message: `${host} is neither the site's host nor one of hosts` });
+  }
 });
 
 /** What keys, files and metrics call a vendor. */

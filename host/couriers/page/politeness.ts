@@ -38,7 +38,7 @@ interface Site {
 /** Sites that are remembered; the oldest that are idle go first. */
 const MAX_SITES = 10_000;
 /** The longest rest that a site is granted. */
-const MAX_REST_MS = 24 * 3_600_000;
+export const MAX_REST_MS = 24 * 3_600_000;
 
 export class Politeness {
   readonly #overall: LimitFunction;

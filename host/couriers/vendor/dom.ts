@@ -33,6 +33,7 @@ class BoundedHandler extends DomHandler {
 /** A page that is read. */
 export class Page {
   #products: LinkedNode[] | undefined;
+  #base: URL | undefined;
 
   /**
    * @param url after redirects
@@ -52,6 +53,16 @@ export class Page {
     const parser = new Parser(handler);
     parser.end(html);
     return new Page(handler.root, url, isCut);
+  }
+
+  /** What its relative addresses are relative to. */
+  get base(): URL {
+    return (this.#base ??= this.#readBase());
+  }
+
+  #readBase(): URL {
+    const href = select(this.document, "base[href]")[0]?.attribs["href"] ?? "";
+    return URL.canParse(href, this.url.href) ? new URL(href, this.url.href) : this.url;
   }
 
   /** What the page's JSON-LD says of products, in the order in which it does. */

@@ -77,7 +77,7 @@ export class VendorLinks {
     const years = new Map<number, URL[]>();
     for (const element of select(page.document, item)) {
       const year = yearOf(findText(yearRules, element, page) ?? "");
-      const target = this.pages.address(findText(link, element, page) ?? "", page.url);
+      const target = this.pages.address(findText(link, element, page) ?? "", page.base);
       if (year === undefined || target === undefined) continue;
       const known = years.get(year) ?? [];
       if (!known.some(({ href }) => href === target.href)) years.set(year, [...known, target]);
@@ -121,23 +121,24 @@ export class VendorLinks {
 
   #nextOf(page: Page, link: readonly Rule[]): URL | undefined {
     const text = findText(link, page.document, page);
-    return text === undefined ? undefined : this.pages.address(text, page.url);
+    return text === undefined ? undefined : this.pages.address(text, page.base);
   }
 
   #linksToMore(page: Page, items: number, level: number): URL[] {
     const { more } = this.config.list;
     if (!more || level >= MAX_LEVELS || (more.when === "empty" && items > 0)) return [];
-    const urls = findTexts(more.link, page.document, page).flatMap((text) => this.pages.address(text, page.url) ?? []);
+    const urls = findTexts(more.link, page.document, page).flatMap((text) => this.pages.address(text, page.base) ?? []);
     return urls.map((url) => withQuery(url, this.config.years.query));
   }
 
   #takeItems(page: Page, { links }: Walk): Items {
-    const { item, link = HREF, name = LINK_TEXT } = this.config.list;
+    const { item, link = HREF, name = LINK_TEXT, dropQuery } = this.config.list;
     const items = select(page.document, item);
     const own: string[] = [];
     for (const element of items) {
-      const url = this.pages.address(findText(link, element, page) ?? "", page.url);
+      const url = this.pages.address(findText(link, element, page) ?? "", page.base);
       if (!url) continue;
+      for (const each of dropQuery) if (url.searchParams.has(each)) url.searchParams.delete(each);
       own.push(url.href);
       const text = oneLine(findText(name, element, page) ?? "", MAX_TITLE);
       if (!links.get(url.href)) links.set(url.href, text ?? "");

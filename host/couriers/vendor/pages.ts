@@ -1,12 +1,12 @@
 /** Fetches a vendor's pages: from its own hosts, at its own pace, and only what is new where that is asked for. */
-import type { VendorConfig } from "../../catalog/vendor-config";
+import { hostsOf, type VendorConfig } from "../../catalog/vendor-config";
 import type { Resolve } from "../page/addresses";
 import { readBody } from "../page/body";
 import { decodePage } from "../page/decode";
 import { PageFailure } from "../page/failure";
 import { Fetcher } from "../page/fetch";
 import { ACCEPT_HTML, requireHtml } from "../page/html";
-import { MACHINE_CLOCK, Politeness, type Clock } from "../page/politeness";
+import { MACHINE_CLOCK, MAX_REST_MS, Politeness, type Clock } from "../page/politeness";
 import type { Answer, RequestTiming } from "../page/request";
 import { Robots } from "../page/robots";
 import { Page } from "./dom";
@@ -59,7 +59,7 @@ export class VendorPages {
   ) {
     const { timeouts, contact, allow, concurrency, requestsPerSecond } = config;
     this.#site = new URL(config.site);
-    this.#hosts = [this.#site.host, ...config.hosts];
+    this.#hosts = hostsOf(config);
     this.#clock = clock;
     const maxDelayMs = config.maxCrawlDelaySeconds * 1000;
     this.#patienceMs = maxDelayMs + PATIENCE_MS;
@@ -100,12 +100,13 @@ export class VendorPages {
    * @throws VendorError; what the signal was aborted with
    */
   async fetch(url: URL, signal: AbortSignal, known: Version = {}): Promise<Fetched> {
-    const headers = {
+    const { language } = this.config;
+    const versions = {
       ...(known.etag !== undefined && { "if-none-match": known.etag }),
       ...(known.lastModified !== undefined && { "if-modified-since": known.lastModified }),
     };
-    const isConditional = Object.keys(headers).length > 0;
-    const statuses = isConditional ? [304, ...MISSING] : MISSING;
+    const statuses = Object.keys(versions).length > 0 ? [304, ...MISSING] : MISSING;
+    const headers = { ...versions, ...(language !== undefined && { "accept-language": language }) };
     const admit = (hop: URL): Promise<void> => this.#admit(hop, signal);
     try {
       const options = { accept: ACCEPT_HTML, headers, statuses, admit, signal };
@@ -175,5 +176,6 @@ function short(header: string | undefined): string | undefined {
 
 function asVendorError(failure: PageFailure): VendorError {
   const { reason, message, passing, retryAfterMs } = failure;
-  return new VendorError(reason, message, { permanent: !passing, retryAfterMs: retryAfterMs > 0 ? retryAfterMs : undefined, cause: failure });
+  const restMs = Math.min(retryAfterMs, MAX_REST_MS);
+  return new VendorError(reason, message, { permanent: !passing, retryAfterMs: restMs > 0 ? restMs : undefined, cause: failure });
 }

@@ -35,8 +35,8 @@ export function readProduct(page: Page, rules: ProductRules, link: ProductLink):
   };
 }
 
-function readSku(page: Page, sku: string | undefined): string {
-  if (sku === undefined) return missing(page, "sku");
+function readSku(page: Page, text: string | undefined): string {
+  const sku = oneLine(text ?? "", Infinity) ?? missing(page, "sku");
   // Cut, it would be another product's.
   if (Buffer.byteLength(sku) > MAX_SKU) throw unreadable(page, "layout", "sku", sku);
   return sku;
