@@ -41,7 +41,7 @@ class Session {
   async do(step: Step): Promise<void> {
     switch (step.do) {
       case "upsert": {
-        for (let call = 0; call < step.repeats; call += 1) await this.#upsert(step.vendor, { sku: step.sku, name: step.name, ...step.content } as Said, this.nowMs - step.agoMs);
+        for (let call = 0; call < step.repeats; call += 1) await this.#upsert(step.vendor, { sku: step.sku, name: step.name, ...step.content }, this.nowMs - step.agoMs);
         return;
       }
       case "remove": {
@@ -93,7 +93,8 @@ class Session {
       expect(await catalog.history(id)).toEqual(this.model.history.get(id) ?? []);
       for (const field of ["name", "price", "availability", "release_year"]) {
         const flat = (await catalog.client.sendCommand(["ZRANGE", `ornaments:product:${id}:${field}`, "0", "-1", "WITHSCORES"])) as unknown as string[];
-        const values = new Map(flat.flatMap((value, at) => (at % 2 === 0 ? [[value, Number(flat[at + 1])]] : [])) as [string, number][]);
+        const values = new Map<string, number>();
+        for (let at = 0; at < flat.length; at += 2) values.set(flat[at]!, Number(flat[at + 1]));
         expect(values, field).toEqual(this.model.auditOf(id, field));
       }
     }
@@ -107,7 +108,7 @@ class Session {
       ...(price === undefined ? [] : ["PRICE", ...price]),
       ...(syncedBefore === undefined ? [] : ["SYNCED_BEFORE", syncedBefore]),
     ];
-    const expected = this.model.find({ vendor, year, availability, price, syncedBefore } as Filters);
+    const expected = this.model.find({ vendor, year, availability, price, syncedBefore });
     expect(await catalog.find(...filters), filters.join(" ")).toEqual({ total: expected.length, ids: expected });
   }
 
