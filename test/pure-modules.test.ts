@@ -536,6 +536,72 @@ function covering(fromMs: number, toMs: number, ...found: [tier: number, minutes
 
 const at = (minutes: number, ms = 0): number => NOON + minutes * MINUTE + ms;
 
+table("prices", [
+  ...cases("price.parsePrice", [
+    [["3.98"], "3.98"],
+    [["$3.98"], "3.98"],
+    [["$ 1,299.00"], "1299.00"],
+    [["1,299.00 $"], "1299.00"],
+    [[toBytes("1.299,00 €")], "1299.00"],
+    [[toBytes("1.299.000 €")], "1299000"],
+    [["12,345,678.9"], "12345678.9"],
+    [["3,9"], "3.9"],
+    [["3,98"], "3.98"],
+    // Three digits after a comma are thousands, after a point decimals.
+    [["3,980"], "3980"],
+    [["3.980"], "3.980"],
+    [["0.5"], "0.5"],
+    [["0"], "0"],
+    [["000"], "0"],
+    [["0012.50"], "12.50"],
+    [["12.00 USD"], "12.00"],
+    [["US$12"], "12"],
+    [["999999999999.99"], "999999999999.99"],
+    [["123456789012345"], "123456789012345"],
+    [["1234567890123456"], undefined],
+    [["1234567890123.456"], undefined],
+    [[""], undefined],
+    [["$"], undefined],
+    [["free"], undefined],
+    [["from $5.00"], undefined],
+    [["-5.00"], undefined],
+    [["+5"], undefined],
+    [["5.00-9.00"], undefined],
+    [["2 for 5"], undefined],
+    [["50%"], undefined],
+    [["(3.98)"], undefined],
+    [["3."], undefined],
+    [["3,"], undefined],
+    [[".5"], undefined],
+    [["1,2345"], undefined],
+    [["1234,567"], undefined],
+    [["1,23,456"], undefined],
+    [["1.2.3"], undefined],
+    [["1.234,567.8"], undefined],
+    [["1,234.567,8"], undefined],
+    [["1e5"], undefined],
+    [["nan"], undefined],
+    [["5\n"], "5"],
+  ]),
+]);
+
+it("prices at random are read alike in Node and in Lua, and what is read is a price of the same amount", async () => {
+  const printed = fc.array(fc.constantFrom("0", "1", "9", "000", "299", ".", ",", "$", " ", "€", "USD", "-", "x", "%"), { maxLength: 8 }).map((parts) => toBytes(parts.join("")));
+  await fc.assert(
+    fc.asyncProperty(fc.array(printed, { minLength: 100, maxLength: 100 }), async (all) => {
+      const calls = all.map((each) => ({ name: "price.parsePrice", args: [each] }));
+      expect(await inLua(calls)).toEqual(calls.map(inNode));
+      for (const each of all) {
+        const found = price.parsePrice(each);
+        if (found === undefined) continue;
+        expect(found).toMatch(/^(0|[1-9]\d*)(\.\d+)?$/);
+        expect(price.parsePrice(found)).toBe(found);
+      }
+    }),
+    { numRuns: 10 },
+  );
+});
+
 table("windows", [
   ...cases("windows.windowStart", [
     [[MINUTE, NOON], NOON],
