@@ -9,7 +9,7 @@ import { liveThrough, type Clock, type DaysSummary } from "./metadata/days";
 import { DAY_MS, makeFiles, type DataFile } from "./metadata/files";
 import { renderThreeDays } from "./metadata/report";
 import { resultOf, type ThreeDaysResult } from "./metadata/result";
-import { checkSimulationOptions, type DemoOptions } from "./options";
+import { checkPlainOptions, type DemoOptions } from "./options";
 import { openServer, type DemoServer } from "./server";
 import type { Tracker } from "./tracker";
 
@@ -24,7 +24,7 @@ const TABLE = "hits";
  * @throws UsageError, UserError and others whose message is for the person who asked
  */
 export async function runMetadataDemo(options: DemoOptions): Promise<void> {
-  checkSimulationOptions(options, "metadata");
+  checkPlainOptions(options, "metadata");
   await interruptible((signal) => demonstrate(options, signal), say);
 }
 

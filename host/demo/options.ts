@@ -30,12 +30,12 @@ export function checkOptions({ log, website, events, seed }: DemoOptions): void 
 }
 
 /**
- * Refuses what the demos of the notifier and the metadata do not know.
+ * Refuses what the demos of the other libraries do not know.
  *
- * @param demo which of them
+ * @param what the library, as people call it
  * @throws UsageError that names the option
  */
-export function checkSimulationOptions({ log, website, events, keep, force }: DemoOptions, demo: "notifier" | "metadata"): void {
+export function checkPlainOptions({ log, website, events, keep, force }: DemoOptions, what: string): void {
   const foreign = Object.entries({ log, website, events, keep, force }).find(([, value]) => value !== undefined && value !== false);
-  if (foreign) throw new UsageError(`--${foreign[0]} is for the demo of the tracker; that of the ${demo} takes --seed and --json`);
+  if (foreign) throw new UsageError(`--${foreign[0]} is for the demo of the tracker; that of the ${what} takes --seed and --json`);
 }
