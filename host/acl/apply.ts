@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import type { Connection } from "../connection";
 import { ReplyError, UserError } from "../errors";
 import { onEveryNode, type AclNode } from "./nodes";
-import { passwordVariable, rulesOf, type AclUser, type UserRole } from "./users";
+import { keyRule, passwordVariable, rulesOf, type AclUser, type UserRole } from "./users";
 
 export interface UserAction {
   user: string;
@@ -54,7 +54,7 @@ async function applyOn(node: AclNode, users: readonly AclUser[], { dryRun, passw
   for (const user of users) {
     const wanted = { ...user, commands: [...user.commands, ...extra] };
     const password = passwords.get(user.role)!;
-    const action = actionFor(await node.send(["ACL", "GETUSER", user.name]), wanted, password);
+    const action = await actionFor(node, wanted, password);
     actions.push({ user: user.name, role: user.role, action });
     if (dryRun || action === "keep") continue;
     await node.send(["ACL", "SETUSER", user.name, "reset", "on", `>${password}`, ...rulesOf(wanted)]);
@@ -79,23 +79,36 @@ async function save(node: AclNode): Promise<boolean> {
   }
 }
 
-function actionFor(reply: unknown, user: AclUser, password: string): UserAction["action"] {
+async function actionFor(node: AclNode, user: AclUser, password: string): Promise<UserAction["action"]> {
+  const reply = await node.send(["ACL", "GETUSER", user.name]);
   if (reply === null) return "create";
   const present = fieldsOf(reply);
   const [selector, ...others] = (present.get("selectors") as unknown[][]).map(fieldsOf);
-  const rules = new Set(rulesOf({ ...user, calls: [] }));
   const isSame =
     isOn(present.get("flags") as string[]) &&
     sameWords(present.get("passwords") as string[], [createHash("sha256").update(password).digest("hex")]) &&
-    sameWords(words(present.get("commands")), [...rules].filter((rule) => /^[+-]/.test(rule))) &&
-    sameWords(words(present.get("keys")), [...rules].filter((rule) => /^[~%]/.test(rule))) &&
+    sameWords(await allowedBy(node, present.get("commands")), user.commands) &&
+    sameWords(words(present.get("keys")), user.keys.map(keyRule)) &&
     present.get("channels") === "" &&
     selector !== undefined &&
     others.length === 0 &&
-    sameWords(words(selector.get("commands")), ["-@all", ...user.calls.map((each) => `+${each}`)]) &&
+    sameWords(await allowedBy(node, selector.get("commands")), user.calls) &&
     selector.get("keys") === "~*" &&
     selector.get("channels") === "";
   return isSame ? "keep" : "change";
+}
+
+/** The commands that rules allow. Some servers do not tell the rules that were set, but shorter ones, with categories. */
+async function allowedBy(node: AclNode, rules: unknown): Promise<string[]> {
+  const allowed = new Set<string>();
+  for (const rule of words(rules)) {
+    const name = rule.slice(1);
+    const isAll = name === "@all";
+    const named = isAll ? [...allowed] : name.startsWith("@") ? ((await node.send(["ACL", "CAT", name.slice(1)])) as string[]) : [name];
+    if (rule.startsWith("-")) for (const each of named) allowed.delete(each);
+    else for (const each of isAll ? [name] : named) allowed.add(each);
+  }
+  return [...allowed];
 }
 
 function isOn(flags: readonly string[]): boolean {

@@ -155,9 +155,14 @@ export function rulesOf({ calls, commands, keys }: AclUser): string[] {
     "resetchannels",
     "-@all",
     ...commands.map((each) => `+${each}`),
-    ...keys.map(({ pattern, access }) => (access === "write" ? `~${pattern}` : `%R~${pattern}`)),
+    ...keys.map(keyRule),
     `(-@all ${calls.map((each) => `+${each}`).join(" ")} ~*)`,
   ];
+}
+
+/** The rule for a pattern of keys. */
+export function keyRule({ pattern, access }: KeyRight): string {
+  return access === "write" ? `~${pattern}` : `%R~${pattern}`;
 }
 
 /** The environment variable with the password of a user. */

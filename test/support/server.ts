@@ -1,10 +1,11 @@
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { randomUUID } from "node:crypto";
 import { createClient } from "redis";
 import { afterAll, beforeAll, describe, inject } from "vitest";
 import { startServer, type EmbeddedServer, type ServerProgram } from "../../host/embedded";
+import { aclFile, AS_ROLES, callAsRoles } from "./role-client";
 import { until } from "./wait";
 
 export interface TestServerOptions {
@@ -125,12 +126,12 @@ function connectTo(url: string) {
   const client = createClient({ url, RESP: 2, socket: { reconnectStrategy: RECONNECT_MS } });
   // A crash test cuts connections on purpose; a command that fails by it rejects by itself.
   client.on("error", () => undefined);
-  return client;
+  return AS_ROLES ? callAsRoles(client) : client;
 }
 
 function ownBackend(program: ServerProgram, options: TestServerOptions): Backend {
   const persistence = options.persistence ?? false;
-  const args = [...(persistence ? ["--appendfsync", "always"] : []), ...(options.args ?? [])];
+  const givenArgs = [...(persistence ? ["--appendfsync", "always"] : []), ...(options.args ?? [])];
   let dir = "";
   let port: number | undefined;
   let server: EmbeddedServer | undefined;
@@ -147,6 +148,7 @@ function ownBackend(program: ServerProgram, options: TestServerOptions): Backend
     flushCommand: "FLUSHALL",
     start: async () => {
       dir ||= await mkdtemp(join(tmpdir(), "hotpath-test-"));
+      const args = [...givenArgs, ...(AS_ROLES ? await aclArgs(dir) : [])];
       server = await startServer({ program, dir, persistence, args, ...(port === undefined ? {} : { port }) });
       port = server.port;
     },
@@ -159,6 +161,12 @@ function ownBackend(program: ServerProgram, options: TestServerOptions): Backend
       await rm(dir, { recursive: true, force: true });
     },
   };
+}
+
+async function aclArgs(dir: string): Promise<string[]> {
+  const path = join(dir, "users.acl");
+  await writeFile(path, aclFile());
+  return ["--aclfile", path];
 }
 
 /** Takes an empty database of the shared server, marked as taken by a key in database 0. */
