@@ -98,7 +98,7 @@ export function aclUsers(functions: readonly RatedFunction[], { prefix, roles, u
   return roles.map((role) => {
     const allowed = functions.filter((each) => isAllowed(role, each));
     const extra = EXTRA[role];
-    const named = userKeys.flatMap((each) => namedKey(each, allowed, extra.userKeys));
+    const named = userKeys.flatMap((each) => namedKeys(each, allowed, extra.userKeys));
     return {
       name: `${prefix}${role}`,
       role,
@@ -109,7 +109,7 @@ export function aclUsers(functions: readonly RatedFunction[], { prefix, roles, u
   });
 }
 
-function namedKey({ pattern, library }: UserKeys, allowed: readonly RatedFunction[], own: "write" | null): KeyRight[] {
+function namedKeys({ pattern, library }: UserKeys, allowed: readonly RatedFunction[], own: "write" | null): KeyRight[] {
   const functions = allowed.filter((each) => library === undefined || each.library === library);
   const asked = [own, ...functions.map(({ rights }) => rights.userKeys)];
   if (asked.includes("write")) return [{ pattern, access: "write" }];
