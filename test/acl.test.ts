@@ -41,7 +41,7 @@ describeWithOwnServer("the users", () => {
     await server.client.sendCommand(["ACL", "LOG", "RESET"]);
   });
 
-  const send = (role: UserRole, ...args: string[]): Promise<unknown> => clients.get(role)!.sendCommand(args) as unknown as Promise<unknown>;
+  const send = (role: UserRole, ...args: string[]): Promise<unknown> => clients.get(role)!.sendCommand(args);
   const refusal = (role: UserRole, ...args: string[]): Promise<string | undefined> => refusalOf(send(role, ...args));
   const isRefused = async (role: UserRole, ...args: string[]): Promise<boolean> => /^NOPERM/.test((await refusal(role, ...args)) ?? "");
   const refused = async (): Promise<unknown[]> => (await server.client.sendCommand(["ACL", "LOG"])) as unknown as unknown[];

@@ -69,13 +69,15 @@ const EXTRA: Record<UserRole, Extra> = {
     keys: [{ pattern: "H:DEPLOY:*", access: "write" }],
     userKeys: null,
   },
-  // What the host sends beside functions: it looks whether the server is fit, waits for streams, and shares the fetching of pages.
+  // What the host sends beside functions: it looks whether the server is fit, waits for streams, shares the fetching of pages
+  // (host/couriers/page/announcements.ts), and keeps what receivers have said (host/jobs/gate.ts).
   host: {
     commands: [
       ...["info", "function|list", "time", "xread", "xrevrange", "xlen", "xrange", "xinfo|stream"],
       ...["xgroup|create", "xgroup|delconsumer", "xinfo|consumers", "xreadgroup", "xpending", "xclaim", "xack", "xdel"],
+      ...["hmget", "hset", "del"],
     ],
-    keys: [],
+    keys: [{ pattern: "H:COURIER:*", access: "write" }],
     userKeys: null,
   },
 };

@@ -1,6 +1,7 @@
 /**
  * HOTPATH_TEST_RIGHTS=1: every function that a test calls is called as the user of its role, so that whatever the tests of
- * the functions make them do, down to the last branch, is tried against the rights that the build has found.
+ * the functions make them do, down to the last branch, is tried against the rights that the build has found. Commands of the
+ * host run as the host's user.
  *
  *     HOTPATH_TEST_RIGHTS=1 npx vitest run test/tracker*.test.ts test/notifier*.test.ts
  */
@@ -11,18 +12,19 @@ import { readBundle } from "../../host/libraries";
 export const AS_ROLES = Boolean(process.env["HOTPATH_TEST_RIGHTS"]);
 
 /** Names that tests give to streams and lists of their own. */
-const TEST_KEYS = ["events:*", "x"];
+const TEST_KEYS = ["events:*", "x*"];
+const PREFIX = "test-";
 const PASSWORD = "of-a-test";
 
 const functions = AS_ROLES ? readBundle().flatMap(({ rated }) => rated) : [];
 const roleOf = new Map(functions.map(({ name, role }) => [`FCALL ${name}`, role as UserRole]));
 // How Redis refuses FCALL_RO of a function that writes is seen by those alone who may call it.
 for (const { name, role, flags } of functions) if (flags.includes("no-writes")) roleOf.set(`FCALL_RO ${name}`, role as UserRole);
-const userOf = (role: UserRole): string => `test-${role}`;
+const userOf = (role: UserRole): string => `${PREFIX}${role}`;
 
 /** An ACL file with the user of each role, beside the one who may do all. */
 export function aclFile(userKeys: readonly string[] = TEST_KEYS): string {
-  const users = aclUsers(functions, { prefix: "test-", roles: USERS, userKeys: userKeys.map((pattern) => ({ pattern })) });
+  const users = aclUsers(functions, { prefix: PREFIX, roles: USERS, userKeys: userKeys.map((pattern) => ({ pattern })) });
   const lines = users.map((user) => configurationLine(user).replace(`\${${passwordVariable(user.role)}}`, PASSWORD));
   return `${["user default on nopass sanitize-payload ~* &* +@all", ...lines].join("\n")}\n`;
 }
@@ -40,4 +42,17 @@ export function callAsRoles<Client extends { sendCommand: unknown }>(client: Cli
     return reply;
   };
   return Object.assign(client, { sendCommand });
+}
+
+/** The URL of a test's server, as the user of the host. */
+export function asHost(url: string): string {
+  return url.replace(/^redis:\/\/(?!.*@)/, `redis://${userOf("host")}:${PASSWORD}@`);
+}
+
+/** What the server has refused to the users of roles; nothing of a server that is gone. */
+export async function refusedAsRoles(client: { isReady: boolean; sendCommand: unknown } | undefined): Promise<string[]> {
+  if (!client?.isReady) return [];
+  const entries = (await (client.sendCommand as SendCommand).call(client, ["ACL", "LOG"])) as unknown[][];
+  const fields = entries.map((flat) => Object.fromEntries(Array.from({ length: flat.length / 2 }, (_, at) => [String(flat[2 * at]), flat[2 * at + 1]])));
+  return fields.filter(({ username }) => String(username).startsWith(PREFIX)).map(({ username, reason, context, object }) => [username, reason, context, object].join(" "));
 }

@@ -3,9 +3,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { randomUUID } from "node:crypto";
 import { createClient } from "redis";
-import { afterAll, beforeAll, describe, inject } from "vitest";
+import { afterAll, beforeAll, describe, expect, inject } from "vitest";
 import { startServer, type EmbeddedServer, type ServerProgram } from "../../host/embedded";
-import { aclFile, AS_ROLES, callAsRoles } from "./role-client";
+import { aclFile, AS_ROLES, callAsRoles, refusedAsRoles } from "./role-client";
 import { until } from "./wait";
 
 export interface TestServerOptions {
@@ -80,8 +80,11 @@ export function useServer(options: TestServerOptions = {}): TestServer {
   });
 
   afterAll(async () => {
+    const refusals = AS_ROLES ? await refusedAsRoles(clients[0]) : [];
     for (const client of clients) client.destroy();
     await backend?.dispose();
+    // Some functions pass over what goes wrong, so that a lacking right is seen nowhere else.
+    expect(refusals, "what was refused to the users of roles").toEqual([]);
   });
 
   const kill = (signal: NodeJS.Signals = "SIGKILL"): Promise<void> => ready().end(signal);
