@@ -129,6 +129,12 @@ local function run(args) second(args.x) redis.pcall("ZADD", "k", 1, "m") end`;
     expect(commandsOf(`local function run() redis.call("XINFO", "STREAM", "k") onKey("MEMORY", "USAGE", "k") end`)).toEqual(["memory|usage", "xinfo|stream"]);
   });
 
+  it("that run by the locals that the build makes of redis.call and redis.pcall", () => {
+    expect(commandsOf(`local function run() redis_call("HGET", "k", "f") redis_pcall("HLEN", "k") end`)).toEqual(["hget", "hlen"]);
+    const types = `function ____exports.onKey(commandName, name, ...) return redis_pcall(commandName, name, ...) end`;
+    expect(commandsOf(`local function run() onKey("ZCARD", "k") end`, { "runtime.types": types })).toEqual(["zcard"]);
+  });
+
   it("of variables that hide others are told apart", () => {
     const body = `
 local function write() redis.call("DEL", "k") end
@@ -144,10 +150,13 @@ end`;
     ["a parameter of a function that is handed on", `local function any(name) redis.call(name, "k") end\nlocal function run(f) f(any) end`],
     ["the wrapper, handed on", `local function run(f) f(onKey) end`],
     ["redis.call, handed on", `local function run(f) f(redis.call) end`],
+    ["something else of redis", `local function run() redis.other("DEL", "k") end`],
+    ["a local that the build has made of something else", `local function run() redis_other("DEL", "k") end`],
+    ["redis as a whole", `local function run(f) f(redis) end`],
     ["a subcommand", `local function run(args) redis.call("XINFO", args.x, "k") end`],
     ["a command that the table does not have", `local function run() redis.call("FLUSHALL") end`],
   ])("that nobody can know fail the build: %s", (_, body) => {
-    expect(() => rightsOf(body)).toThrow(/^x: rights\n {2}line \d+ of the compiled chunk (runs|hands on) /);
+    expect(() => rightsOf(body)).toThrow(/^x: rights\n {2}line \d+ of the compiled chunk (runs|hands on|reads) /);
   });
 
   it("are all in the table that says what they change, as the server says it", async () => {

@@ -131,9 +131,10 @@ class Analysis {
 
   #isRedisCall(base: LuaNode): boolean {
     const access = accessOf(base);
-    if (access) return isRedis(access.base) && (access.name === "call" || access.name === "pcall");
+    if (access) return isRedis(access.base) && RUNNERS.has(`redis_${access.name}`);
     const variable = this.program.variableOf(base);
-    return variable !== undefined && variable.values.some((each) => each !== null && accessOf(each) !== undefined && this.#isRedisCall(each));
+    if (variable === undefined) return base.type === "Identifier" && RUNNERS.has(base["name"] as string);
+    return variable.values.some((each) => each !== null && accessOf(each) !== undefined && this.#isRedisCall(each));
   }
 
   /** The parameter that an expression is, if its function is one that a call by name can reach. */
@@ -170,10 +171,19 @@ class Analysis {
       const runsCommands = this.#isRedisCall(node) || this.program.functionsOf(node).some((body) => body && this.#wrappers.has(body));
       if (runsCommands) this.#problem(node, "hands on a function that runs any command; call it by its name");
     }
-    const children = accessOf(node) ? [accessOf(node)!.base] : Object.values(node).flat();
+    this.#refuseUnknown(node, parent);
+    const children = node.type === "MemberExpression" ? [node["base"]] : Object.values(node).flat();
     for (const child of children) {
       if (typeof child === "object" && child !== null && "type" in child) this.#refuseEscapes(child as LuaNode, node);
     }
+  }
+
+  /** What of `redis` nobody here knows might run commands, and none would be found. */
+  #refuseUnknown(node: LuaNode, parent: LuaNode | undefined): void {
+    if (node.type !== "Identifier" || this.program.variableOf(node) !== undefined || !/^redis/.test(node["name"] as string)) return;
+    const access = isRedis(node) && parent ? accessOf(parent) : undefined;
+    const name = access?.base === node ? `redis_${access.name}` : (node["name"] as string);
+    if (!RUNNERS.has(name) && !HARMLESS_MEMBERS.has(name)) this.#problem(node, `reads ${name.replace("_", ".")}, and it is not known whether that runs commands`);
   }
 
   #isProtectedCallee(call: LuaNode, node: LuaNode): boolean {
@@ -187,6 +197,10 @@ class Analysis {
 }
 
 const ANYTHING = "*";
+
+/** What runs commands, as the build may have made locals of it, and what of `redis` does not. */
+const RUNNERS = new Set(["redis_call", "redis_pcall"]);
+const HARMLESS_MEMBERS = new Set(["redis_sha1hex", "redis_log", "redis_LOG_WARNING"]);
 
 function isRedis(node: LuaNode): boolean {
   return node.type === "Identifier" && node["name"] === "redis";
