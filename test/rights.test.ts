@@ -132,7 +132,8 @@ local function run(args) second(args.x) redis.pcall("ZADD", "k", 1, "m") end`;
   it("that run by the locals that the build makes of redis.call and redis.pcall", () => {
     expect(commandsOf(`local function run() redis_call("HGET", "k", "f") redis_pcall("HLEN", "k") end`)).toEqual(["hget", "hlen"]);
     const types = `function ____exports.onKey(commandName, name, ...) return redis_pcall(commandName, name, ...) end`;
-    expect(commandsOf(`local function run() onKey("ZCARD", "k") end`, { "runtime.types": types })).toEqual(["zcard"]);
+    const renamed = `function ____exports.onKey(commandName, name, ...)\nlocal pass = redis_pcall\nlocal again = pass\nreturn again(commandName, name, ...)\nend`;
+    for (const body of [types, renamed]) expect(commandsOf(`local function run() onKey("ZCARD", "k") end`, { "runtime.types": body })).toEqual(["zcard"]);
   });
 
   it("of variables that hide others are told apart", () => {
@@ -152,6 +153,10 @@ end`;
     ["redis.call, handed on", `local function run(f) f(redis.call) end`],
     ["something else of redis", `local function run() redis.other("DEL", "k") end`],
     ["a local that the build has made of something else", `local function run() redis_other("DEL", "k") end`],
+    ["redis.call in a table", `local T = {}\nT.run = redis.call\nlocal function run() T.run("DEL", "k") end`],
+    ["redis.call as an export", `____exports.run = redis_call\nlocal function run() ____exports.run("DEL", "k") end`],
+    ["redis.call by a condition", `local function run(x) local pass = x and redis.call or redis.pcall\npass("DEL", "k") end`],
+    ["the wrapper in a table", `local T = {}\nT.run = onKey\nlocal function run() T.run("DEL", "k") end`],
     ["redis as a whole", `local function run(f) f(redis) end`],
     ["a subcommand", `local function run(args) redis.call("XINFO", args.x, "k") end`],
     ["a command that the table does not have", `local function run() redis.call("FLUSHALL") end`],
@@ -237,6 +242,10 @@ describe("a declaration", () => {
   it("of no-writes whose code may write does not build", () => {
     const of = declaration("f", "reader", ["no-writes"]);
     expect(() => rightsOf(`local function run() redis.call("PFCOUNT", "k") end`, { of })).toThrow("f: is declared no-writes, and may run pfcount");
+  });
+
+  it("of a function that has keys and no command does not build: something was not found", () => {
+    expect(() => rightsOf(`local function run() return names.state() end`)).toThrow("f: builds names of keys, and no command was found that it runs on them");
   });
 
   it("that the library's list does not match does not build", () => {

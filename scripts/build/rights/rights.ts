@@ -134,7 +134,8 @@ class Analysis {
     if (access) return isRedis(access.base) && RUNNERS.has(`redis_${access.name}`);
     const variable = this.program.variableOf(base);
     if (variable === undefined) return base.type === "Identifier" && RUNNERS.has(base["name"] as string);
-    return variable.values.some((each) => each !== null && accessOf(each) !== undefined && this.#isRedisCall(each));
+    // local pass = redis.pcall
+    return variable.values.some((each) => each !== null && (each.type === "Identifier" || accessOf(each) !== undefined) && each !== base && this.#isRedisCall(each));
   }
 
   /** The parameter that an expression is, if its function is one that a call by name can reach. */
@@ -165,11 +166,11 @@ class Analysis {
   /** A wrapper, or redis.call itself, that is handed on runs commands that nobody can follow. */
   #refuseEscapes(node: LuaNode, parent: LuaNode | undefined): void {
     const isCallee = parent?.type === "CallExpression" && (parent["base"] === node || this.#isProtectedCallee(parent, node));
-    const isNamed = parent !== undefined && ["LocalStatement", "AssignmentStatement", "FunctionDeclaration"].includes(parent.type);
     const isName = node.type === "Identifier" || accessOf(node) !== undefined;
-    if (isName && !isCallee && !isNamed) {
-      const runsCommands = this.#isRedisCall(node) || this.program.functionsOf(node).some((body) => body && this.#wrappers.has(body));
-      if (runsCommands) this.#problem(node, "hands on a function that runs any command; call it by its name");
+    if (isName && !isCallee) {
+      const isRunner = this.#isRedisCall(node);
+      const runsCommands = isRunner || this.program.functionsOf(node).some((body) => body && this.#wrappers.has(body));
+      if (runsCommands && !isNaming(parent, isRunner)) this.#problem(node, "hands on a function that runs any command; call it by its name");
     }
     this.#refuseUnknown(node, parent);
     const children = node.type === "MemberExpression" ? [node["base"]] : Object.values(node).flat();
@@ -201,6 +202,14 @@ const ANYTHING = "*";
 /** What runs commands, as the build may have made locals of it, and what of `redis` does not. */
 const RUNNERS = new Set(["redis_call", "redis_pcall"]);
 const HARMLESS_MEMBERS = new Set(["redis_sha1hex", "redis_log", "redis_LOG_WARNING"]);
+
+/** Whether a function is only given a name by which calls of it are followed: a local's, and that of an export. */
+function isNaming(parent: LuaNode | undefined, isRunner: boolean): boolean {
+  if (parent?.type === "LocalStatement") return true;
+  if (isRunner || parent === undefined) return false;
+  const targets = parent.type === "AssignmentStatement" ? (parent["variables"] as LuaNode[]) : [];
+  return parent.type === "FunctionDeclaration" || (targets.length > 0 && targets.every((each) => each.type === "Identifier" || accessOf(each)?.base["name"] === "____exports"));
+}
 
 function isRedis(node: LuaNode): boolean {
   return node.type === "Identifier" && node["name"] === "redis";
@@ -234,9 +243,10 @@ function rightsOf({ commands, names }: { commands: string[]; names: KeyPattern[]
 }
 
 /** What the rights of a function say against its declaration. */
-function contradictions({ name, role, flags }: Declaration, { commands }: FunctionRights): string[] {
+function contradictions({ name, role, flags }: Declaration, { commands, keys }: FunctionRights): string[] {
   const changing = commands.filter((command) => changesOf(command) !== "none");
   const problems: string[] = [];
+  if (commands.length === 0 && keys.length > 0) problems.push(`${name}: builds names of keys, and no command was found that it runs on them`);
   const harmful = changing.filter((command) => !HARMLESS.has(command));
   if (role === "reader" && harmful.length > 0) problems.push(`${name}: a reader changes no data, and this may run ${harmful.join(", ")}`);
   if (flags.includes("no-writes") && changing.length > 0) problems.push(`${name}: is declared no-writes, and may run ${changing.join(", ")}`);
