@@ -136,6 +136,10 @@ local function run(args) second(args.x) redis.pcall("ZADD", "k", 1, "m") end`;
     for (const body of [types, renamed]) expect(commandsOf(`local function run() onKey("ZCARD", "k") end`, { "runtime.types": body })).toEqual(["zcard"]);
   });
 
+  it("are found where variables are set to each other", () => {
+    expect(commandsOf(`local function run(args) local a = args.a local b = a a = b while a do a, b = b, a end redis.call("HLEN", a) end`)).toEqual(["hlen"]);
+  });
+
   it("of variables that hide others are told apart", () => {
     const body = `
 local function write() redis.call("DEL", "k") end

@@ -129,13 +129,14 @@ class Analysis {
     return callees.flatMap((body) => [...(body ? (this.#wrappers.get(body) ?? []) : [])].map((at) => at + shift));
   }
 
-  #isRedisCall(base: LuaNode): boolean {
+  #isRedisCall(base: LuaNode, seen: readonly Variable[] = []): boolean {
     const access = accessOf(base);
     if (access) return isRedis(access.base) && RUNNERS.has(`redis_${access.name}`);
     const variable = this.program.variableOf(base);
     if (variable === undefined) return base.type === "Identifier" && RUNNERS.has(base["name"] as string);
+    if (seen.includes(variable)) return false;
     // local pass = redis.pcall
-    return variable.values.some((each) => each !== null && (each.type === "Identifier" || accessOf(each) !== undefined) && each !== base && this.#isRedisCall(each));
+    return variable.values.some((each) => each !== null && (each.type === "Identifier" || accessOf(each) !== undefined) && this.#isRedisCall(each, [...seen, variable]));
   }
 
   /** The parameter that an expression is, if its function is one that a call by name can reach. */
