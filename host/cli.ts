@@ -1,5 +1,6 @@
 /** The command line. */
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
+import { USERS, type UserRole } from "./acl/users";
 import { describeError, UsageError } from "./errors";
 import { countsCommand, historyCommand, recentCommand, syncCommand, tasksCommand, TASK_STATES } from "./commands/catalog";
 import { demoCommand, DEMOS } from "./commands/demo";
@@ -38,6 +39,12 @@ function collect(value: string, previous: string[] = []): string[] {
   return [...previous, value];
 }
 
+function collectRole(value: string, previous: UserRole[] = []): UserRole[] {
+  const role = USERS.find((each) => each === value);
+  if (role === undefined) throw new InvalidArgumentError(`It must be one of ${USERS.join(", ")}.`);
+  return [...previous, role];
+}
+
 /** Parses an option's number. */
 function wholeNumber(least: number, most: number): (value: string) => number {
   return (value) => {
@@ -57,13 +64,18 @@ function buildProgram(): Command {
 
   program
     .command("deploy")
-    .description("load the libraries that differ, on every primary or on none")
+    .description("load the libraries that differ, on every primary or on none; with --acl, users and their rights in place of libraries")
     .option("--dry-run", "say what would be done, and do nothing")
     .addOption(new Option("--library <name>", "only this library; may be repeated").argParser(collect))
+    .option("--acl", "print a user for each role, with the least rights that its functions need")
+    .option("--apply", "with --acl: set these users on every node; passwords are in HOTPATH_ACL_<ROLE>_PASSWORD")
+    .addOption(new Option("--role <role>", `with --acl: only this user; may be repeated: ${USERS.join(", ")}`).argParser(collectRole))
+    .option("--user-prefix <text>", "with --acl: what stands before the role in a user's name (default: hotpath-)")
+    .addOption(new Option("--keys <pattern>", "with --acl: keys that functions are called with and the configuration does not name; may be repeated").argParser(collect))
     .option("--json", "print JSON")
     .addHelpText(
       "after",
-      examples("REDIS_URL=redis://10.0.0.1 hotpath deploy", "hotpath deploy --dry-run --library tracker"),
+      examples("REDIS_URL=redis://10.0.0.1 hotpath deploy", "hotpath deploy --dry-run --library tracker", "hotpath deploy --acl --role reader", "hotpath deploy --acl --apply --keys 'orders*'"),
     )
     .action(deployCommand);
 

@@ -206,9 +206,14 @@ export function hosts(): string {
   return key("H", "TRACKER.HOSTS", "W", "", "", "");
 }
 
-/** Where events arrive. */
-export function eventStream(): string {
-  return key("ST", "TRACKER", "", "", "", "");
+/**
+ * Where events arrive. Every name of such a stream comes through here, also one that Redis has kept: by this the build
+ * knows which functions work on keys that users name.
+ *
+ * @param named what users call it, if they have given it a name
+ */
+export function eventStream(named?: string): string {
+  return named ?? key("ST", "TRACKER", "", "", "", "");
 }
 
 /** What was refused, and why. */

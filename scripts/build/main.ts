@@ -5,6 +5,7 @@ import { fileURLToPath } from "node:url";
 import { build as bundle } from "esbuild";
 import "../lua-globals";
 import type { Command, Declaration } from "../../functions/runtime/declare";
+import type { FunctionRights } from "../../host/acl/rights";
 import { commands as catalog } from "../../functions/catalog/library";
 import { commands as metadata } from "../../functions/metadata/library";
 import { commands as notifier } from "../../functions/notifier/library";
@@ -15,7 +16,12 @@ import { compileLibrary } from "./compile";
 import { renderContract } from "./contract";
 import { checkDeclarations } from "./declarations";
 import { renderReference } from "./reference";
+import { readProgram } from "./rights/lua-program";
+import { findRights } from "./rights/rights";
 import { declareTypes } from "./types";
+
+/** A function as the manifest tells of it: what it declares, and what its code was found to need. */
+type ManifestFunction = Declaration & { rights: FunctionRights };
 
 const ROOT = resolve(dirname(fileURLToPath(import.meta.url)), "../..");
 
@@ -33,11 +39,19 @@ async function write(path: string, text: string): Promise<void> {
   await writeFile(target, text);
 }
 
-function buildLibrary(name: string, version: string, declarations: readonly Declaration[], budgetBytes: number): AssembledLibrary {
+interface BuiltLibrary extends AssembledLibrary {
+  /** As the manifest has them. */
+  functions: ManifestFunction[];
+}
+
+/** Builds one library, with the rights that its functions need. */
+function buildLibrary(name: string, version: string, declarations: readonly Declaration[], budgetBytes: number): BuiltLibrary {
   const chunk = compileLibrary(ROOT, name);
   const problems = checkLua(chunk, budgetBytes);
   if (problems.length > 0) throw new Error(`${name}:\n${problems.map((problem) => `  ${problem}`).join("\n")}`);
-  return assemble(name, version, chunk, declarations);
+  const rights = findRights(readProgram(chunk), name, declarations);
+  const functions = declarations.map((declaration, at) => ({ ...declaration, rights: rights[at]! }));
+  return { ...assemble(name, version, chunk, declarations), functions };
 }
 
 /** Dependencies in CommonJS call require, which a module does not have. */
@@ -81,12 +95,12 @@ async function main(): Promise<void> {
   for (const library of libraries) await write(`dist/${library.name}.lua`, library.code);
   const manifest = {
     version,
-    libraries: libraries.map(({ name, hash, code }) => ({
+    libraries: libraries.map(({ name, hash, code, functions }) => ({
       name,
       file: `${name}.lua`,
       hash,
       bytes: Buffer.byteLength(code),
-      functions: declarations.get(name),
+      functions,
     })),
   };
   await write("dist/manifest.json", `${JSON.stringify(manifest, null, 2)}\n`);
