@@ -295,6 +295,24 @@ describe("query_index", () => {
     expect(wide.calls).toBeGreaterThan(narrow.calls);
   });
 
+  it("takes no times for known that others have added to before us", async () => {
+    const patch = (entry: Entry): Promise<unknown> => send("FCALL", "patch_index", 2, "[]", JSON.stringify({ l: { ttl_sec: 0 } }), JSON.stringify(entry));
+    // Of another day than its folder's, and there before we write to that day.
+    await store(fileAt(NOON, "theirs", {}, 40 * HOUR));
+    await patch(fileAt(NOON, "ours"));
+    expect(await found("AFTER", ns(NOON + 39 * HOUR), "BEFORE", ns(NOON + 39 * HOUR))).toEqual([`${folderOf(NOON)}/theirs.1.parquet`]);
+    await metadata.server.flush();
+    // Of another hour than its folder's, and there between two writes of ours.
+    await patch(fileAt(NOON, "ours"));
+    await store(fileAt(NOON, "theirs", {}, 5 * HOUR));
+    await patch(fileAt(NOON, "more"));
+    const late = ["AFTER", ns(NOON + 4 * HOUR), "BEFORE", ns(NOON + 4 * HOUR)];
+    expect(await found(...late)).toEqual([`${folderOf(NOON)}/theirs.1.parquet`]);
+    await send("HDEL", "files:d:t:date=2024-01-15", `${folderOf(NOON)}/ours.1.parquet`);
+    await send("HINCRBY", "folders:d:t", folderOf(NOON), -1);
+    expect(await found(...late)).toEqual([`${folderOf(NOON)}/theirs.1.parquet`]);
+  });
+
   it("a table of very many folders needs rebuild_index once", async () => {
     const folders = (from: number, to: number): string[] => Array.from({ length: to - from }, (_, at) => [`f${String(from + at).padStart(6, "0")}/x`, "1"]).flat();
     const many = async (from: number, to: number): Promise<void> => {
