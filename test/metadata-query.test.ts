@@ -385,6 +385,17 @@ describe("get_table_status", () => {
     expect(await record("get_table_status", "d", "t")).toEqual({ folders: 0, known: 1, files: 0, min_ns: null, max_ns: null, configured: 0, unreadable: 0, plans: [] });
   });
 
+  it("does not take our own writes for knowledge of what others wrote before", async () => {
+    await store(fileAt(NOON + DAY, "theirs"));
+    await send("FCALL", "patch_index", 2, "[]", JSON.stringify({ l: { ttl_sec: 0 } }), JSON.stringify(fileAt(NOON, "ours")));
+    expect(await record("get_table_status", "d", "t")).toMatchObject({ folders: 2, known: 0, files: null });
+    await metadata.rebuild();
+    await send("FCALL", "patch_index", 2, "[]", JSON.stringify({ l: { ttl_sec: 0 } }), JSON.stringify(fileAt(NOON + HOUR, "ours")));
+    expect(await record("get_table_status", "d", "t")).toMatchObject({ folders: 3, known: 1, files: 3 });
+    await send("FCALL", "patch_index", 2, "[]", JSON.stringify({ l: { ttl_sec: 0 } }), ...[fileAt(NOON, "ours"), fileAt(NOON + HOUR, "ours")].map((each) => JSON.stringify({ ...each, cmd: "DELETE" })));
+    expect(await record("get_table_status", "d", "t")).toMatchObject({ folders: 1, known: 1, files: 1 });
+  });
+
   it("counts files, folders and plans", async () => {
     await store(fileAt(NOON, "a"), fileAt(NOON + DAY, "b"), fileAt(NOON + DAY, "c"));
     const plan = (id: string, ms: number): string => JSON.stringify({ id, time_s: ms / SECOND, paths: [`${folderOf(NOON)}/a.1.parquet`], size: 1 });
