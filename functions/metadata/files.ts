@@ -6,7 +6,7 @@ import type { Draft, Plan } from "./drafts";
 import { parseStored, requireIteration, splitPath, type Entry } from "./entry";
 import { noteFiles, noteGone, requireFolders } from "./folders";
 import { filesKey, foldersKey } from "./names";
-import { earlierNs, laterNs } from "./nanoseconds";
+import { compareNs } from "./nanoseconds";
 
 /** A file that a call touches. */
 export interface File {
@@ -32,8 +32,9 @@ export interface Folder {
   /** How many files it had, and how many it gains. */
   had: number;
   gain: number;
-  /** The queue into which the last of its files went: most go into one. */
+  /** The queue into which the last of its files went, and the iteration of that: most go into one. */
   queue: Draft | undefined;
+  queueIteration: number;
 }
 
 /** A first folder of a table, and the files in it that a call touches. */
@@ -98,7 +99,7 @@ function homeOf(table: Table, folder: string): FirstFolder {
 function folderOf(table: Table, name: string): Folder {
   let found = table.folderByName.get(name);
   if (found === undefined) {
-    found = { home: homeOf(table, name), name, had: 0, gain: 0, queue: undefined };
+    found = { home: homeOf(table, name), name, had: 0, gain: 0, queue: undefined, queueIteration: 0 };
     table.folderByName.set(name, found);
     table.folders.push(found);
   }
@@ -183,8 +184,8 @@ export function put(file: File, entry: Entry, text: string): void {
   file.entry = entry;
   const minNs = timeOf(entry.str_min_time);
   const maxNs = timeOf(entry.str_max_time);
-  home.minNs = home.minNs === "" ? minNs : earlierNs(home.minNs, minNs);
-  home.maxNs = home.maxNs === "" ? maxNs : laterNs(home.maxNs, maxNs);
+  if (home.minNs === "" || compareNs(minNs, home.minNs) < 0) home.minNs = minNs;
+  if (home.maxNs === "" || compareNs(maxNs, home.maxNs) > 0) home.maxNs = maxNs;
 }
 
 /** GigAPI's clients read a time that is not there as 0. */
