@@ -32,6 +32,8 @@ export interface Sizes {
   planKeys: number;
   /** Files of the month of which an hour is asked for. */
   queriedFiles: number;
+  /** Files that are put into one plan. */
+  planEntries: number;
 }
 
 const FULL: Sizes = {
@@ -55,6 +57,7 @@ const FULL: Sizes = {
   planQueues: 10_000,
   planKeys: 1_000_000,
   queriedFiles: 1_000_000,
+  planEntries: 8_000,
 };
 
 const QUICK: Partial<Sizes> = {
@@ -74,6 +77,7 @@ const QUICK: Partial<Sizes> = {
   planQueues: 2_000,
   planKeys: 100_000,
   queriedFiles: 100_000,
+  planEntries: 2_000,
 };
 
 /** Sizes of a full or a quick run. */
