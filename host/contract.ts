@@ -404,7 +404,7 @@ export interface HotpathFunctions {
     /** name of the table */
     table: string;
     /** entries as JSON objects */
-    entrys: string[];
+    entries: string[];
     /** clock of the call, in place of the server's */
     now?: number;
   }): Promise<number>;
@@ -618,7 +618,7 @@ export const SPECIFICATIONS: Record<keyof HotpathFunctions, FunctionSpecificatio
   listTopics: {"name":"list_topics","library":"notifier","readOnly":true,"role":"reader","positional":[],"rest":null,"options":[],"reply":{"kind":"list","of":{"kind":"text"}}},
   getNotifierStatus: {"name":"get_notifier_status","library":"notifier","readOnly":true,"role":"reader","positional":["topic"],"rest":null,"options":[["NOW","now",1]],"reply":{"kind":"record","items":[["topic","topic",{"kind":"text"}],["stream","stream",{"kind":"text"}],["cursor","cursor",{"kind":"text"}],["length","length",{"kind":"integer"}],["unread","unread",{"kind":"integer"}],["lag_ms","lagMs",{"kind":"integer"}],["collecting","collecting",{"kind":"integer"}],["due","due",{"kind":"integer"}],["waiting","waiting",{"kind":"integer"}],["leased","leased",{"kind":"integer"}],["dead","dead",{"kind":"integer"}],["delivered","delivered",{"kind":"integer"}],["rejected","rejected",{"kind":"list","of":{"kind":"tuple","items":[["reason","reason",{"kind":"text"}],["entries","entries",{"kind":"integer"}]]}}],["next","next",{"kind":"nullable","of":{"kind":"integer"}}]]}},
   notifierLibrary: {"name":"notifier_library","library":"notifier","readOnly":true,"role":"reader","positional":[],"rest":null,"options":[],"reply":{"kind":"record","items":[["library","library",{"kind":"text"}],["version","version",{"kind":"text"}],["hash","hash",{"kind":"text"}]]}},
-  patchIndex: {"name":"patch_index","library":"metadata","readOnly":false,"role":"ingest","positional":["db","table"],"rest":"entrys","options":[["NOW","now",1]],"reply":{"kind":"integer"}},
+  patchIndex: {"name":"patch_index","library":"metadata","readOnly":false,"role":"ingest","positional":["db","table"],"rest":"entries","options":[["NOW","now",1]],"reply":{"kind":"integer"}},
   getMergePlan: {"name":"get_merge_plan","library":"metadata","readOnly":false,"role":"worker","positional":["db","table","iteration","layer","writer"],"rest":null,"options":[["NOW","now",1]],"reply":{"kind":"nullable","of":{"kind":"json"}}},
   endMerge: {"name":"end_merge","library":"metadata","readOnly":false,"role":"worker","positional":["db","table","id"],"rest":null,"options":[],"reply":{"kind":"integer"}},
   getMovePlan: {"name":"get_move_plan","library":"metadata","readOnly":false,"role":"worker","positional":["db","table","layer","writer"],"rest":null,"options":[["NOW","now",1]],"reply":{"kind":"nullable","of":{"kind":"json"}}},

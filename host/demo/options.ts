@@ -30,11 +30,12 @@ export function checkOptions({ log, website, events, seed }: DemoOptions): void 
 }
 
 /**
- * Refuses what the demo of the notifier does not know.
+ * Refuses what the demos of the notifier and the metadata do not know.
  *
+ * @param demo which of them
  * @throws UsageError that names the option
  */
-export function checkNotifierOptions({ log, website, events, keep, force }: DemoOptions): void {
+export function checkSimulationOptions({ log, website, events, keep, force }: DemoOptions, demo: "notifier" | "metadata"): void {
   const foreign = Object.entries({ log, website, events, keep, force }).find(([, value]) => value !== undefined && value !== false);
-  if (foreign) throw new UsageError(`--${foreign[0]} is for the demo of the tracker; that of the notifier takes --seed and --json`);
+  if (foreign) throw new UsageError(`--${foreign[0]} is for the demo of the tracker; that of the ${demo} takes --seed and --json`);
 }
