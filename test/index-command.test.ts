@@ -61,7 +61,7 @@ it("shows all tables, those of a database, or one", async () => {
     expect.stringMatching(/^default +visits +1 +1 +1 +0 +[01] +2026-11-20T12:00:00Z +/),
   ]);
   expect((await index("status", "default")).out).toBe(out);
-  expect((await index("status", "other")).out).toMatch(/^The index is empty/);
+  expect((await index("status", "other")).out).toMatch(/^The index has no tables of other\. /);
   expect(JSON.parse((await index("status", "default", "hits", "--json")).out)).toMatchObject([
     { database: "default", table: "hits", status: { files: 5, minTime: String(NOON), isConfigured: true, plans: [{ kind: "merge", waiting: 2, out: 1 }] } },
   ]);

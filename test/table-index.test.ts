@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { connect, type Connection } from "../host/connection";
 import { deploy } from "../host/deploy";
-import { HotpathError } from "../host/errors";
+import { HotpathError, UnavailableError } from "../host/errors";
 import { readBundle } from "../host/libraries";
 import { BatchError } from "../host/metadata/batch";
 import { encodeLayers, encodeMerge } from "../host/metadata/configuration";
@@ -390,6 +390,36 @@ describeWithOwnServer("on a server that has lost its functions", () => {
     try {
       await expect(new TableIndex(other, { database: "d", table: "t" }).status()).rejects.toThrow(/function not found/i);
       expect(await new TableIndex(other, { database: "d", table: "t", heal: true }).status()).toMatchObject({ folders: 0 });
+    } finally {
+      other.close();
+    }
+  });
+});
+
+describeWithOwnServer("when the server dies in the middle of a batch", () => {
+  const own = useServer({ persistence: true });
+
+  it("counts and plans every file once when the batch is repeated", async () => {
+    const other = await connect(own.url);
+    try {
+      await deploy(other, { libraries: readBundle() });
+      const table = new TableIndex(other, { database: "default", table: "hits" });
+      await table.configure({ merge: [{ timeoutSeconds: 0, maxBytes: 100 }], layers: [{ name: "hot" }] });
+      const files = Array.from({ length: 6_000 }, (_, at) => fileOf(String(at), { sizeBytes: 1 }));
+      const attempt = table.batch(files);
+      attempt.catch(() => undefined);
+      await expect.poll(() => own.client.hLen("files:default:hits:date=2026-11-20"), { interval: 1 }).toBeGreaterThan(0);
+      await own.restart({ signal: "SIGKILL" });
+      await expect(attempt).rejects.toBeInstanceOf(UnavailableError);
+      const written = await own.client.hLen("files:default:hits:date=2026-11-20");
+      expect(written % 1_000).toBe(0);
+      await expect.poll(() => table.batch(files).catch(() => 0), { timeout: 10_000 }).toBe(6_000);
+      expect(await own.client.hGetAll("folders:default:hits")).toEqual({ "date=2026-11-20/hour=12": "6000" });
+      const planned: string[] = [];
+      for (let plan = await table.getMergePlan({ layer: "hot", writerId: "w", iteration: 1 }); plan !== null; plan = await table.getMergePlan({ layer: "hot", writerId: "w", iteration: 1 })) {
+        planned.push(...plan.from);
+      }
+      expect(planned.sort()).toEqual(files.map(({ path }) => path).sort());
     } finally {
       other.close();
     }

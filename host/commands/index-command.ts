@@ -25,7 +25,7 @@ export async function indexStatusCommand(database: string | undefined, table: st
     for (const [db, name] of await tablesOf(index, database, table)) {
       rows.push({ database: db, table: name, status: await index.tableOf(db, name).status() });
     }
-    console.log(options.json ? toJson(rows) : renderStatus(rows));
+    console.log(options.json ? toJson(rows) : renderStatus(rows, database));
   });
 }
 

@@ -32,9 +32,12 @@ const TABLE_COLUMNS: Column[] = [
   { title: "to", dropRank: 2 },
 ];
 
-/** A line for each table; below, what is wrong with some. */
-export function renderStatus(rows: readonly TableRow[]): string {
-  if (rows.length === 0) return "The index is empty. What clients of GigAPI wrote without it is entered by: hotpath index rebuild";
+/** A line for each table, of all databases or of one; below, what is wrong with some. */
+export function renderStatus(rows: readonly TableRow[], database?: string): string {
+  if (rows.length === 0) {
+    const what = database === undefined ? "The index is empty" : `The index has no tables of ${printable(database)}`;
+    return `${what}. What clients of GigAPI wrote without it is entered by: hotpath index rebuild`;
+  }
   const lines = renderTable(TABLE_COLUMNS, rows.map(statusRow), WIDTH);
   const words = rows.flatMap(problemsOf);
   return [...lines, ...(words.length > 0 ? ["", ...words] : [])].join("\n");

@@ -34,6 +34,8 @@ export interface Sizes {
   queriedFiles: number;
   /** Products of one vendor. */
   products: number;
+  /** Files that are put into one plan. */
+  planEntries: number;
 }
 
 const FULL: Sizes = {
@@ -58,6 +60,7 @@ const FULL: Sizes = {
   planKeys: 1_000_000,
   queriedFiles: 1_000_000,
   products: 20_000,
+  planEntries: 8_000,
 };
 
 const QUICK: Partial<Sizes> = {
@@ -78,6 +81,7 @@ const QUICK: Partial<Sizes> = {
   planKeys: 100_000,
   queriedFiles: 100_000,
   products: 8_000,
+  planEntries: 2_000,
 };
 
 /** Sizes of a full or a quick run. */
