@@ -1,7 +1,7 @@
 /* Plans: taken when they are ripe, leased, given out again, ended; as GigAPI's clients do it and as all others do. */
 import { beforeEach, describe, expect, it } from "vitest";
 import { fcall, LEASE, MINUTE, NOON, SECOND, useMetadata, type MergePlan } from "./support/metadata";
-import { refusalOf } from "./support/tracker";
+import { refusalOf, sha1 } from "./support/tracker";
 
 const metadata = useMetadata();
 const { call, json, keyed, refusal, send } = metadata;
@@ -156,6 +156,22 @@ describe("get_merge_plan", () => {
       { id: "p1", paths: [`${FOLDER}/a.1.parquet`], size: 1, time_s: seconds(NOON + LEASE) },
     ]);
     expect(await send("EXISTS", "L:METADATA.UNREADABLE::d/t::")).toBe(0);
+  });
+
+  it("leaves out files that were deleted while nobody looked for them in their plan", async () => {
+    const gone = `S:METADATA.GONE::${sha1(QUEUE)}::`;
+    const path = (file: string): string => `${FOLDER}/${file}.1.parquet`;
+    await queued(QUEUE, FOLDER, planText("p0", NOON, "a", "b"), planText("p1", NOON, "c", "d", "e"), planText("p2", NOON, "f"));
+    await send("SADD", gone, path("a"), path("b"), path("d"), path("other"));
+    expect(await takeMerge(NOON)).toMatchObject({ id: "p1", from: [path("c"), path("e")] });
+    expect((JSON.parse((await lists())[1][0]!) as { paths: string[] }).paths).toEqual([path("c"), path("e")]);
+    expect(await send("SMEMBERS", gone)).toEqual([path("other")]);
+    expect(await takeMerge(NOON)).toMatchObject({ id: "p2" });
+    expect(await send("EXISTS", gone)).toBe(0);
+    await send("SADD", `S:METADATA.GONE::${sha1("move:d:t:l:w")}::`, "f/a.1.parquet");
+    await send("RPUSH", "move:d:t:l:w:idle", JSON.stringify({ id: "m1", path_from: "f/a.1.parquet", path_to: "f/b.1.parquet", time_s: 1 }));
+    expect(await json("get_move_plan", "d", "t", "l", "w")).toBeNull();
+    expect(await send("EXISTS", "move:d:t:l:w:idle", "move:d:t:l:w:processing")).toBe(0);
   });
 
   it("20 takers at once never get the same plan", async () => {

@@ -80,6 +80,15 @@ describe("query_index", () => {
     }
   });
 
+  it("keeps times as it reads them: of an entry that has only numbers, too", async () => {
+    const layers = JSON.stringify({ l: { ttl_sec: 0 } });
+    const entry = { path: "f/a.1.parquet", cmd: "ADD", layer: "l", database: "d", table: "t", size_bytes: 1, min_time: 200, max_time: 300 };
+    await send("FCALL", "patch_index", 2, "[]", layers, JSON.stringify(entry), JSON.stringify({ ...entry, path: "f/b.1.parquet", str_min_time: "", str_max_time: "700" }));
+    expect(await send("HGET", "H:METADATA.BOUNDS::d/t::", "f")).toBe("200 700");
+    expect(await found("AFTER", 250, "BEFORE", 260)).toEqual(["f/a.1.parquet", "f/b.1.parquet"]);
+    expect(await found("AFTER", 301, "BEFORE", 900)).toEqual(["f/b.1.parquet"]);
+  });
+
   it("does not stumble over an entry that nobody can read", async () => {
     await store(fileAt(NOON, "a"));
     await send("HSET", "files:d:t:date=2024-01-15", "date=2024-01-15/hour=12/b.1.parquet", "broken");
@@ -218,6 +227,72 @@ describe("query_index", () => {
       }),
       { numRuns: RUNS },
     );
+  });
+
+  it("answers what a plain filter does, whoever added and deleted what", async () => {
+    const change = fc.record({
+      by: fc.constantFrom("us", "us", "us", "others"),
+      isAdd: fc.constantFrom(true, true, false),
+      hour: fc.integer({ min: 10, max: 16 }),
+      wrong: fc.constantFrom(0, 0, 0, 0, 1, -2, 30),
+      length: fc.constantFrom(0, 15 * SECOND, HOUR),
+      name: fc.nat(5),
+      count: fc.integer({ min: 1, max: 3 }),
+    });
+    const range = fc.record({ from: fc.integer({ min: 9 * 4, max: 18 * 4 }), length: fc.nat(8) });
+    const layers = JSON.stringify({ l: { url: "", name: "l", type: "fs", ttl_sec: 0, layer_to: "" } });
+    const midnight = NOON - 12 * HOUR;
+    await fc.assert(
+      fc.asyncProperty(fc.array(change, { minLength: 1, maxLength: 30 }), fc.array(range, { minLength: 1, maxLength: 6 }), fc.boolean(), async (changes, ranges, isRebuilt) => {
+        await metadata.server.flush();
+        const there = new Map<string, Entry>();
+        for (const [at, { by, isAdd, hour, wrong, length, name, count }] of changes.entries()) {
+          const batch = Array.from({ length: count }, (_, each) =>
+            fileAt(midnight + hour * HOUR + at * MINUTE, "", { path: `${folderOf(midnight + hour * HOUR + wrong * HOUR)}/f${name + each}.1.parquet`, cmd: isAdd ? "ADD" : "DELETE" }, length));
+          if (by === "us") await send("FCALL", "patch_index", 2, "[]", layers, ...batch.map((each) => JSON.stringify(each)));
+          for (const entry of batch) {
+            const { path } = entry;
+            const folder = path.slice(0, path.lastIndexOf("/"));
+            if (by === "others" && isAdd && !there.has(path)) await store(entry);
+            if (by === "others" && !isAdd && there.has(path)) {
+              await send("HDEL", `files:d:t:${path.split("/")[0]}`, path);
+              if (Number(await send("HINCRBY", "folders:d:t", folder, -1)) === 0) await send("HDEL", "folders:d:t", folder);
+            }
+            if (by === "us" && isAdd) there.set(path, entry);
+            if (by === "others" && isAdd && !there.has(path)) there.set(path, entry);
+            if (!isAdd) there.delete(path);
+          }
+        }
+        if (isRebuilt) await metadata.rebuild();
+        const byOthers = changes.some(({ by, isAdd, wrong }) => by === "others" && isAdd && wrong > 1);
+        for (const { from, length } of ranges) {
+          const after = BigInt(ns(midnight + from * 15 * MINUTE));
+          const before = BigInt(ns(midnight + (from + length) * 15 * MINUTE));
+          const wanted = [...there.values()].filter((each) => BigInt(each.str_max_time) >= after && BigInt(each.str_min_time) <= before);
+          const answered = await found("AFTER", String(after), "BEFORE", String(before));
+          // What others put into another day's folder is looked for once rebuild_index has passed.
+          if (byOthers && !isRebuilt) expect(pathsOf(wanted)).toEqual(expect.arrayContaining(answered));
+          else expect(answered).toEqual(pathsOf(wanted));
+        }
+      }),
+      { numRuns: 2 * RUNS },
+    );
+  });
+
+  it("looks at no hour of a day that cannot hold what is asked for", async () => {
+    const layers = JSON.stringify({ l: { url: "", name: "l", type: "fs", ttl_sec: 0, layer_to: "" } });
+    const files = Array.from({ length: 24 * 200 }, (_, at) => fileAt(NOON - 12 * HOUR + (at % 24) * HOUR, `f${at}`));
+    await send("FCALL", "patch_index", 2, "[]", layers, ...files.map((each) => JSON.stringify(each)));
+    const hour = ["AFTER", ns(NOON + HOUR), "BEFORE", ns(NOON + 2 * HOUR - 1)];
+    const narrow = await query("d", "t", ...hour);
+    expect(narrow.entries).toHaveLength(200);
+    expect(narrow.calls).toBeLessThanOrEqual(2);
+    expect((await query("d", "t", "AFTER", ns(NOON + 20 * MINUTE), "BEFORE", ns(NOON + 30 * MINUTE)))).toEqual({ entries: [], calls: 1 });
+    // One file of which we know nothing, in a folder of which we know nothing: the whole day is looked at.
+    await store(fileAt(NOON + HOUR, "", { path: "date=2024-01-15/odd/x.1.parquet" }));
+    const wide = await query("d", "t", ...hour);
+    expect(wide.entries).toHaveLength(201);
+    expect(wide.calls).toBeGreaterThan(narrow.calls);
   });
 
   it("a table of very many folders needs rebuild_index once", async () => {

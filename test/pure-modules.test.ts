@@ -4,6 +4,7 @@
  */
 import fc from "fast-check";
 import { beforeAll, describe, expect, it } from "vitest";
+import * as match from "../functions/metadata/match";
 import * as nanoseconds from "../functions/metadata/nanoseconds";
 import * as keys from "../functions/runtime/keys";
 import * as url from "../functions/tracker/url";
@@ -28,7 +29,7 @@ interface Case extends Call {
   expected: Value;
 }
 
-const MODULES = { keys, nanoseconds, url, windows } as unknown as Record<string, Record<string, (...args: Value[]) => Value>>;
+const MODULES = { keys, match, nanoseconds, url, windows } as unknown as Record<string, Record<string, (...args: Value[]) => Value>>;
 
 /** Functions with several results: an array in Node. */
 const SEVERAL = new Set(["url.parseAddress"]);
@@ -40,9 +41,15 @@ const SEVERAL = new Set(["url.parseAddress"]);
 const DRIVER = `
 local function unhex(hex) return (string.gsub(hex, '%x%x', function(pair) return string.char(tonumber(pair, 16)) end)) end
 local function tohex(text) return (string.gsub(text, '.', function(c) return string.format('%02x', string.byte(c)) end)) end
-local function decode(sent)
+local decode
+function decode(sent)
   if sent.text then return unhex(sent.text) end
   if sent.number then return tonumber(sent.number) end
+  if sent.list then
+    local items = {}
+    for at, each in ipairs(sent.list) do items[at] = decode(each) end
+    return items
+  end
   local fields = {}
   for name, value in pairs(sent.fields) do fields[name] = decode(value) end
   return fields
@@ -89,6 +96,7 @@ interface Sent {
 function encode(value: Value): Sent {
   if (typeof value === "string") return { text: Buffer.from(value, "latin1").toString("hex") };
   if (typeof value === "number") return { number: String(value) };
+  if (Array.isArray(value)) return { list: value.map((each) => encode(each)) };
   return { fields: Object.fromEntries(Object.entries(value as object).map(([name, each]) => [name, encode(each as Value)])) };
 }
 
@@ -762,5 +770,25 @@ table("times in nanoseconds", [
     [["-1000000000"], -1],
     [["-1000000001"], -2],
     [["9223372036854775807"], 9223372036],
+  ]),
+]);
+
+// Patterns for MATCH
+
+table("patterns", [
+  ...cases("match.literal", [
+    [["date=2024-01-15"], "date=2024-01-15"],
+    [["a*b?c[d]e\\f"], "a\\*b\\?c\\[d\\]e\\\\f"],
+    [[""], ""],
+  ]),
+  ...cases("match.pathsIn", [
+    [[["d/hour=14"]], "d/hour=14/*"],
+    [[["d/hour=13", "d/hour=14"]], "d/hour=1[34]*"],
+    [[["d/hour=13", "d/hour=14", "d/hour=20", "d/hour=21"]], "d/hour=[12]*"],
+    [[["d/a", "d/a/b"]], "d/a*"],
+    [[["d/a", "d/a"]], "d/a*"],
+    [[["d/a-", "d/a]"]], "d/a*"],
+    [[["d/[x", "d/[y"]], "d/\\[[xy]*"],
+    [[["a", "b"]], "[ab]*"],
   ]),
 ]);

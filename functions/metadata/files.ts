@@ -7,6 +7,8 @@ import { parseStored, requireIteration, splitPath, type Entry } from "./entry";
 import { noteFiles, noteGone, requireFolders } from "./folders";
 import { filesKey, foldersKey } from "./names";
 import { earlierNs, laterNs } from "./nanoseconds";
+import { noteSpan, requireSpans } from "./spans";
+import { timesOf } from "./stored";
 
 /** A file that a call touches. */
 export interface File {
@@ -32,6 +34,9 @@ export interface Folder {
   /** How many files it had, and how many it gains. */
   had: number;
   gain: number;
+  /** From when to when the files are that were added; empty if none was. */
+  minNs: string;
+  maxNs: string;
   /** The queue into which the last of its files went: most go into one. */
   queue: Draft | undefined;
 }
@@ -41,9 +46,7 @@ interface FirstFolder {
   table: Table;
   name: string;
   files: File[];
-  /** From when to when the files are that were added. */
-  minNs: string;
-  maxNs: string;
+  folders: Folder[];
 }
 
 /** A table that a call touches. */
@@ -88,7 +91,7 @@ function homeOf(table: Table, folder: string): FirstFolder {
   const [name] = string.match(folder, "^[^/]+");
   let found = table.firstByName.get(name!);
   if (found === undefined) {
-    found = { table, name: name!, files: [], minNs: "", maxNs: "" };
+    found = { table, name: name!, files: [], folders: [] };
     table.firstByName.set(name!, found);
     table.firstFolders.push(found);
   }
@@ -98,9 +101,11 @@ function homeOf(table: Table, folder: string): FirstFolder {
 function folderOf(table: Table, name: string): Folder {
   let found = table.folderByName.get(name);
   if (found === undefined) {
-    found = { home: homeOf(table, name), name, had: 0, gain: 0, queue: undefined };
+    const home = homeOf(table, name);
+    found = { home, name, had: 0, gain: 0, minNs: "", maxNs: "", queue: undefined };
     table.folderByName.set(name, found);
     table.folders.push(found);
+    home.folders.push(found);
   }
   return found;
 }
@@ -172,28 +177,27 @@ export function load({ tables }: Touched): void {
   for (const each of tables) {
     requireFolders(each.db, each.table);
     loadCounts(each);
-    for (const first of each.firstFolders) loadFiles(first, keyOf(first));
+    for (const first of each.firstFolders) {
+      requireSpans(each.db, each.table, first.name);
+      loadFiles(first, keyOf(first));
+    }
   }
 }
 
 /** Gives a file the entry of an ADD. */
 export function put(file: File, entry: Entry, text: string): void {
-  const { home } = file.folder;
+  const { folder } = file;
   file.text = text;
   file.entry = entry;
-  const minNs = timeOf(entry.str_min_time);
-  const maxNs = timeOf(entry.str_max_time);
-  home.minNs = home.minNs === "" ? minNs : earlierNs(home.minNs, minNs);
-  home.maxNs = home.maxNs === "" ? maxNs : laterNs(home.maxNs, maxNs);
-}
-
-/** GigAPI's clients read a time that is not there as 0. */
-function timeOf(ns: string | undefined): string {
-  return ns === undefined || ns === "" ? "0" : ns;
+  let minNs = entry.str_min_time;
+  let maxNs = entry.str_max_time;
+  if (minNs === undefined || minNs === "" || maxNs === undefined || maxNs === "") [minNs, maxNs] = timesOf(text);
+  folder.minNs = folder.minNs === "" ? minNs : earlierNs(folder.minNs, minNs);
+  folder.maxNs = folder.maxNs === "" ? maxNs : laterNs(folder.maxNs, maxNs);
 }
 
 /** Writes the files of a first folder. */
-function writeFiles({ files }: FirstFolder, name: string): LuaMultiReturn<[added: number, written: number, removed: number]> {
+function writeFiles({ files }: FirstFolder, name: string): LuaMultiReturn<[added: number, removed: number]> {
   const changed: string[] = [];
   const gone: string[] = [];
   let size = 0;
@@ -210,7 +214,7 @@ function writeFiles({ files }: FirstFolder, name: string): LuaMultiReturn<[added
   }
   inChunks(changed, (part) => redis.call("HSET", name, ...part));
   inChunks(gone, (part) => redis.call("HDEL", name, ...part));
-  return $multi(added, size / 2, gone.length);
+  return $multi(added, gone.length);
 }
 
 function writeCounts({ db, table, folders }: Table): void {
@@ -229,14 +233,30 @@ function writeCounts({ db, table, folders }: Table): void {
   inChunks(gone, (part) => redis.call("HDEL", key, ...part));
 }
 
+/** Notes the times of what was added to a first folder, and that files are gone from it. */
+function writeTimes({ table, name, folders }: FirstFolder, added: number, removed: number): void {
+  let minNs = "";
+  let maxNs = "";
+  for (const folder of folders) {
+    if (folder.minNs !== "") {
+      minNs = minNs === "" ? folder.minNs : earlierNs(minNs, folder.minNs);
+      maxNs = maxNs === "" ? folder.maxNs : laterNs(maxNs, folder.maxNs);
+    }
+    if (folder.minNs !== "" || folder.gain !== 0) {
+      noteSpan(table.db, table.table, name, folder.name, folder.had, folder.had + folder.gain, folder.minNs, folder.maxNs);
+    }
+  }
+  if (minNs !== "") noteFiles(table.db, table.table, name, minNs, maxNs, added);
+  if (removed > 0) noteGone(table.db, table.table, name);
+}
+
 /** Writes all files that are touched, how many there are, and the registries of folders. */
 export function write({ tables }: Touched): void {
   for (const each of tables) {
     writeCounts(each);
     for (const first of each.firstFolders) {
-      const [added, written, removed] = writeFiles(first, keyOf(first));
-      if (written > 0) noteFiles(each.db, each.table, first.name, first.minNs, first.maxNs, added);
-      if (removed > 0) noteGone(each.db, each.table, first.name);
+      const [added, removed] = writeFiles(first, keyOf(first));
+      writeTimes(first, added, removed);
     }
   }
 }

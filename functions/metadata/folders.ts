@@ -119,6 +119,7 @@ export function noteGone(db: string, table: string, firstFolder: string): void {
 export function forget(db: string, table: string, firstFolder: string): void {
   redis.call("ZREM", names.firstFoldersKey(db, table), firstFolder);
   redis.call("HDEL", names.boundsKey(db, table), firstFolder);
+  redis.call("UNLINK", names.spansKey(db, table, firstFolder));
 }
 
 /** Takes a table that has no folders out of the registries, and its database if that was its last. */

@@ -113,3 +113,8 @@ export function firstFoldersKey(db: string, table: string): string {
 export function boundsKey(db: string, table: string): string {
   return key("H", "METADATA.BOUNDS", "", idOf(db, table), "", "");
 }
+
+/** Folder → earliest and latest time of its files, and how many there were, for the folders of a first folder. */
+export function spansKey(db: string, table: string, firstFolder: string): string {
+  return key("H", "METADATA.SPANS", "", `${idOf(db, table)}/${escaped(firstFolder)}`, "", "");
+}

@@ -9,6 +9,8 @@ import { DB, TABLE } from "./arguments";
 import { firstFolderOf, inStep, parseBounds } from "./folders";
 import { boundsKey, filesKey, firstFoldersKey, foldersKey, tableKey } from "./names";
 import { compareNs, floorSeconds, isNs, MAX_NS, MIN_NS } from "./nanoseconds";
+import { literal, pathsIn } from "./match";
+import { foldersInTime } from "./spans";
 import { decodeEntry, timesOf } from "./stored";
 
 /** About how many files a call looks at. */
@@ -16,6 +18,9 @@ const MOST_EXAMINED = 1000;
 
 /** Files looked at in one step; between two of them a call can stop. */
 const STEP = 100;
+
+/** What a file that HSCAN passes by costs, in files that it hands over; measured. */
+const PASSED_BY = 0.5;
 
 /** Up to so many folders are listed from `folders:` itself, which everybody keeps; of more, our registry is read if it is in step. */
 const FEW_FOLDERS = 4096;
@@ -53,11 +58,6 @@ interface Page {
 
 function isFull(page: Page): boolean {
   return page.found.length >= page.count || page.examined >= MOST_EXAMINED;
-}
-
-/** Text as a pattern of MATCH that stands for itself. */
-function literal(value: string): string {
-  return string.gsub(value, "[%*%?%[%]%\\]", "\\%0")[0];
 }
 
 /** Days from 1970-01-01 to a date of the Gregorian calendar, by H. Hinnant's days_from_civil (years from 0 on). */
@@ -156,17 +156,44 @@ function isWanted(path: string, stored: string, { suffix, afterNs, beforeNs, isT
   return layer === undefined || decodeEntry(stored)?.layer === layer;
 }
 
+/** What to look at in a first folder. */
+interface Part {
+  /** Options of HSCAN. */
+  match: string[];
+  /** Folders in question; undefined for all that match. */
+  folders: LuaSet<string> | undefined;
+}
+
+/** The part of a first folder that may hold files in question; undefined if none may. */
+function partOf(first: string, { db, table, prefix, afterNs, beforeNs, isTimeless }: Conditions): Part | undefined {
+  if (prefix.length > first.length) return { match: ["MATCH", `${literal(prefix)}*`], folders: undefined };
+  const names = isTimeless ? undefined : foldersInTime(db, table, first, afterNs, beforeNs);
+  if (names === undefined) return { match: [], folders: undefined };
+  if (names.length === 0) return undefined;
+  const folders = new LuaSet<string>();
+  for (const name of names) folders.add(name);
+  return { match: ["MATCH", pathsIn(names)], folders };
+}
+
+function isIn(folders: LuaSet<string> | undefined, path: string): boolean {
+  if (folders === undefined) return true;
+  const [folder] = string.match(path, "^(.*)/");
+  return folders.has(folder ?? "");
+}
+
 /** Reads on in a first folder from a place until the page is full; the place to go on from, `0` at its end. */
 function readFolder(first: string, from: string, page: Page, conditions: Conditions): string {
+  const part = partOf(first, conditions);
+  if (part === undefined) return "0";
   const files = filesKey(conditions.db, conditions.table, first);
-  const match = conditions.prefix.length > first.length ? ["MATCH", `${literal(conditions.prefix)}*`] : [];
   let place = from;
   do {
-    const [next, found] = onKey("HSCAN", files, place, "COUNT", `${STEP}`, ...match);
+    const [next, found] = onKey("HSCAN", files, place, "COUNT", `${STEP}`, ...part.match);
     for (const at of $range(1, found.length, 2)) {
-      if (isWanted(found[at - 1]!, found[at]!, conditions)) page.found.push(found[at]!);
+      const path = found[at - 1]!;
+      if (isIn(part.folders, path) && isWanted(path, found[at]!, conditions)) page.found.push(found[at]!);
     }
-    page.examined += Math.max(STEP, found.length / 2);
+    page.examined += STEP * PASSED_BY + found.length / 2;
     place = next;
   } while (place !== "0" && !isFull(page));
   return place;

@@ -235,7 +235,10 @@ function takeHead(queue: Queue, list: string, nowS: number): Taken | undefined {
  */
 export function take(queue: Queue, nowS: number): Taken | undefined {
   const taken = takeHead(queue, queue.name + IDLE, nowS) ?? takeHead(queue, queue.name + PROCESSING, nowS);
-  if (taken !== undefined) reindex(queue);
+  if (taken === undefined) return undefined;
+  reindex(queue);
+  // What is gone from plans that wait is of no use once none waits.
+  if (queue.kind !== "drop" && redis.call("EXISTS", queue.name + IDLE) === 0) redis.call("UNLINK", names.goneKey(queue.name));
   return taken;
 }
 
