@@ -1,6 +1,6 @@
 /* Plans: taken when they are ripe, leased, given out again, ended; as GigAPI's clients do it and as all others do. */
 import { beforeEach, describe, expect, it } from "vitest";
-import { fcall, LEASE, MINUTE, NOON, SECOND, useMetadata, type MergePlan } from "./support/metadata";
+import { entryOf, fcall, LEASE, MINUTE, NOON, SECOND, useMetadata, type MergePlan } from "./support/metadata";
 import { refusalOf, sha1 } from "./support/tracker";
 
 const metadata = useMetadata();
@@ -172,6 +172,17 @@ describe("get_merge_plan", () => {
     await send("RPUSH", "move:d:t:l:w:idle", JSON.stringify({ id: "m1", path_from: "f/a.1.parquet", path_to: "f/b.1.parquet", time_s: 1 }));
     expect(await json("get_move_plan", "d", "t", "l", "w")).toBeNull();
     expect(await send("EXISTS", "move:d:t:l:w:idle", "move:d:t:l:w:processing")).toBe(0);
+  });
+
+  it("a plan opened later in its folder does not put off the one before it", async () => {
+    await call("configure_table", "d", "t", "MERGE", "[[10,1000,1]]", "LAYERS", '{"l":{"ttl_sec":0}}');
+    const add = (name: string, ms: number): Promise<unknown> => call("patch_index", "d", "t", JSON.stringify(entryOf({ path: `${FOLDER}/${name}.1.parquet` })), "NOW", ms);
+    await add("a", NOON);
+    await add("b", NOON + 5 * SECOND);
+    expect(await takeMerge(NOON + 9 * SECOND)).toBeNull();
+    expect((await takeMerge(NOON + 10 * SECOND))!.from).toEqual([`${FOLDER}/a.1.parquet`]);
+    expect(await takeMerge(NOON + 14 * SECOND)).toBeNull();
+    expect((await takeMerge(NOON + 15 * SECOND))!.from).toEqual([`${FOLDER}/b.1.parquet`]);
   });
 
   it("20 takers at once never get the same plan", async () => {

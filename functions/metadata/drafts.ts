@@ -33,6 +33,8 @@ export interface Plan {
 export interface Draft {
   queue: Queue;
   list: string;
+  /** The plan that takes files, if that is known. */
+  open: Plan | undefined;
   /** Plans that were read, by position. */
   read: LuaMap<number, Plan>;
   positions: number[];
@@ -64,6 +66,7 @@ export function newDraft(queue: Queue): Draft {
   return {
     queue,
     list: name + IDLE,
+    open: undefined,
     read: new LuaMap(),
     positions: [],
     last: -1,
@@ -121,6 +124,13 @@ function readAt(draft: Draft, position: number): Plan | undefined {
 
 /** The last plan of a merge queue that has files. */
 function openPlan(draft: Draft): Plan | undefined {
+  const { open } = draft;
+  if (open !== undefined && open.count > 0) return open;
+  draft.open = findOpen(draft);
+  return draft.open;
+}
+
+function findOpen(draft: Draft): Plan | undefined {
   const { made } = draft;
   while (made.length > 0) {
     const newest = made[made.length - 1]!;
@@ -138,6 +148,7 @@ function makePlan(draft: Draft, timeS: number): Plan {
   const plan = newPlan(draft, 0, "", 0);
   plan.timeS = timeS;
   draft.made.push(plan);
+  draft.open = plan;
   return plan;
 }
 

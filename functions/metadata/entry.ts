@@ -28,8 +28,20 @@ export interface Place {
   table: string;
 }
 
+/** How the entries of a call are read. */
+export interface Reader {
+  place: Place | undefined;
+  configuration: Configuration;
+  /** The entry that was read last: what the next has alike needs no second look. */
+  last: Entry | undefined;
+}
+
 /** Which entry of the call is looked at, for errors. */
 let index = 0;
+
+/** Times that were found sound lately: a file ends where the next begins, and many have a chunk in common. */
+let soundNs: unknown = "0";
+let soundBefore: unknown = "0";
 
 function shown(value: unknown): string {
   if (value === undefined) return "nothing";
@@ -58,15 +70,25 @@ function textOf(field: string, value: unknown, ifAbsent: string | undefined): st
 }
 
 function requireTime(field: string, value: unknown): void {
-  if (value === undefined || value === "") return;
+  if (value === soundNs || value === soundBefore || value === undefined || value === "") return;
   if (type(value) !== "string" || !isNs(value as string)) refuse(`${field} must be nanoseconds as decimal text`, value);
+  soundBefore = soundNs;
+  soundNs = value;
+}
+
+/** Whether all names of two entries are the same. */
+function areAlike(entry: Entry, { cmd, database, table, layer, writer_id: writer }: Entry): boolean {
+  return entry.database === database && entry.table === table && entry.layer === layer && entry.writer_id === writer && entry.cmd === cmd;
 }
 
 /** The names of an entry, in its fields. */
-function requireNames(entry: Entry, place: Place | undefined, isDelete: boolean, { layers }: Configuration): void {
+function requireNames(entry: Entry, { place, configuration }: Reader): void {
+  const { layers } = configuration;
+  const { cmd } = entry;
+  const isDelete = cmd === "DELETE";
+  if (!isDelete && cmd !== "ADD" && cmd !== undefined) refuse("cmd must be ADD or DELETE", cmd);
   entry.database = nameOf("database", entry.database, place?.db);
   entry.table = nameOf("table", entry.table, place?.table);
-  if (type(entry.path) !== "string") refuse("path must be text", entry.path);
   const ifAbsent = isDelete ? undefined : "";
   entry.layer = textOf("layer", entry.layer, ifAbsent);
   if (entry.layer !== undefined && !layers.has(entry.layer)) refuse("layer must be one of the configured layers", entry.layer);
@@ -77,20 +99,20 @@ function requireNames(entry: Entry, place: Place | undefined, isDelete: boolean,
  * Reads an entry.
  *
  * @param at its place in the call, from 0
- * @param place the table of the call, unless each entry names its own
  *
  * Errors: BADARG, naming the place, the field and its value.
  */
-export function parseEntry(text: string, at: number, place: Place | undefined, configuration: Configuration): Entry {
+export function parseEntry(reader: Reader, text: string, at: number): Entry {
   index = at;
   const [ok, decoded] = pcall(cjson.decode, text);
   if (!ok || type(decoded) !== "table") refuse("an entry must be a JSON object", text);
   const entry = decoded as Entry;
-  const { cmd, size_bytes: size } = entry;
-  const isDelete = cmd === "DELETE";
-  if (!isDelete && cmd !== "ADD" && cmd !== undefined) refuse("cmd must be ADD or DELETE", cmd);
-  requireNames(entry, place, isDelete, configuration);
-  if (isDelete) return entry;
+  const { last } = reader;
+  if (last === undefined || !areAlike(entry, last)) requireNames(entry, reader);
+  reader.last = entry;
+  if (type(entry.path) !== "string") refuse("path must be text", entry.path);
+  if (entry.cmd === "DELETE") return entry;
+  const { size_bytes: size } = entry;
   if (type(size) !== "number" || size < 0 || size === math.huge) refuse("size_bytes must be a number of 0 or more", size);
   requireTime("str_min_time", entry.str_min_time);
   requireTime("str_max_time", entry.str_max_time);

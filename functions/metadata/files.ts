@@ -6,7 +6,7 @@ import type { Draft, Plan } from "./drafts";
 import { parseStored, requireIteration, splitPath, type Entry } from "./entry";
 import { noteFiles, noteGone, requireFolders } from "./folders";
 import { filesKey, foldersKey } from "./names";
-import { earlierNs, laterNs } from "./nanoseconds";
+import { compareNs, earlierNs, laterNs } from "./nanoseconds";
 import { noteSpan, requireSpans } from "./spans";
 import { timesOf } from "./stored";
 
@@ -37,8 +37,9 @@ export interface Folder {
   /** From when to when the files are that were added; empty if none was. */
   minNs: string;
   maxNs: string;
-  /** The queue into which the last of its files went: most go into one. */
+  /** The queue into which the last of its files went, and the iteration of that: most go into one. */
   queue: Draft | undefined;
+  queueIteration: number;
 }
 
 /** A first folder of a table, and the files in it that a call touches. */
@@ -102,7 +103,7 @@ function folderOf(table: Table, name: string): Folder {
   let found = table.folderByName.get(name);
   if (found === undefined) {
     const home = homeOf(table, name);
-    found = { home, name, had: 0, gain: 0, minNs: "", maxNs: "", queue: undefined };
+    found = { home, name, had: 0, gain: 0, minNs: "", maxNs: "", queue: undefined, queueIteration: 0 };
     table.folderByName.set(name, found);
     table.folders.push(found);
     home.folders.push(found);
@@ -192,8 +193,8 @@ export function put(file: File, entry: Entry, text: string): void {
   let minNs = entry.str_min_time;
   let maxNs = entry.str_max_time;
   if (minNs === undefined || minNs === "" || maxNs === undefined || maxNs === "") [minNs, maxNs] = timesOf(text);
-  folder.minNs = folder.minNs === "" ? minNs : earlierNs(folder.minNs, minNs);
-  folder.maxNs = folder.maxNs === "" ? maxNs : laterNs(folder.maxNs, maxNs);
+  if (folder.minNs === "" || compareNs(minNs, folder.minNs) < 0) folder.minNs = minNs;
+  if (folder.maxNs === "" || compareNs(maxNs, folder.maxNs) > 0) folder.maxNs = maxNs;
 }
 
 /** Writes the files of a first folder. */

@@ -21,6 +21,8 @@ const SUBSECOND_DIGITS = 9;
 export function compareNs(a: string, b: string): number {
   if (a === b) return 0;
   const isNegative = string.byte(a) === MINUS;
+  // A minus comes before any digit.
+  if (!isNegative && a.length === b.length) return a < b ? -1 : 1;
   if (isNegative !== (string.byte(b) === MINUS)) return isNegative ? -1 : 1;
   const isLess = a.length < b.length || (a.length === b.length && a < b);
   return isLess === isNegative ? 1 : -1;

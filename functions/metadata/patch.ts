@@ -8,7 +8,7 @@ import { courseOf, parseConfiguration, readConfiguration, type Configuration } f
 import { newBudget, presume, search, want } from "./draft-search";
 import { writeDraft } from "./draft-writing";
 import { join, newDraft, planMove, resize, takeOut, type Draft } from "./drafts";
-import { parseEntry, type Entry, type Place } from "./entry";
+import { parseEntry, type Entry, type Place, type Reader } from "./entry";
 import { entryOf, load, nothingTouched, put, touch, write, type File, type Touched } from "./files";
 import { newIds } from "./ids";
 import { IDLE, plannersKey, tableKey } from "./names";
@@ -74,11 +74,12 @@ function newBatch(configuration: Configuration, nowMs: number): Batch {
 
 /** Reads the entries of a call; empty ones are passed over. */
 function readEntries({ configuration, texts, entries, files, touched }: Batch, given: string[], place: Place | undefined): void {
+  const reader: Reader = { place, configuration, last: undefined };
   let size = 0;
   for (const at of $range(1, given.length)) {
     const text = given[at - 1]!;
     if (text !== "") {
-      const entry = parseEntry(text, at - 1, place, configuration);
+      const entry = parseEntry(reader, text, at - 1);
       texts[size] = text;
       entries[size] = entry;
       files[size] = touch(touched, entry);
@@ -102,9 +103,10 @@ function mergeDraft(batch: Batch, { folder, iteration }: File, layer: string, wr
   const last = folder.queue;
   if (last !== undefined) {
     const { queue } = last;
-    if (queue.layer === layer && queue.writer === writer && queue.iteration === `${iteration}`) return last;
+    if (folder.queueIteration === iteration && queue.layer === layer && queue.writer === writer) return last;
   }
   const { db, table } = folder.home.table;
+  folder.queueIteration = iteration;
   folder.queue = draftOf(batch, mergeQueueOf(db, table, `${iteration}`, folder.name, layer, writer));
   return folder.queue;
 }
