@@ -349,7 +349,7 @@ describe("what is refused", () => {
 
   const KEYS = [
     "files:d:t:date=2024-01-15", "folders:d:t", QUEUE, "drop:d:t:l:w:idle", "move:d:t:hot:w:idle", "H:METADATA.TABLE::d/t::", "SS:METADATA.QUEUES::d/t/1/l/w::", "SS:METADATA.PLANNERS::d/t::",
-    "SS:METADATA.DATABASES::::", "SS:METADATA.TABLES::d::", "SS:METADATA.FOLDERS::d/t::", "H:METADATA.BOUNDS::d/t::",
+    "SS:METADATA.DATABASES::::", "SS:METADATA.TABLES::d::", "SS:METADATA.FOLDERS::d/t::", "H:METADATA.BOUNDS::d/t::", "H:METADATA.SPANS::d/t/date=2024-01-15::",
   ];
   it.each(KEYS)("a foreign %s, by its name; nothing is written", async (key) => {
     const moving = add("m", { path: path("m", 3), layer: "hot" });
