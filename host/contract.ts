@@ -397,8 +397,179 @@ export interface HotpathFunctions {
   }): Promise<{ topic: string; stream: string; cursor: string; length: number; unread: number; lagMs: number; collecting: number; due: number; waiting: number; leased: number; dead: number; delivered: number; rejected: ([reason: string, entries: number])[]; next: number | null }>;
   /** Name, version and content hash of this library. */
   notifierLibrary(): Promise<{ library: string; version: string; hash: string }>;
+  /** The entry of a file, as it was added, or nil. */
+  getEntry(args: {
+    /** name of the database */
+    db: string;
+    /** name of the table */
+    table: string;
+    /** path of the file in its table */
+    path: string;
+  }): Promise<string | null>;
+  /** Keeps how the files of a table are merged and moved. */
+  configureTable(args: {
+    /** name of the database */
+    db: string;
+    /** name of the table */
+    table: string;
+    /** JSON array of steps of merging */
+    merge: string;
+    /** JSON object of layers by name */
+    layers: string;
+  }): Promise<{ merge: string; layers: string }>;
   /** Name, version and content hash of this library. */
   metadataLibrary(): Promise<{ library: string; version: string; hash: string }>;
+  /** Makes a product of a vendor, or brings it up to date, and keeps each change of an audited field. */
+  upsertProduct(args: {
+    /** name of the vendor: letters, digits, `.`, `_` and `-` */
+    vendor: string;
+    /** the product */
+    product: string;
+    /** clock of the call, in place of the server's */
+    now?: number;
+  }): Promise<{ id: string; outcome: string; fields: (string)[] }>;
+  /** A product as it is now. */
+  getProduct(args: {
+    /** id of the product: SHA-1 of `vendor/sku` */
+    id: string;
+  }): Promise<string | null>;
+  /** Removes a product from all lists and counts. */
+  removeProduct(args: {
+    /** id of the product: SHA-1 of `vendor/sku` */
+    id: string;
+    /** clock of the call, in place of the server's */
+    now?: number;
+  }): Promise<number>;
+  /** Products that meet all of the filters given. */
+  findProducts(args?: {
+    /** only what is of this vendor */
+    vendor?: string;
+    /** products released in this year */
+    year?: number;
+    /** products whose availability is this word */
+    availability?: string;
+    /** products of these prices and between, both included; without a price, none */
+    price?: [from: string, to: string];
+    /** products last synced before this time */
+    syncedBefore?: number;
+    /** how many to pass over (default 0) */
+    offset?: number;
+    /** how many ids to answer at most (default 100) */
+    count?: number;
+    /** how many products to look at, at most (default 1000) */
+    limit?: number;
+  }): Promise<[total: number | null, ...rest: (string)[]]>;
+  /** How many SKUs each vendor or each year of release has. */
+  countProducts(args: {
+    /** what to count by */
+    by: "vendor" | "year";
+    /** only what is of this vendor */
+    vendor?: string;
+  }): Promise<([value: string | null, skus: number])[]>;
+  /** The products that were created last, last first. */
+  recentProducts(args?: {
+    /** only what is of this vendor */
+    vendor?: string;
+    /** how many to answer at most (default 5) */
+    count?: number;
+  }): Promise<(string)[]>;
+  /** What changed in a record, in the order in which it happened. */
+  getHistory(args: {
+    /** what kind of record */
+    model: "product";
+    /** id of the record */
+    id: string;
+    /** only changes of this field */
+    field?: string;
+    /** only changes at this time or later */
+    from?: number;
+    /** only changes before this time */
+    to?: number;
+    /** how many to pass over (default 0) */
+    offset?: number;
+    /** how many to answer at most (default 1000) */
+    count?: number;
+  }): Promise<(string)[]>;
+  /** Brings the list of a vendor's product links of a year up to date. */
+  syncLinks(args: {
+    /** name of the vendor: letters, digits, `.`, `_` and `-` */
+    vendor: string;
+    /** year of release of what the links show */
+    year: number;
+    /** address to name, at most 1,000 */
+    links: string;
+    /** 1: more parts of the same run follow (default 0) */
+    more?: number;
+    /** number of the run that this part belongs to */
+    run?: number;
+    /** clock of the call, in place of the server's */
+    now?: number;
+  }): Promise<{ added: number; removed: number; run: number; remaining: number }>;
+  /** Notes what came of looking at a link. */
+  markLink(args: {
+    /** name of the vendor: letters, digits, `.`, `_` and `-` */
+    vendor: string;
+    /** address of the link, as sync_links had it */
+    url: string;
+    /** what came of it (default scraped) */
+    outcome?: "scraped" | "unchanged" | "gone" | "failed";
+    /** HTTP status */
+    status?: number;
+    /** validator of the page */
+    etag?: string;
+    /** its Last-Modified, as the vendor wrote it */
+    modified?: string;
+    /** id of the product that the page shows */
+    product?: string;
+    /** what went wrong */
+    reason?: string;
+    /** clock of the call, in place of the server's */
+    now?: number;
+  }): Promise<number>;
+  /** A link, and what came of looking at it. */
+  getLink(args: {
+    /** name of the vendor: letters, digits, `.`, `_` and `-` */
+    vendor: string;
+    /** address of the link, as sync_links had it */
+    url: string;
+  }): Promise<string | null>;
+  /** The links of a vendor, those never looked at first, then the longest ago. */
+  listLinks(args: {
+    /** name of the vendor: letters, digits, `.`, `_` and `-` */
+    vendor: string;
+    /** only links of this year */
+    year?: number;
+    /** only links at which nobody has looked for so many ms, or ever */
+    stale?: number;
+    /** how many to pass over (default 0) */
+    offset?: number;
+    /** how many to answer at most (default 100) */
+    count?: number;
+    /** clock of the call, in place of the server's */
+    now?: number;
+  }): Promise<[total: number, ...rest: (string)[]]>;
+  /** Sets options of the catalogue; those not named stay as they are. */
+  configureCatalog(args?: {
+    /** which fields of a model are audited, with commas between them, in place of those before: of `product` any of `name`, `price`, `availability`, `brand`, `release_year`, `link`; empty for none. Default: `price,availability` */
+    audit?: [model: "product", fields: string];
+    /** how many changes are kept of a record, and how many values of each of its fields; the oldest go first. Default 1000 */
+    auditMaxlen?: number;
+    /** days after which a change is dropped at the next one of the same record; 0, the default, for never */
+    auditDays?: number;
+    /** days that the changes of a removed record are kept. Default 90 */
+    removedDays?: number;
+  }): Promise<number>;
+  /** The options of the catalogue that are in force, defaults included. */
+  getCatalogConfig(): Promise<{ audit: string; auditMaxlen: number; auditDays: number; removedDays: number }>;
+  /** Products, links and outcomes of each vendor. */
+  getCatalogStatus(args?: {
+    /** only what is of this vendor */
+    vendor?: string;
+    /** ms without a look after which a link is stale (default 86400000) */
+    stale?: number;
+    /** clock of the call, in place of the server's */
+    now?: number;
+  }): Promise<({ vendor: string; products: number; created: number; changed: number; unchanged: number; outdated: number; removed: number; gone: number; failed: number; links: number; unscraped: number; stale: number })[]>;
   /** Puts a task into a queue; answers its id. */
   enqueueTask(args: {
     /** name of the queue */
@@ -594,7 +765,23 @@ export const SPECIFICATIONS: Record<keyof HotpathFunctions, FunctionSpecificatio
   listTopics: {"name":"list_topics","library":"notifier","readOnly":true,"role":"reader","positional":[],"rest":null,"options":[],"reply":{"kind":"list","of":{"kind":"text"}}},
   getNotifierStatus: {"name":"get_notifier_status","library":"notifier","readOnly":true,"role":"reader","positional":["topic"],"rest":null,"options":[["NOW","now",1]],"reply":{"kind":"record","items":[["topic","topic",{"kind":"text"}],["stream","stream",{"kind":"text"}],["cursor","cursor",{"kind":"text"}],["length","length",{"kind":"integer"}],["unread","unread",{"kind":"integer"}],["lag_ms","lagMs",{"kind":"integer"}],["collecting","collecting",{"kind":"integer"}],["due","due",{"kind":"integer"}],["waiting","waiting",{"kind":"integer"}],["leased","leased",{"kind":"integer"}],["dead","dead",{"kind":"integer"}],["delivered","delivered",{"kind":"integer"}],["rejected","rejected",{"kind":"list","of":{"kind":"tuple","items":[["reason","reason",{"kind":"text"}],["entries","entries",{"kind":"integer"}]]}}],["next","next",{"kind":"nullable","of":{"kind":"integer"}}]]}},
   notifierLibrary: {"name":"notifier_library","library":"notifier","readOnly":true,"role":"reader","positional":[],"rest":null,"options":[],"reply":{"kind":"record","items":[["library","library",{"kind":"text"}],["version","version",{"kind":"text"}],["hash","hash",{"kind":"text"}]]}},
+  getEntry: {"name":"get_entry","library":"metadata","readOnly":true,"role":"reader","positional":["db","table","path"],"rest":null,"options":[],"reply":{"kind":"nullable","of":{"kind":"json"}}},
+  configureTable: {"name":"configure_table","library":"metadata","readOnly":false,"role":"admin","positional":["db","table"],"rest":null,"options":[["MERGE","merge",1],["LAYERS","layers",1]],"reply":{"kind":"record","items":[["merge","merge",{"kind":"json"}],["layers","layers",{"kind":"json"}]]}},
   metadataLibrary: {"name":"metadata_library","library":"metadata","readOnly":true,"role":"reader","positional":[],"rest":null,"options":[],"reply":{"kind":"record","items":[["library","library",{"kind":"text"}],["version","version",{"kind":"text"}],["hash","hash",{"kind":"text"}]]}},
+  upsertProduct: {"name":"upsert_product","library":"catalog","readOnly":false,"role":"ingest","positional":["vendor","product"],"rest":null,"options":[["NOW","now",1]],"reply":{"kind":"record","items":[["id","id",{"kind":"text"}],["outcome","outcome",{"kind":"text"}],["fields","fields",{"kind":"list","of":{"kind":"text"}}]]}},
+  getProduct: {"name":"get_product","library":"catalog","readOnly":true,"role":"reader","positional":["id"],"rest":null,"options":[],"reply":{"kind":"nullable","of":{"kind":"json"}}},
+  removeProduct: {"name":"remove_product","library":"catalog","readOnly":false,"role":"admin","positional":["id"],"rest":null,"options":[["NOW","now",1]],"reply":{"kind":"integer"}},
+  findProducts: {"name":"find_products","library":"catalog","readOnly":true,"role":"reader","positional":[],"rest":null,"options":[["VENDOR","vendor",1],["YEAR","year",1],["AVAILABILITY","availability",1],["PRICE","price",2],["SYNCED_BEFORE","syncedBefore",1],["OFFSET","offset",1],["COUNT","count",1],["LIMIT","limit",1]],"reply":{"kind":"tuple","items":[["total","total",{"kind":"nullable","of":{"kind":"integer"}}]],"of":{"kind":"text"}}},
+  countProducts: {"name":"count_products","library":"catalog","readOnly":true,"role":"reader","positional":[],"rest":null,"options":[["BY","by",1],["VENDOR","vendor",1]],"reply":{"kind":"list","of":{"kind":"tuple","items":[["value","value",{"kind":"nullable","of":{"kind":"text"}}],["skus","skus",{"kind":"integer"}]]}}},
+  recentProducts: {"name":"recent_products","library":"catalog","readOnly":true,"role":"reader","positional":[],"rest":null,"options":[["VENDOR","vendor",1],["COUNT","count",1]],"reply":{"kind":"list","of":{"kind":"json"}}},
+  getHistory: {"name":"get_history","library":"catalog","readOnly":true,"role":"reader","positional":["model","id"],"rest":null,"options":[["FIELD","field",1],["FROM","from",1],["TO","to",1],["OFFSET","offset",1],["COUNT","count",1]],"reply":{"kind":"list","of":{"kind":"json"}}},
+  syncLinks: {"name":"sync_links","library":"catalog","readOnly":false,"role":"ingest","positional":["vendor","year","links"],"rest":null,"options":[["MORE","more",1],["RUN","run",1],["NOW","now",1]],"reply":{"kind":"record","items":[["added","added",{"kind":"integer"}],["removed","removed",{"kind":"integer"}],["run","run",{"kind":"integer"}],["remaining","remaining",{"kind":"integer"}]]}},
+  markLink: {"name":"mark_link","library":"catalog","readOnly":false,"role":"worker","positional":["vendor","url"],"rest":null,"options":[["OUTCOME","outcome",1],["STATUS","status",1],["ETAG","etag",1],["MODIFIED","modified",1],["PRODUCT","product",1],["REASON","reason",1],["NOW","now",1]],"reply":{"kind":"integer"}},
+  getLink: {"name":"get_link","library":"catalog","readOnly":true,"role":"reader","positional":["vendor","url"],"rest":null,"options":[],"reply":{"kind":"nullable","of":{"kind":"json"}}},
+  listLinks: {"name":"list_links","library":"catalog","readOnly":true,"role":"reader","positional":["vendor"],"rest":null,"options":[["YEAR","year",1],["STALE","stale",1],["OFFSET","offset",1],["COUNT","count",1],["NOW","now",1]],"reply":{"kind":"tuple","items":[["total","total",{"kind":"integer"}]],"of":{"kind":"json"}}},
+  configureCatalog: {"name":"configure_catalog","library":"catalog","readOnly":false,"role":"admin","positional":[],"rest":null,"options":[["AUDIT","audit",2],["AUDIT_MAXLEN","auditMaxlen",1],["AUDIT_DAYS","auditDays",1],["REMOVED_DAYS","removedDays",1]],"reply":{"kind":"integer"}},
+  getCatalogConfig: {"name":"get_catalog_config","library":"catalog","readOnly":true,"role":"reader","positional":[],"rest":null,"options":[],"reply":{"kind":"record","items":[["audit","audit",{"kind":"json"}],["audit_maxlen","auditMaxlen",{"kind":"integer"}],["audit_days","auditDays",{"kind":"integer"}],["removed_days","removedDays",{"kind":"integer"}]]}},
+  getCatalogStatus: {"name":"get_catalog_status","library":"catalog","readOnly":true,"role":"reader","positional":[],"rest":null,"options":[["VENDOR","vendor",1],["STALE","stale",1],["NOW","now",1]],"reply":{"kind":"list","of":{"kind":"record","items":[["vendor","vendor",{"kind":"text"}],["products","products",{"kind":"integer"}],["created","created",{"kind":"integer"}],["changed","changed",{"kind":"integer"}],["unchanged","unchanged",{"kind":"integer"}],["outdated","outdated",{"kind":"integer"}],["removed","removed",{"kind":"integer"}],["gone","gone",{"kind":"integer"}],["failed","failed",{"kind":"integer"}],["links","links",{"kind":"integer"}],["unscraped","unscraped",{"kind":"integer"}],["stale","stale",{"kind":"integer"}]]}}},
   enqueueTask: {"name":"enqueue_task","library":"catalog","readOnly":false,"role":"worker","positional":["queue","task"],"rest":null,"options":[["ID","id",1],["PRIORITY","priority",1],["DELAY","delay",1],["PARENT","parent",1],["UNLESS","unless",1],["NOW","now",1]],"reply":{"kind":"text"}},
   claimTask: {"name":"claim_task","library":"catalog","readOnly":false,"role":"worker","positional":["queue"],"rest":null,"options":[["WORKER","worker",1],["LEASE","lease",1],["NOW","now",1]],"reply":{"kind":"nullable","of":{"kind":"json"}}},
   extendTask: {"name":"extend_task","library":"catalog","readOnly":false,"role":"worker","positional":["id"],"rest":null,"options":[["TOKEN","token",1],["LEASE","lease",1],["NOW","now",1]],"reply":{"kind":"integer"}},

@@ -4,7 +4,9 @@
  */
 import fc from "fast-check";
 import { beforeAll, describe, expect, it } from "vitest";
+import * as price from "../functions/catalog/price";
 import * as keys from "../functions/runtime/keys";
+import * as utf8 from "../functions/runtime/utf8";
 import * as url from "../functions/tracker/url";
 import * as windows from "../functions/tracker/windows";
 import { toBytes } from "../scripts/lua-globals";
@@ -27,7 +29,7 @@ interface Case extends Call {
   expected: Value;
 }
 
-const MODULES = { keys, url, windows } as unknown as Record<string, Record<string, (...args: Value[]) => Value>>;
+const MODULES = { keys, price, url, utf8, windows } as unknown as Record<string, Record<string, (...args: Value[]) => Value>>;
 
 /** Functions with several results: an array in Node. */
 const SEVERAL = new Set(["url.parseAddress"]);
@@ -437,9 +439,9 @@ table("percent escapes", [
     [["%41".repeat(50_000)], "A".repeat(50_000)],
     [["%".repeat(100_000)], "%".repeat(100_000)],
   ]),
-  ...["", "plain", toBytes("é€😀"), toBytes("\u{10ffff}"), "\0", "\x7f"].map((text) => ({ name: "url.isUtf8", args: [text], expected: true })),
+  ...["", "plain", toBytes("é€😀"), toBytes("\u{10ffff}"), "\0", "\x7f"].map((text) => ({ name: "utf8.isUtf8", args: [text], expected: true })),
   ...["\xff", "\x80", "\xc3", "\xc3(", "\xc0\xaf", "\xe0\x80\x80", "\xed\xa0\x80", "\xf4\x90\x80\x80", "\xe2\x82", "a\xf0\x9f\x98", "\xf8\x88\x80\x80\x80"].map(
-    (text) => ({ name: "url.isUtf8", args: [text], expected: false }),
+    (text) => ({ name: "utf8.isUtf8", args: [text], expected: false }),
   ),
 ]);
 
@@ -464,7 +466,7 @@ describe("addresses at random", () => {
             { name: "url.sectionName", args: [path] },
             { name: "url.articleId", args: [path] },
             { name: "url.percentDecode", args: [each] },
-            { name: "url.isUtf8", args: [each] },
+            { name: "utf8.isUtf8", args: [each] },
             { name: "keys.hashTag", args: [each] },
           ];
         });
@@ -484,7 +486,7 @@ describe("addresses at random", () => {
         expect(path).toMatch(/^\//);
         expect(path).not.toMatch(/\/\/|[?#]/);
         expect(url.parseAddress(`http://${host}${port}${path}`)).toEqual([host, port === ":80" ? "" : port, path]);
-        if (url.isUtf8(path)) expect(url.isUtf8(url.sectionName(path))).toBe(true);
+        if (utf8.isUtf8(path)) expect(utf8.isUtf8(url.sectionName(path))).toBe(true);
       }),
     );
   });
@@ -505,7 +507,7 @@ describe("addresses at random", () => {
     );
     fc.assert(
       fc.property(bytes, (found) => {
-        expect(url.isUtf8(Buffer.from(found).toString("latin1"))).toBe(decodes(found));
+        expect(utf8.isUtf8(Buffer.from(found).toString("latin1"))).toBe(decodes(found));
       }),
       { numRuns: 2000 },
     );
