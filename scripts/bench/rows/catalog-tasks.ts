@@ -1,5 +1,6 @@
 /** Tasks: enqueued, and claimed and finished, against BullMQ on the same server and against the least that a queue can do. */
 import { Queue, Worker } from "bullmq";
+import { createClient } from "redis";
 import type { Bench } from "../bench";
 import { interleave, rateOf, ratioOf, type Samples, type Side } from "../measure";
 import { perSecond, type Findings, type Group, type Row } from "../row";
@@ -53,11 +54,8 @@ async function claimAndFinish(bench: Bench, count: number): Promise<void> {
   if (done !== count) throw new Error(`${done} of ${count} tasks were finished`);
 }
 
-const connectionOf = ({ port }: Bench): { host: string; port: number; maxRetriesPerRequest: null } => ({
-  host: "127.0.0.1",
-  port,
-  maxRetriesPerRequest: null,
-});
+/** A connection of the client that our own side uses as well. */
+const connect = ({ port }: Bench) => createClient({ url: `redis://127.0.0.1:${port}`, RESP: 2 }).connect();
 
 const JOB_OPTIONS = {
   attempts: ATTEMPTS,
@@ -67,12 +65,14 @@ const JOB_OPTIONS = {
 
 /** A queue of BullMQ for as long as something runs. */
 async function withQueue(bench: Bench, run: (queue: Queue) => Promise<void>): Promise<void> {
-  const queue = new Queue(NAME, { connection: connectionOf(bench), defaultJobOptions: JOB_OPTIONS });
+  const client = await connect(bench);
+  const queue = new Queue(NAME, { connection: client, defaultJobOptions: JOB_OPTIONS });
   try {
     await queue.waitUntilReady();
     await run(queue);
   } finally {
     await queue.close();
+    client.destroy();
   }
 }
 
@@ -86,7 +86,8 @@ async function addInBulk(queue: Queue, count: number): Promise<void> {
 
 /** A worker that does nothing with its jobs, until it has completed them all. */
 async function workOff(bench: Bench, count: number): Promise<number> {
-  const worker = new Worker(NAME, () => Promise.resolve(), { connection: connectionOf(bench), concurrency: CONCURRENCY, lockDuration: LEASE_MS, autorun: false });
+  const client = await connect(bench);
+  const worker = new Worker(NAME, () => Promise.resolve(), { connection: client, concurrency: CONCURRENCY, lockDuration: LEASE_MS, autorun: false });
   await worker.waitUntilReady();
   let done = 0;
   const all = new Promise<void>((resolve, reject) => {
@@ -98,6 +99,7 @@ async function workOff(bench: Bench, count: number): Promise<number> {
     return all;
   });
   await worker.close();
+  client.destroy();
   return elapsed;
 }
 
