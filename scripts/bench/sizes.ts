@@ -29,6 +29,8 @@ export interface Sizes {
   waitingSellers: number;
   /** Products of one vendor. */
   products: number;
+  /** Tasks of one run of the catalogue's queue. */
+  tasks: number;
 }
 
 const FULL: Sizes = {
@@ -50,6 +52,7 @@ const FULL: Sizes = {
   sellers: 10_000,
   waitingSellers: 1_000_000,
   products: 20_000,
+  tasks: 20_000,
 };
 
 const QUICK: Partial<Sizes> = {
@@ -67,6 +70,7 @@ const QUICK: Partial<Sizes> = {
   sellers: 4_000,
   waitingSellers: 100_000,
   products: 8_000,
+  tasks: 5_000,
 };
 
 /** Sizes of a full or a quick run. */
