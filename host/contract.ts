@@ -397,8 +397,318 @@ export interface HotpathFunctions {
   }): Promise<{ topic: string; stream: string; cursor: string; length: number; unread: number; lagMs: number; collecting: number; due: number; waiting: number; leased: number; dead: number; delivered: number; rejected: ([reason: string, entries: number])[]; next: number | null }>;
   /** Name, version and content hash of this library. */
   notifierLibrary(): Promise<{ library: string; version: string; hash: string }>;
+  /** The entry of a file, as it was added, or nil. */
+  getEntry(args: {
+    /** name of the database */
+    db: string;
+    /** name of the table */
+    table: string;
+    /** path of the file in its table */
+    path: string;
+  }): Promise<string | null>;
+  /** Keeps how the files of a table are merged and moved. */
+  configureTable(args: {
+    /** name of the database */
+    db: string;
+    /** name of the table */
+    table: string;
+    /** JSON array of steps of merging */
+    merge: string;
+    /** JSON object of layers by name */
+    layers: string;
+  }): Promise<{ merge: string; layers: string }>;
   /** Name, version and content hash of this library. */
   metadataLibrary(): Promise<{ library: string; version: string; hash: string }>;
+  /** Makes a product of a vendor, or brings it up to date, and keeps each change of an audited field. */
+  upsertProduct(args: {
+    /** name of the vendor: letters, digits, `.`, `_` and `-` */
+    vendor: string;
+    /** the product */
+    product: string;
+    /** clock of the call, in place of the server's */
+    now?: number;
+  }): Promise<{ id: string; outcome: string; fields: (string)[] }>;
+  /** A product as it is now. */
+  getProduct(args: {
+    /** id of the product: SHA-1 of `vendor/sku` */
+    id: string;
+  }): Promise<string | null>;
+  /** Removes a product from all lists and counts. */
+  removeProduct(args: {
+    /** id of the product: SHA-1 of `vendor/sku` */
+    id: string;
+    /** clock of the call, in place of the server's */
+    now?: number;
+  }): Promise<number>;
+  /** Products that meet all of the filters given. */
+  findProducts(args?: {
+    /** only what is of this vendor */
+    vendor?: string;
+    /** products released in this year */
+    year?: number;
+    /** products whose availability is this word */
+    availability?: string;
+    /** products of these prices and between, both included; without a price, none */
+    price?: [from: string, to: string];
+    /** products last synced before this time */
+    syncedBefore?: number;
+    /** how many to pass over (default 0) */
+    offset?: number;
+    /** how many ids to answer at most (default 100) */
+    count?: number;
+    /** how many products to look at, at most (default 1000) */
+    limit?: number;
+  }): Promise<[total: number | null, ...rest: (string)[]]>;
+  /** How many SKUs each vendor or each year of release has. */
+  countProducts(args: {
+    /** what to count by */
+    by: "vendor" | "year";
+    /** only what is of this vendor */
+    vendor?: string;
+  }): Promise<([value: string | null, skus: number])[]>;
+  /** The products that were created last, last first. */
+  recentProducts(args?: {
+    /** only what is of this vendor */
+    vendor?: string;
+    /** how many to answer at most (default 5) */
+    count?: number;
+  }): Promise<(string)[]>;
+  /** What changed in a record, in the order in which it happened. */
+  getHistory(args: {
+    /** what kind of record */
+    model: "product";
+    /** id of the record */
+    id: string;
+    /** only changes of this field */
+    field?: string;
+    /** only changes at this time or later */
+    from?: number;
+    /** only changes before this time */
+    to?: number;
+    /** how many to pass over (default 0) */
+    offset?: number;
+    /** how many to answer at most (default 1000) */
+    count?: number;
+  }): Promise<(string)[]>;
+  /** Brings the list of a vendor's product links of a year up to date. */
+  syncLinks(args: {
+    /** name of the vendor: letters, digits, `.`, `_` and `-` */
+    vendor: string;
+    /** year of release of what the links show */
+    year: number;
+    /** address to name, at most 1,000 */
+    links: string;
+    /** 1: more parts of the same run follow (default 0) */
+    more?: number;
+    /** number of the run that this part belongs to */
+    run?: number;
+    /** clock of the call, in place of the server's */
+    now?: number;
+  }): Promise<{ added: number; removed: number; run: number; remaining: number }>;
+  /** Notes what came of looking at a link. */
+  markLink(args: {
+    /** name of the vendor: letters, digits, `.`, `_` and `-` */
+    vendor: string;
+    /** address of the link, as sync_links had it */
+    url: string;
+    /** what came of it (default scraped) */
+    outcome?: "scraped" | "unchanged" | "gone" | "failed";
+    /** HTTP status */
+    status?: number;
+    /** validator of the page */
+    etag?: string;
+    /** its Last-Modified, as the vendor wrote it */
+    modified?: string;
+    /** id of the product that the page shows */
+    product?: string;
+    /** what went wrong */
+    reason?: string;
+    /** clock of the call, in place of the server's */
+    now?: number;
+  }): Promise<number>;
+  /** A link, and what came of looking at it. */
+  getLink(args: {
+    /** name of the vendor: letters, digits, `.`, `_` and `-` */
+    vendor: string;
+    /** address of the link, as sync_links had it */
+    url: string;
+  }): Promise<string | null>;
+  /** The links of a vendor, those never looked at first, then the longest ago. */
+  listLinks(args: {
+    /** name of the vendor: letters, digits, `.`, `_` and `-` */
+    vendor: string;
+    /** only links of this year */
+    year?: number;
+    /** only links at which nobody has looked for so many ms, or ever */
+    stale?: number;
+    /** how many to pass over (default 0) */
+    offset?: number;
+    /** how many to answer at most (default 100) */
+    count?: number;
+    /** clock of the call, in place of the server's */
+    now?: number;
+  }): Promise<[total: number, ...rest: (string)[]]>;
+  /** Sets options of the catalogue; those not named stay as they are. */
+  configureCatalog(args?: {
+    /** which fields of a model are audited, with commas between them, in place of those before: of `product` any of `name`, `price`, `availability`, `brand`, `release_year`, `link`; empty for none. Default: `price,availability` */
+    audit?: [model: "product", fields: string];
+    /** how many changes are kept of a record, and how many values of each of its fields; the oldest go first. Default 1000 */
+    auditMaxlen?: number;
+    /** days after which a change is dropped at the next one of the same record; 0, the default, for never */
+    auditDays?: number;
+    /** days that the changes of a removed record are kept. Default 90 */
+    removedDays?: number;
+  }): Promise<number>;
+  /** The options of the catalogue that are in force, defaults included. */
+  getCatalogConfig(): Promise<{ audit: string; auditMaxlen: number; auditDays: number; removedDays: number }>;
+  /** Products, links and outcomes of each vendor. */
+  getCatalogStatus(args?: {
+    /** only what is of this vendor */
+    vendor?: string;
+    /** ms without a look after which a link is stale (default 86400000) */
+    stale?: number;
+    /** clock of the call, in place of the server's */
+    now?: number;
+  }): Promise<({ vendor: string; products: number; created: number; changed: number; unchanged: number; outdated: number; removed: number; gone: number; failed: number; links: number; unscraped: number; stale: number })[]>;
+  /** Puts a task into a queue; answers its id. */
+  enqueueTask(args: {
+    /** name of the queue */
+    queue: string;
+    /** the task, an object with `type` */
+    task: string;
+    /** its id; made if it is left out */
+    id?: string;
+    /** 0 goes out first (default 5) */
+    priority?: number;
+    /** ms before it, or its first PRE hook, may go out (default 0) */
+    delay?: number;
+    /** id of the task whose child it is */
+    parent?: string;
+    /** when a task with that ID is left as it is (default alive) */
+    unless?: "alive" | "known";
+    /** clock of the call, in place of the server's */
+    now?: number;
+  }): Promise<string>;
+  /** Takes the next task of a queue under a lease; nil if none may go out. */
+  claimTask(args: {
+    /** name of the queue */
+    queue: string;
+    /** who asks; shown in lists (default worker) */
+    worker?: string;
+    /** ms until it comes back, in place of those of its type */
+    lease?: number;
+    /** clock of the call, in place of the server's */
+    now?: number;
+  }): Promise<string | null>;
+  /** Keeps a task that is leased: its lease ends so much from now, or when it would have if that is later. */
+  extendTask(args: {
+    /** id of the task */
+    id: string;
+    /** token of the lease, from the claim */
+    token?: string;
+    /** ms from now, in place of those of its type */
+    lease?: number;
+    /** clock of the call, in place of the server's */
+    now?: number;
+  }): Promise<number>;
+  /** Ends a task whose work is done. */
+  finishTask(args: {
+    /** id of the task */
+    id: string;
+    /** token of the lease, from the claim */
+    token?: string;
+    /** what came of it; shown by get_task, and given to POST hooks */
+    result?: string;
+    /** clock of the call, in place of the server's */
+    now?: number;
+  }): Promise<number>;
+  /** Ends an attempt that failed: the task waits for its back-off, or is dead if that was the last. */
+  failTask(args: {
+    /** id of the task */
+    id: string;
+    /** token of the lease, from the claim */
+    token?: string;
+    /** what went wrong; shown in lists (default failed) */
+    reason?: string;
+    /** 1: trying again is of no use (default 0) */
+    final?: number;
+    /** clock of the call, in place of the server's */
+    now?: number;
+  }): Promise<number>;
+  /** Gives a task back that was not done, as a worker does that stops: it may go out again at once, and has used no attempt. */
+  releaseTask(args: {
+    /** id of the task */
+    id: string;
+    /** token of the lease, from the claim */
+    token?: string;
+    /** clock of the call, in place of the server's */
+    now?: number;
+  }): Promise<number>;
+  /** Ends a task that is not to be done, in whatever state it is. */
+  cancelTask(args: {
+    /** id of the task */
+    id: string;
+    /** token of the lease, from the claim */
+    token?: string;
+    /** clock of the call, in place of the server's */
+    now?: number;
+  }): Promise<number>;
+  /** Makes a task that is dead, or waits, ready now; its attempts start anew. */
+  retryTask(args: {
+    /** id of the task */
+    id: string;
+    /** clock of the call, in place of the server's */
+    now?: number;
+  }): Promise<number>;
+  /** A task, in whatever state it is; nil if there is none, or it is not kept any longer. */
+  getTask(args: {
+    /** id of the task */
+    id: string;
+  }): Promise<string | null>;
+  /** Tasks of a queue in a state. */
+  listTasks(args: {
+    /** name of the queue */
+    queue: string;
+    /** which of them; those that are delayed wait (default waiting) */
+    state?: "held" | "waiting" | "leased" | "waiting_children" | "finished" | "dead" | "cancelled";
+    /** how many to leave out (default 0) */
+    offset?: number;
+    /** most to answer (default 100) */
+    count?: number;
+  }): Promise<[total: number, ...rest: (string)[]]>;
+  /** How many tasks of a queue are in each state, and how many have ended how. */
+  getQueueStatus(args: {
+    /** name of the queue */
+    queue: string;
+    /** clock of the call, in place of the server's */
+    now?: number;
+  }): Promise<{ queue: string; ready: number; delayed: number; leased: number; held: number; waitingChildren: number; dead: number; finished: number; cancelled: number; totalEnqueued: number; totalFinished: number; totalDead: number; totalCancelled: number; lagMs: number; next: number | null }>;
+  /** Names of the queues that have had a task. */
+  listQueues(): Promise<(string)[]>;
+  /** Makes a type of tasks, or sets options of one; those not named stay as they are. */
+  defineTask(args: {
+    /** name of the type */
+    type: string;
+    /** types of the tasks that run before each of this type, `a,b`; none to begin with */
+    pre?: string;
+    /** types of the tasks that run after each of this type, `a,b`; none to begin with */
+    post?: string;
+    /** how often a task is given out before it is dead; 3 to begin with */
+    attempts?: number;
+    /** ms to wait after the first failure, doubled by each, an hour at most; 30 s to begin with */
+    backoff?: number;
+    /** ms that a claimed task is out before it comes back; a minute to begin with */
+    lease?: number;
+    /** ms that a task is kept once it has finished or was cancelled; a day to begin with. A queue keeps the last 10,000 of each */
+    keep?: number;
+  }): Promise<number>;
+  /** The settings of a type of tasks that are in force, defaults included; nil if it is not defined. */
+  getTaskType(args: {
+    /** name of the type */
+    type: string;
+  }): Promise<{ type: string; pre: string; post: string; attempts: number; backoff: number; lease: number; keep: number } | null>;
+  /** Names of all types of tasks. */
+  listTaskTypes(): Promise<(string)[]>;
   /** Name, version and content hash of this library. */
   catalogLibrary(): Promise<{ library: string; version: string; hash: string }>;
 }
@@ -466,6 +776,37 @@ export const SPECIFICATIONS: Record<keyof HotpathFunctions, FunctionSpecificatio
   listTopics: {"name":"list_topics","library":"notifier","readOnly":true,"role":"reader","positional":[],"rest":null,"options":[],"reply":{"kind":"list","of":{"kind":"text"}}},
   getNotifierStatus: {"name":"get_notifier_status","library":"notifier","readOnly":true,"role":"reader","positional":["topic"],"rest":null,"options":[["NOW","now",1]],"reply":{"kind":"record","items":[["topic","topic",{"kind":"text"}],["stream","stream",{"kind":"text"}],["cursor","cursor",{"kind":"text"}],["length","length",{"kind":"integer"}],["unread","unread",{"kind":"integer"}],["lag_ms","lagMs",{"kind":"integer"}],["collecting","collecting",{"kind":"integer"}],["due","due",{"kind":"integer"}],["waiting","waiting",{"kind":"integer"}],["leased","leased",{"kind":"integer"}],["dead","dead",{"kind":"integer"}],["delivered","delivered",{"kind":"integer"}],["rejected","rejected",{"kind":"list","of":{"kind":"tuple","items":[["reason","reason",{"kind":"text"}],["entries","entries",{"kind":"integer"}]]}}],["next","next",{"kind":"nullable","of":{"kind":"integer"}}]]}},
   notifierLibrary: {"name":"notifier_library","library":"notifier","readOnly":true,"role":"reader","positional":[],"rest":null,"options":[],"reply":{"kind":"record","items":[["library","library",{"kind":"text"}],["version","version",{"kind":"text"}],["hash","hash",{"kind":"text"}]]}},
+  getEntry: {"name":"get_entry","library":"metadata","readOnly":true,"role":"reader","positional":["db","table","path"],"rest":null,"options":[],"reply":{"kind":"nullable","of":{"kind":"json"}}},
+  configureTable: {"name":"configure_table","library":"metadata","readOnly":false,"role":"admin","positional":["db","table"],"rest":null,"options":[["MERGE","merge",1],["LAYERS","layers",1]],"reply":{"kind":"record","items":[["merge","merge",{"kind":"json"}],["layers","layers",{"kind":"json"}]]}},
   metadataLibrary: {"name":"metadata_library","library":"metadata","readOnly":true,"role":"reader","positional":[],"rest":null,"options":[],"reply":{"kind":"record","items":[["library","library",{"kind":"text"}],["version","version",{"kind":"text"}],["hash","hash",{"kind":"text"}]]}},
+  upsertProduct: {"name":"upsert_product","library":"catalog","readOnly":false,"role":"ingest","positional":["vendor","product"],"rest":null,"options":[["NOW","now",1]],"reply":{"kind":"record","items":[["id","id",{"kind":"text"}],["outcome","outcome",{"kind":"text"}],["fields","fields",{"kind":"list","of":{"kind":"text"}}]]}},
+  getProduct: {"name":"get_product","library":"catalog","readOnly":true,"role":"reader","positional":["id"],"rest":null,"options":[],"reply":{"kind":"nullable","of":{"kind":"json"}}},
+  removeProduct: {"name":"remove_product","library":"catalog","readOnly":false,"role":"admin","positional":["id"],"rest":null,"options":[["NOW","now",1]],"reply":{"kind":"integer"}},
+  findProducts: {"name":"find_products","library":"catalog","readOnly":true,"role":"reader","positional":[],"rest":null,"options":[["VENDOR","vendor",1],["YEAR","year",1],["AVAILABILITY","availability",1],["PRICE","price",2],["SYNCED_BEFORE","syncedBefore",1],["OFFSET","offset",1],["COUNT","count",1],["LIMIT","limit",1]],"reply":{"kind":"tuple","items":[["total","total",{"kind":"nullable","of":{"kind":"integer"}}]],"of":{"kind":"text"}}},
+  countProducts: {"name":"count_products","library":"catalog","readOnly":true,"role":"reader","positional":[],"rest":null,"options":[["BY","by",1],["VENDOR","vendor",1]],"reply":{"kind":"list","of":{"kind":"tuple","items":[["value","value",{"kind":"nullable","of":{"kind":"text"}}],["skus","skus",{"kind":"integer"}]]}}},
+  recentProducts: {"name":"recent_products","library":"catalog","readOnly":true,"role":"reader","positional":[],"rest":null,"options":[["VENDOR","vendor",1],["COUNT","count",1]],"reply":{"kind":"list","of":{"kind":"json"}}},
+  getHistory: {"name":"get_history","library":"catalog","readOnly":true,"role":"reader","positional":["model","id"],"rest":null,"options":[["FIELD","field",1],["FROM","from",1],["TO","to",1],["OFFSET","offset",1],["COUNT","count",1]],"reply":{"kind":"list","of":{"kind":"json"}}},
+  syncLinks: {"name":"sync_links","library":"catalog","readOnly":false,"role":"ingest","positional":["vendor","year","links"],"rest":null,"options":[["MORE","more",1],["RUN","run",1],["NOW","now",1]],"reply":{"kind":"record","items":[["added","added",{"kind":"integer"}],["removed","removed",{"kind":"integer"}],["run","run",{"kind":"integer"}],["remaining","remaining",{"kind":"integer"}]]}},
+  markLink: {"name":"mark_link","library":"catalog","readOnly":false,"role":"worker","positional":["vendor","url"],"rest":null,"options":[["OUTCOME","outcome",1],["STATUS","status",1],["ETAG","etag",1],["MODIFIED","modified",1],["PRODUCT","product",1],["REASON","reason",1],["NOW","now",1]],"reply":{"kind":"integer"}},
+  getLink: {"name":"get_link","library":"catalog","readOnly":true,"role":"reader","positional":["vendor","url"],"rest":null,"options":[],"reply":{"kind":"nullable","of":{"kind":"json"}}},
+  listLinks: {"name":"list_links","library":"catalog","readOnly":true,"role":"reader","positional":["vendor"],"rest":null,"options":[["YEAR","year",1],["STALE","stale",1],["OFFSET","offset",1],["COUNT","count",1],["NOW","now",1]],"reply":{"kind":"tuple","items":[["total","total",{"kind":"integer"}]],"of":{"kind":"json"}}},
+  configureCatalog: {"name":"configure_catalog","library":"catalog","readOnly":false,"role":"admin","positional":[],"rest":null,"options":[["AUDIT","audit",2],["AUDIT_MAXLEN","auditMaxlen",1],["AUDIT_DAYS","auditDays",1],["REMOVED_DAYS","removedDays",1]],"reply":{"kind":"integer"}},
+  getCatalogConfig: {"name":"get_catalog_config","library":"catalog","readOnly":true,"role":"reader","positional":[],"rest":null,"options":[],"reply":{"kind":"record","items":[["audit","audit",{"kind":"json"}],["audit_maxlen","auditMaxlen",{"kind":"integer"}],["audit_days","auditDays",{"kind":"integer"}],["removed_days","removedDays",{"kind":"integer"}]]}},
+  getCatalogStatus: {"name":"get_catalog_status","library":"catalog","readOnly":true,"role":"reader","positional":[],"rest":null,"options":[["VENDOR","vendor",1],["STALE","stale",1],["NOW","now",1]],"reply":{"kind":"list","of":{"kind":"record","items":[["vendor","vendor",{"kind":"text"}],["products","products",{"kind":"integer"}],["created","created",{"kind":"integer"}],["changed","changed",{"kind":"integer"}],["unchanged","unchanged",{"kind":"integer"}],["outdated","outdated",{"kind":"integer"}],["removed","removed",{"kind":"integer"}],["gone","gone",{"kind":"integer"}],["failed","failed",{"kind":"integer"}],["links","links",{"kind":"integer"}],["unscraped","unscraped",{"kind":"integer"}],["stale","stale",{"kind":"integer"}]]}}},
+  enqueueTask: {"name":"enqueue_task","library":"catalog","readOnly":false,"role":"worker","positional":["queue","task"],"rest":null,"options":[["ID","id",1],["PRIORITY","priority",1],["DELAY","delay",1],["PARENT","parent",1],["UNLESS","unless",1],["NOW","now",1]],"reply":{"kind":"text"}},
+  claimTask: {"name":"claim_task","library":"catalog","readOnly":false,"role":"worker","positional":["queue"],"rest":null,"options":[["WORKER","worker",1],["LEASE","lease",1],["NOW","now",1]],"reply":{"kind":"nullable","of":{"kind":"json"}}},
+  extendTask: {"name":"extend_task","library":"catalog","readOnly":false,"role":"worker","positional":["id"],"rest":null,"options":[["TOKEN","token",1],["LEASE","lease",1],["NOW","now",1]],"reply":{"kind":"integer"}},
+  finishTask: {"name":"finish_task","library":"catalog","readOnly":false,"role":"worker","positional":["id"],"rest":null,"options":[["TOKEN","token",1],["RESULT","result",1],["NOW","now",1]],"reply":{"kind":"integer"}},
+  failTask: {"name":"fail_task","library":"catalog","readOnly":false,"role":"worker","positional":["id"],"rest":null,"options":[["TOKEN","token",1],["REASON","reason",1],["FINAL","final",1],["NOW","now",1]],"reply":{"kind":"integer"}},
+  releaseTask: {"name":"release_task","library":"catalog","readOnly":false,"role":"worker","positional":["id"],"rest":null,"options":[["TOKEN","token",1],["NOW","now",1]],"reply":{"kind":"integer"}},
+  cancelTask: {"name":"cancel_task","library":"catalog","readOnly":false,"role":"worker","positional":["id"],"rest":null,"options":[["TOKEN","token",1],["NOW","now",1]],"reply":{"kind":"integer"}},
+  retryTask: {"name":"retry_task","library":"catalog","readOnly":false,"role":"admin","positional":["id"],"rest":null,"options":[["NOW","now",1]],"reply":{"kind":"integer"}},
+  getTask: {"name":"get_task","library":"catalog","readOnly":true,"role":"reader","positional":["id"],"rest":null,"options":[],"reply":{"kind":"nullable","of":{"kind":"json"}}},
+  listTasks: {"name":"list_tasks","library":"catalog","readOnly":true,"role":"reader","positional":["queue"],"rest":null,"options":[["STATE","state",1],["OFFSET","offset",1],["COUNT","count",1]],"reply":{"kind":"tuple","items":[["total","total",{"kind":"integer"}]],"of":{"kind":"json"}}},
+  getQueueStatus: {"name":"get_queue_status","library":"catalog","readOnly":true,"role":"reader","positional":["queue"],"rest":null,"options":[["NOW","now",1]],"reply":{"kind":"record","items":[["queue","queue",{"kind":"text"}],["ready","ready",{"kind":"integer"}],["delayed","delayed",{"kind":"integer"}],["leased","leased",{"kind":"integer"}],["held","held",{"kind":"integer"}],["waiting_children","waitingChildren",{"kind":"integer"}],["dead","dead",{"kind":"integer"}],["finished","finished",{"kind":"integer"}],["cancelled","cancelled",{"kind":"integer"}],["total_enqueued","totalEnqueued",{"kind":"integer"}],["total_finished","totalFinished",{"kind":"integer"}],["total_dead","totalDead",{"kind":"integer"}],["total_cancelled","totalCancelled",{"kind":"integer"}],["lag_ms","lagMs",{"kind":"integer"}],["next","next",{"kind":"nullable","of":{"kind":"integer"}}]]}},
+  listQueues: {"name":"list_queues","library":"catalog","readOnly":true,"role":"reader","positional":[],"rest":null,"options":[],"reply":{"kind":"list","of":{"kind":"text"}}},
+  defineTask: {"name":"define_task","library":"catalog","readOnly":false,"role":"admin","positional":["type"],"rest":null,"options":[["PRE","pre",1],["POST","post",1],["ATTEMPTS","attempts",1],["BACKOFF","backoff",1],["LEASE","lease",1],["KEEP","keep",1]],"reply":{"kind":"integer"}},
+  getTaskType: {"name":"get_task_type","library":"catalog","readOnly":true,"role":"reader","positional":["type"],"rest":null,"options":[],"reply":{"kind":"nullable","of":{"kind":"record","items":[["type","type",{"kind":"text"}],["pre","pre",{"kind":"text"}],["post","post",{"kind":"text"}],["attempts","attempts",{"kind":"integer"}],["backoff","backoff",{"kind":"integer"}],["lease","lease",{"kind":"integer"}],["keep","keep",{"kind":"integer"}]]}}},
+  listTaskTypes: {"name":"list_task_types","library":"catalog","readOnly":true,"role":"reader","positional":[],"rest":null,"options":[],"reply":{"kind":"list","of":{"kind":"text"}}},
   catalogLibrary: {"name":"catalog_library","library":"catalog","readOnly":true,"role":"reader","positional":[],"rest":null,"options":[],"reply":{"kind":"record","items":[["library","library",{"kind":"text"}],["version","version",{"kind":"text"}],["hash","hash",{"kind":"text"}]]}},
 };

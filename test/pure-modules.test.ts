@@ -4,7 +4,9 @@
  */
 import fc from "fast-check";
 import { beforeAll, describe, expect, it } from "vitest";
+import * as price from "../functions/catalog/price";
 import * as keys from "../functions/runtime/keys";
+import * as utf8 from "../functions/runtime/utf8";
 import * as url from "../functions/tracker/url";
 import * as windows from "../functions/tracker/windows";
 import { toBytes } from "../scripts/lua-globals";
@@ -27,7 +29,7 @@ interface Case extends Call {
   expected: Value;
 }
 
-const MODULES = { keys, url, windows } as unknown as Record<string, Record<string, (...args: Value[]) => Value>>;
+const MODULES = { keys, price, url, utf8, windows } as unknown as Record<string, Record<string, (...args: Value[]) => Value>>;
 
 /** Functions with several results: an array in Node. */
 const SEVERAL = new Set(["url.parseAddress"]);
@@ -437,9 +439,9 @@ table("percent escapes", [
     [["%41".repeat(50_000)], "A".repeat(50_000)],
     [["%".repeat(100_000)], "%".repeat(100_000)],
   ]),
-  ...["", "plain", toBytes("é€😀"), toBytes("\u{10ffff}"), "\0", "\x7f"].map((text) => ({ name: "url.isUtf8", args: [text], expected: true })),
+  ...["", "plain", toBytes("é€😀"), toBytes("\u{10ffff}"), "\0", "\x7f"].map((text) => ({ name: "utf8.isUtf8", args: [text], expected: true })),
   ...["\xff", "\x80", "\xc3", "\xc3(", "\xc0\xaf", "\xe0\x80\x80", "\xed\xa0\x80", "\xf4\x90\x80\x80", "\xe2\x82", "a\xf0\x9f\x98", "\xf8\x88\x80\x80\x80"].map(
-    (text) => ({ name: "url.isUtf8", args: [text], expected: false }),
+    (text) => ({ name: "utf8.isUtf8", args: [text], expected: false }),
   ),
 ]);
 
@@ -464,7 +466,7 @@ describe("addresses at random", () => {
             { name: "url.sectionName", args: [path] },
             { name: "url.articleId", args: [path] },
             { name: "url.percentDecode", args: [each] },
-            { name: "url.isUtf8", args: [each] },
+            { name: "utf8.isUtf8", args: [each] },
             { name: "keys.hashTag", args: [each] },
           ];
         });
@@ -484,7 +486,7 @@ describe("addresses at random", () => {
         expect(path).toMatch(/^\//);
         expect(path).not.toMatch(/\/\/|[?#]/);
         expect(url.parseAddress(`http://${host}${port}${path}`)).toEqual([host, port === ":80" ? "" : port, path]);
-        if (url.isUtf8(path)) expect(url.isUtf8(url.sectionName(path))).toBe(true);
+        if (utf8.isUtf8(path)) expect(utf8.isUtf8(url.sectionName(path))).toBe(true);
       }),
     );
   });
@@ -505,7 +507,7 @@ describe("addresses at random", () => {
     );
     fc.assert(
       fc.property(bytes, (found) => {
-        expect(url.isUtf8(Buffer.from(found).toString("latin1"))).toBe(decodes(found));
+        expect(utf8.isUtf8(Buffer.from(found).toString("latin1"))).toBe(decodes(found));
       }),
       { numRuns: 2000 },
     );
@@ -533,6 +535,72 @@ function covering(fromMs: number, toMs: number, ...found: [tier: number, minutes
 }
 
 const at = (minutes: number, ms = 0): number => NOON + minutes * MINUTE + ms;
+
+table("prices", [
+  ...cases("price.parsePrice", [
+    [["3.98"], "3.98"],
+    [["$3.98"], "3.98"],
+    [["$ 1,299.00"], "1299.00"],
+    [["1,299.00 $"], "1299.00"],
+    [[toBytes("1.299,00 €")], "1299.00"],
+    [[toBytes("1.299.000 €")], "1299000"],
+    [["12,345,678.9"], "12345678.9"],
+    [["3,9"], "3.9"],
+    [["3,98"], "3.98"],
+    // Three digits after a comma are thousands, after a point decimals.
+    [["3,980"], "3980"],
+    [["3.980"], "3.980"],
+    [["0.5"], "0.5"],
+    [["0"], "0"],
+    [["000"], "0"],
+    [["0012.50"], "12.50"],
+    [["12.00 USD"], "12.00"],
+    [["US$12"], "12"],
+    [["999999999999.99"], "999999999999.99"],
+    [["123456789012345"], "123456789012345"],
+    [["1234567890123456"], undefined],
+    [["1234567890123.456"], undefined],
+    [[""], undefined],
+    [["$"], undefined],
+    [["free"], undefined],
+    [["from $5.00"], undefined],
+    [["-5.00"], undefined],
+    [["+5"], undefined],
+    [["5.00-9.00"], undefined],
+    [["2 for 5"], undefined],
+    [["50%"], undefined],
+    [["(3.98)"], undefined],
+    [["3."], undefined],
+    [["3,"], undefined],
+    [[".5"], undefined],
+    [["1,2345"], undefined],
+    [["1234,567"], undefined],
+    [["1,23,456"], undefined],
+    [["1.2.3"], undefined],
+    [["1.234,567.8"], undefined],
+    [["1,234.567,8"], undefined],
+    [["1e5"], undefined],
+    [["nan"], undefined],
+    [["5\n"], "5"],
+  ]),
+]);
+
+it("prices at random are read alike in Node and in Lua, and what is read is a price of the same amount", async () => {
+  const printed = fc.array(fc.constantFrom("0", "1", "9", "000", "299", ".", ",", "$", " ", "€", "USD", "-", "x", "%"), { maxLength: 8 }).map((parts) => toBytes(parts.join("")));
+  await fc.assert(
+    fc.asyncProperty(fc.array(printed, { minLength: 100, maxLength: 100 }), async (all) => {
+      const calls = all.map((each) => ({ name: "price.parsePrice", args: [each] }));
+      expect(await inLua(calls)).toEqual(calls.map(inNode));
+      for (const each of all) {
+        const found = price.parsePrice(each);
+        if (found === undefined) continue;
+        expect(found).toMatch(/^(0|[1-9]\d*)(\.\d+)?$/);
+        expect(price.parsePrice(found)).toBe(found);
+      }
+    }),
+    { numRuns: 10 },
+  );
+});
 
 table("windows", [
   ...cases("windows.windowStart", [

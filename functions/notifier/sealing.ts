@@ -48,7 +48,7 @@ function seal(topic: Topic, subject: string, dueMs: number, stored: string | fal
   const id = idOf(topic, subject, serial);
   redis.call("RENAME", topic.prefix + subject, itemsKey(topic, id));
   if (length > SHORT_LIST) redis.call("UNLINK", names.seen(topic.name, subject));
-  enqueue(topic.queue, id, dueMs, ["subject", subject, "first_at", first, "last_at", last]);
+  enqueue(topic.queue, id, 0, dueMs, ["subject", subject, "first_at", first, "last_at", last]);
 }
 
 /**
@@ -95,7 +95,7 @@ export function split(topic: Topic, id: string, most: number, nowMs: number): vo
   redis.call("RENAME", list, restList);
   redis.call("RPUSH", list, ...redis.call("LRANGE", restList, 0, most - 1));
   redis.call("LTRIM", restList, most, -1);
-  enqueue(topic.queue, rest, nowMs, ["subject", subject!, "first_at", firstAt!, "last_at", lastAt!]);
+  enqueue(topic.queue, rest, 0, nowMs, ["subject", subject!, "first_at", firstAt!, "last_at", lastAt!]);
 }
 
 /** While entries are unread, a subject that seems to be quiet is looked at again after so long. */

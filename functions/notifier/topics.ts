@@ -64,7 +64,7 @@ function defaultsOf(topic: string): Settings {
 }
 
 function queueOf(topic: string, { attempts, backoff }: Settings): Queue {
-  const retry = { attempts, backoffMs: backoff };
+  const retry = { attempts, backoffMs: backoff, priority: 0 };
   return {
     noun: "notification",
     ready: names.notifications(topic, "READY"),

@@ -31,6 +31,7 @@ interface RedisCommands {
   RENAME(this: void, from: string, to: string): RedisStatus;
   TYPE(this: void, key: string): RedisStatus;
   PEXPIRE(this: void, key: string, ms: RedisArgument): number;
+  PERSIST(this: void, key: string): number;
   TIME(this: void): [seconds: string, microseconds: string];
 
   GETRANGE(this: void, key: string, start: RedisArgument, end: RedisArgument): string;
@@ -70,6 +71,8 @@ interface RedisCommands {
   ZRANDMEMBER(this: void, key: string, count: RedisArgument): string[];
   ZRANGE(this: void, key: string, start: RedisArgument, stop: RedisArgument, ...options: RedisArgument[]): string[];
   ZREM(this: void, key: string, ...members: string[]): number;
+  ZREMRANGEBYRANK(this: void, key: string, start: RedisArgument, stop: RedisArgument): number;
+  ZREMRANGEBYSCORE(this: void, key: string, min: RedisArgument, max: RedisArgument): number;
   ZSCORE(this: void, key: string, member: string): string | false;
 
   XADD(this: void, key: string, ...optionsIdAndFields: RedisArgument[]): string;

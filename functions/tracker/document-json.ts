@@ -1,8 +1,10 @@
 /** Documents as JSON: what get_document answers. */
 import { choice, command, integer, jsonReply, nullable, recordId } from "../runtime/declare";
+import { jsonNumber, jsonText } from "../runtime/json";
 import { onKey } from "../runtime/types";
+import { isUtf8 } from "../runtime/utf8";
 import * as names from "./names";
-import { articleNumber, directories, DIRECTORY_LEVELS, escapeNonUtf8, isUtf8, pathOf, SECTION_LEVELS } from "./url";
+import { articleNumber, directories, DIRECTORY_LEVELS, escapeNonUtf8, pathOf, SECTION_LEVELS } from "./url";
 
 const MAX_LISTED = 10000;
 
@@ -11,17 +13,9 @@ function jsonArray(items: string[]): string {
   return `[${items.join(",")}]`;
 }
 
-/**
- * Text as a JSON string. Bytes of an address that are no UTF-8 are shown as the percent escapes they would have been sent
- * as; cjson's escaped slashes, which JSON does not ask for and nobody wants to read, are undone.
- */
+/** Text as a JSON string. Bytes of an address that are no UTF-8 are shown as the percent escapes they would have been sent as. */
 function jsonString(text: string): string {
-  const [unescaped] = string.gsub(cjson.encode(isUtf8(text) ? text : escapeNonUtf8(text)), "\\/", "/");
-  return unescaped;
-}
-
-function numberOrNull(text: string | false | undefined): string {
-  return text === false || text === undefined || text === "" ? "null" : text;
+  return jsonText(isUtf8(text) ? text : escapeNonUtf8(text));
 }
 
 /** A member's JSON from its id and the time of its last visit. */
@@ -47,7 +41,7 @@ const renderPageOf: RenderMember = (id, lastVisited) => {
 };
 
 function articleOf(url: string): string {
-  return numberOrNull(articleNumber(url));
+  return jsonNumber(articleNumber(url));
 }
 
 function renderLevels(directoryNames: string[]): string {
@@ -69,7 +63,7 @@ function renderWebsite(id: string, count: number): string | undefined {
   const visited = onKey("ZSCORE", names.websites(), id);
   const sections = mostRecent(names.sectionsOfWebsite(id), count, renderSectionOf);
   const pages = mostRecent(names.pagesOf("W", id), count, renderPageOf);
-  const head = `"id":"${id}","name":${jsonString(string.upper(name))},"last_visited":${numberOrNull(visited)}`;
+  const head = `"id":"${id}","name":${jsonString(string.upper(name))},"last_visited":${jsonNumber(visited)}`;
   return `{${head},"sections":${sections},"pages":${pages}}`;
 }
 
@@ -80,13 +74,13 @@ function renderSection(id: string, count: number): string | undefined {
   const visited = onKey("ZSCORE", names.sectionsOfWebsite(website), id);
   const levels = renderLevels(directories(path as string, SECTION_LEVELS));
   const pages = mostRecent(names.pagesOf("S", id), count, renderPageOf);
-  const head = `"id":"${id}","name":${jsonString(name)},"levels":${levels},"last_visited":${numberOrNull(visited)}`;
+  const head = `"id":"${id}","name":${jsonString(name)},"levels":${levels},"last_visited":${jsonNumber(visited)}`;
   return `{${head},"website":${renderWebsiteOf(website)},"pages":${pages}}`;
 }
 
 function renderMetadata(title: string | false, kicker: string | false, displayDate: string | false): string {
   const text = (value: string | false): string => (value === false ? "null" : jsonString(value));
-  return `{"title":${text(title)},"kicker":${text(kicker)},"display_date":${numberOrNull(displayDate)}}`;
+  return `{"title":${text(title)},"kicker":${text(kicker)},"display_date":${jsonNumber(displayDate)}}`;
 }
 
 function renderPage(id: string): string | undefined {
@@ -104,7 +98,7 @@ function renderPage(id: string): string | undefined {
   const visited = onKey("ZSCORE", names.pagesOf("S", sectionId), id);
   const sectionName = onKey("HGET", names.document("S", sectionId), "name");
   const levels = renderLevels(directories(pathOf(url), DIRECTORY_LEVELS));
-  const head = `"id":"${id}","url":${jsonString(url)},"article_id":${articleOf(url)},"last_visited":${numberOrNull(visited)}`;
+  const head = `"id":"${id}","url":${jsonString(url)},"article_id":${articleOf(url)},"last_visited":${jsonNumber(visited)}`;
   const section = `{"id":"${sectionId}","name":${jsonString(sectionName === false ? "" : sectionName)},"levels":${levels}}`;
   const metadata = renderMetadata(title, kicker, displayDate);
   return `{${head},"metadata":${metadata},"website":${renderWebsiteOf(websiteId)},"section":${section}}`;

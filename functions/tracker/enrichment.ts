@@ -8,11 +8,11 @@ import { clock } from "../runtime/clock";
 import { choice, command, integer, integerReply, json, MAX_TIME_MS, NOW, record, recordId, text } from "../runtime/declare";
 import { fail, quote } from "../runtime/errors";
 import { fields, onKey, requireType, scores } from "../runtime/types";
+import { isUtf8 } from "../runtime/utf8";
 import { readEnrichment } from "./configuration";
 import { listAfter } from "./document-index";
 import { announce, isOnStream, MAX_WAITING, WAITING_FIELD } from "./enrichment-stream";
 import * as names from "./names";
-import { isUtf8 } from "./url";
 import { words } from "./words";
 
 const DAY_MS = 86400000;

@@ -27,6 +27,10 @@ export interface Sizes {
   sellers: number;
   /** Sellers that wait while a few of them are due. */
   waitingSellers: number;
+  /** Products of one vendor. */
+  products: number;
+  /** Tasks of one run of the catalogue's queue. */
+  tasks: number;
 }
 
 const FULL: Sizes = {
@@ -47,6 +51,8 @@ const FULL: Sizes = {
   scans: 100_000,
   sellers: 10_000,
   waitingSellers: 1_000_000,
+  products: 20_000,
+  tasks: 20_000,
 };
 
 const QUICK: Partial<Sizes> = {
@@ -63,6 +69,8 @@ const QUICK: Partial<Sizes> = {
   scans: 40_000,
   sellers: 4_000,
   waitingSellers: 100_000,
+  products: 8_000,
+  tasks: 5_000,
 };
 
 /** Sizes of a full or a quick run. */

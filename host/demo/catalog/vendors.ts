@@ -15,12 +15,19 @@ const SETTINGS: Record<string, { years: object }> = {
 const LOOPBACK = { allow: ["127.0.0.0/8"], requestsPerSecond: 1000, concurrency: 8, backoffSeconds: 0.05 };
 
 /**
+ * The settings of a vendor, as they would stand in a file.
+ *
  * @param shop its address and years take the place of the real ones; the rules stay as they are
  * @param settings that are to be others as well
  */
-export function loopbackVendor(shop: Shop, settings: object = {}): VendorConfig {
+export function loopbackSettings(shop: Shop, settings: object = {}): object {
   const shared = SETTINGS[shop.vendor]!;
   const years = shop.stock.years;
   const own = { site: shop.origin, years: { ...shared.years, from: Math.min(...years), to: Math.max(...years) } };
-  return parseVendor(shop.vendor, { ...shared, ...LOOPBACK, ...own, ...settings });
+  return { ...shared, ...LOOPBACK, ...own, ...settings };
+}
+
+/** The same, read. */
+export function loopbackVendor(shop: Shop, settings: object = {}): VendorConfig {
+  return parseVendor(shop.vendor, loopbackSettings(shop, settings));
 }

@@ -1,6 +1,8 @@
 /** The pure modules of functions/ in one library, compiled to Lua as the tracker is. */
+import * as price from "../../../functions/catalog/price";
 import * as keys from "../../../functions/runtime/keys";
+import * as utf8 from "../../../functions/runtime/utf8";
 import * as url from "../../../functions/tracker/url";
 import * as windows from "../../../functions/tracker/windows";
 
-export { keys, url, windows };
+export { keys, price, url, utf8, windows };

@@ -1,0 +1,31 @@
+/** One entry of the index by its path. */
+import { command, jsonReply, nullable, text } from "../runtime/declare";
+import { fail, quote } from "../runtime/errors";
+import { onKey } from "../runtime/types";
+import { DB, TABLE } from "./arguments";
+import { filesKey } from "./names";
+
+/** The first folder of a path; undefined if it begins with none. */
+export function firstFolderOf(path: string): string | undefined {
+  const [first] = string.match(path, "^([^/]+)/");
+  return first;
+}
+
+export const getEntry = command(
+  {
+    name: "get_entry",
+    summary: "The entry of a file, as it was added, or nil",
+    role: "reader",
+    flags: ["no-writes"],
+    positional: [DB, TABLE, { name: "path", type: text(1, 4096), doc: "path of the file in its table" }],
+    options: [],
+    reply: nullable(jsonReply),
+    errors: ["BADARG", "CONFLICT"],
+  },
+  ({ db, table, path }) => {
+    const first = firstFolderOf(path);
+    if (first === undefined) return fail("BADARG", `path must begin with a folder, got ${quote(path)}`);
+    const found = onKey("HGET", filesKey(db, table, first), path);
+    return found === false ? undefined : found;
+  },
+);

@@ -1,0 +1,100 @@
+/**
+ * The keys of the index. Those that GigAPI's clients know keep their names, with database and table as they came; our own
+ * beside them are built by the key module, and a database is never told from a table by parsing one.
+ */
+import { currentPartition, hashTag, key } from "../runtime/keys";
+
+/** After the name of a queue: the list of plans that wait, and the list of those that were given out. */
+export const IDLE = ":idle";
+export const PROCESSING = ":processing";
+
+/** Database and table as they stand in GigAPI's keys, in the partition of the call: its hash tag is put before the table, unless it is there. */
+function place(db: string, table: string): string {
+  const partition = currentPartition();
+  return hashTag(table) === partition ? `${db}:${table}` : `${db}:${partition}${table}`;
+}
+
+/** The files of a first folder (for most tables, of a day): path → entry. */
+export function filesKey(db: string, table: string, firstFolder: string): string {
+  return `files:${place(db, table)}:${firstFolder}`;
+}
+
+/** All folders of a table: folder → how many files are in it. */
+export function foldersKey(db: string, table: string): string {
+  return `folders:${place(db, table)}`;
+}
+
+/** A queue of merge plans, one for each folder, iteration, layer and writer; IDLE or PROCESSING follows. */
+export function mergeQueue(db: string, table: string, iteration: string, folder: string, layer: string, writer: string): string {
+  return `merge:${place(db, table)}:${iteration}:${folder}:${layer}:${writer}`;
+}
+
+/** The queue of files that move to the next layer; IDLE or PROCESSING follows. */
+export function moveQueue(db: string, table: string, layer: string, writer: string): string {
+  return `move:${place(db, table)}:${layer}:${writer}`;
+}
+
+/** The queue of files to be removed from their layer; IDLE or PROCESSING follows. */
+export function dropQueue(db: string, table: string, layer: string, writer: string): string {
+  return `drop:${place(db, table)}:${layer}:${writer}`;
+}
+
+/** A part of an id, so that parts joined by slashes cannot be taken for others. */
+function escaped(part: string): string {
+  const [found] = string.find(part, "[/%%]");
+  if (found === undefined) return part;
+  const [percent] = string.gsub(part, "%%", "%%25");
+  const [slash] = string.gsub(percent, "/", "%%2F");
+  return slash;
+}
+
+/** The id of a table in our own keys. */
+function idOf(db: string, table: string): string {
+  return `${escaped(db)}/${escaped(table)}`;
+}
+
+/** Configuration, counter of ids and marks of a table. */
+export function tableKey(db: string, table: string): string {
+  return key("H", "METADATA.TABLE", "", idOf(db, table), "", "");
+}
+
+/** Merge queues of an iteration, layer and writer: folder → the time (s) from which the queue may have a plan to give out. */
+export function queuesKey(db: string, table: string, iteration: string, layer: string, writer: string): string {
+  const id = `${idOf(db, table)}/${escaped(iteration)}/${escaped(layer)}/${escaped(writer)}`;
+  return key("SS", "METADATA.QUEUES", "", id, "", "");
+}
+
+/** Where a plan that was given out is found: its list and its text. */
+export function leaseKey(planId: string): string {
+  return key("H", "METADATA.LEASE", "", planId, "", "");
+}
+
+/**
+ * Paths that are to be taken as if they were in no plan that waits in a queue: they stand too far from its end to be
+ * looked for when their file was deleted.
+ *
+ * @param queue its name, without IDLE
+ */
+export function goneKey(queue: string): string {
+  return key("S", "METADATA.GONE", "", redis.sha1hex(queue), "", "");
+}
+
+/** Names of all databases. */
+export function databasesKey(): string {
+  return key("SS", "METADATA.DATABASES", "", "", "", "");
+}
+
+/** Names of the tables of a database. */
+export function tablesKey(db: string): string {
+  return key("SS", "METADATA.TABLES", "", escaped(db), "", "");
+}
+
+/** First folders of a table. */
+export function firstFoldersKey(db: string, table: string): string {
+  return key("SS", "METADATA.FOLDERS", "", idOf(db, table), "", "");
+}
+
+/** First folder → earliest and latest time of its files. */
+export function boundsKey(db: string, table: string): string {
+  return key("H", "METADATA.BOUNDS", "", idOf(db, table), "", "");
+}
