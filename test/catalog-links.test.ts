@@ -129,14 +129,20 @@ describe("mark_link", () => {
     expect(await catalog.status(HALLMARK)).toMatchObject({ created: 1, unchanged: 1 });
   });
 
-  it("unchanged: a product that was synced later, or is gone, is left alone", async () => {
+  it("unchanged: a product that was synced later is left alone", async () => {
     const { id } = await catalog.upsert(HALLMARK, { sku: "A", name: "a" }, NOON + DAY);
     await mark(1, "PRODUCT", id, "NOW", NOON);
     await mark(1, "OUTCOME", "unchanged", "NOW", NOON + 1);
     expect(await catalog.product(id)).toMatchObject({ last_synced_at: NOON + DAY });
+  });
+
+  it("unchanged: of a product that was removed the validators go, so that the next look brings the page again", async () => {
+    const { id } = await catalog.upsert(HALLMARK, { sku: "A", name: "a" }, NOON);
+    await mark(1, "PRODUCT", id, "ETAG", "c", "MODIFIED", "m", "NOW", NOON);
     await catalog.call("remove_product", id);
-    expect(await mark(1, "OUTCOME", "unchanged", "NOW", NOON + 2)).toBe(1);
+    expect(await mark(1, "OUTCOME", "unchanged", "STATUS", 304, "NOW", NOON + 2)).toBe(1);
     expect(await catalog.product(id)).toBeNull();
+    expect(await linkOf(1)).toMatchObject({ etag: null, modified: null, product: id, outcome: "unchanged" });
   });
 
   it("failed: failures count until a look succeeds; what was known stays", async () => {

@@ -100,10 +100,11 @@ function touch({ id, vendor }: Product, nowMs: number): void {
   redis.call("HSET", names.product(id), "last_synced_at", `${nowMs}`);
 }
 
-/** Notes that a product was looked at and is as it was, if it is there and nobody has looked later. */
-export function touchProduct(id: string, nowMs: number): void {
+/** Notes that a product was looked at and is as it was, if it is there and nobody has looked later; whether it is there. */
+export function touchProduct(id: string, nowMs: number): boolean {
   const product = readProduct(id);
   if (product !== undefined && nowMs >= product.syncedMs) touch(product, nowMs);
+  return product !== undefined;
 }
 
 export const upsertProduct = command(
