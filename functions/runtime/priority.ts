@@ -4,6 +4,7 @@
  * unless it is not its time yet: then nobody's of that priority is, and the search goes on with the first of the next.
  */
 import type { Queue } from "./queue";
+import { onKey } from "./types";
 
 /** Priorities from 0, which goes out first, to this one. */
 export const MAX_PRIORITY = 9;
@@ -21,10 +22,10 @@ export function readyMs(score: string): number {
   return tonumber(score)! % BAND;
 }
 
-/** What is first in the priorities from one on: id and score, undefined if there is none. */
+/** What is first in the priorities from one on: id and score, empty if there is none; CONFLICT if the key is foreign. */
 function firstFrom(queue: Queue, priority: number): string[] {
-  if (priority === 0) return redis.call("ZRANGE", queue.ready, "0", "0", "WITHSCORES");
-  return redis.call("ZRANGE", queue.ready, bandStart(priority), "+inf", "BYSCORE", "LIMIT", "0", "1", "WITHSCORES");
+  if (priority === 0) return onKey("ZRANGE", queue.ready, "0", "0", "WITHSCORES");
+  return onKey("ZRANGE", queue.ready, bandStart(priority), "+inf", "BYSCORE", "LIMIT", "0", "1", "WITHSCORES");
 }
 
 /** The entry to give out: of the first priority that has one whose time has come, the one that waits longest. */

@@ -10,7 +10,7 @@
  * An entry whose hash is gone or is no hash (evicted, deleted, overwritten) is dropped when it is met.
  */
 import { fail, quote } from "./errors";
-import { requireType } from "./types";
+import { onKey, requireType } from "./types";
 
 /** How often an entry is given out, how long it waits after its first failure, and which go out before others (0 first). */
 export interface Retry {
@@ -107,6 +107,13 @@ export function giveBack(queue: Queue, id: string, attempt: number, readyMs: num
   return isLast;
 }
 
+/** Ends a lease as if it had never been: the entry is ready at once, and has used no attempt. */
+export function handBack(queue: Queue, id: string, attempt: number, nowMs: number): void {
+  redis.call("ZREM", queue.leased, id);
+  redis.call("HSET", entryKey(queue, id), "attempt", `${attempt - 1}`, "token", "");
+  redis.call("ZADD", queue.ready, readyScore(queue.retryOf(id).priority, nowMs), id);
+}
+
 /**
  * Takes back what was leased and not ended in time: it is ready at once, the lease having been its wait, or dead.
  *
@@ -115,7 +122,7 @@ export function giveBack(queue: Queue, id: string, attempt: number, readyMs: num
  * @returns how many were taken back
  */
 export function takeBack(queue: Queue, limit: number, nowMs: number, give = giveBack): number {
-  const expired = redis.call("ZRANGE", queue.leased, "-inf", `${nowMs}`, "BYSCORE", "LIMIT", "0", `${limit}`, "WITHSCORES");
+  const expired = onKey("ZRANGE", queue.leased, "-inf", `${nowMs}`, "BYSCORE", "LIMIT", "0", `${limit}`, "WITHSCORES");
   for (const at of $range(1, expired.length, 2)) {
     const id = expired[at - 1]!;
     const [attempt, worker] = entryFields(queue, id, ["worker"]) ?? [];
@@ -138,7 +145,7 @@ export function readyIds(queue: Queue, limit: number, nowMs: number): string[] {
  */
 export function giveOut(queue: Queue, id: string, attempt: number, worker: string, leaseMs: number, nowMs: number): string {
   // Numbers alone would be given again after a failover that has lost the last of them.
-  const token = `${nowMs}-${redis.call("HINCRBY", queue.counters, "leases", "1")}`;
+  const token = `${nowMs}-${onKey("HINCRBY", queue.counters, "leases", "1")}`;
   redis.call("ZREM", queue.ready, id);
   redis.call("HSET", entryKey(queue, id), "attempt", `${attempt}`, "token", token, "worker", worker);
   redis.call("ZADD", queue.leased, `${nowMs + leaseMs}`, id);

@@ -5,7 +5,7 @@ import { onKey } from "../../runtime/types";
 import { formatHook, hookId, hookPayload, hookRest, type HookKind, type HookOf } from "./hooks";
 import * as names from "./names";
 import { setOf, taskQueue, type TaskQueue } from "./queues";
-import { isAlive, readTask, taskKey, type Task } from "./records";
+import { formatParent, isAlive, readTask, taskKey, type Task } from "./records";
 import { readTaskType, type TaskType } from "./types";
 
 /** A task that is to be. */
@@ -38,11 +38,18 @@ export function forget(task: Task): void {
   redis.call("UNLINK", taskKey(task.id));
 }
 
+/** How many generations there are above a task. */
+export function depthOf({ parent }: Task): number {
+  return parent === undefined ? 0 : parent.depth;
+}
+
 /** The fields of a task's record: field, value, field, value. */
 function contentOf(queue: TaskQueue, { type: taskType, serial, priority, payload, parent, hook }: NewTask, nowMs: number): string[] {
   const content = ["queue", queue.name, "type", taskType.name, "serial", serial, "priority", priority, "payload", payload, "enqueued_at", `${nowMs}`];
-  const also = parent === undefined ? [] : ["parent", parent.id, "parent_serial", parent.serial, "depth", `${parent.depth + 1}`];
-  for (const each of also) content.push(each);
+  if (parent !== undefined) {
+    content.push("parent");
+    content.push(formatParent({ id: parent.id, serial: parent.serial, depth: depthOf(parent) + 1 }));
+  }
   if (hook !== undefined) {
     content.push("hook");
     content.push(formatHook(hook));
@@ -60,8 +67,8 @@ function addChild(parent: Task, nowMs: number): void {
 export function create(queue: TaskQueue, task: NewTask, nowMs: number): void {
   const { id, serial } = task;
   const content = contentOf(queue, task, nowMs);
-  redis.call("HSET", names.counters(""), "serial", serial);
-  if (redis.call("HINCRBY", queue.counters, "enqueued", "1") === 1) redis.call("SADD", names.queues(), queue.name);
+  redis.call("HSET", queue.counters, "serial", serial);
+  if (redis.call("HINCRBY", queue.totals, "enqueued", "1") === 1) redis.call("SADD", names.queues(), queue.name);
   if (task.parent !== undefined) addChild(task.parent, nowMs);
   const isHeld = task.hook === undefined && task.type.pre.length > 0;
   if (!isHeld) {

@@ -1,8 +1,10 @@
 /** What follows when a task ends: its hooks, the task that it is a hook of, and its parent. */
 import { giveBack, readyScore, type Queue } from "../../runtime/queue";
+import { requireType } from "../../runtime/types";
 import { startFirstHook, startHook } from "./creating";
 import { parseHook, restOf, type HookOf } from "./hooks";
-import { keepFor, requireTaskQueue, taskQueue, type TaskQueue } from "./queues";
+import * as names from "./names";
+import { keepFor, requireFinishing, requireTaskQueue, taskQueue, type TaskQueue } from "./queues";
 import { numberOf, parentOf, readSame, readTask, taskKey, type Outcome, type Task } from "./records";
 import { readTaskType } from "./types";
 
@@ -38,6 +40,7 @@ function ownerOf({ hook }: Task): Task | undefined {
 
 /** Fails with CONFLICT, naming the key, if one that the end of a task may write to holds something else. */
 export function requireFamily(task: Task): void {
+  requireType(names.types(), "hash");
   let each: Task | undefined = task;
   while (each !== undefined) {
     requireTaskQueue(taskQueue(each.queue));
@@ -45,16 +48,34 @@ export function requireFamily(task: Task): void {
   }
 }
 
-/** Ends a task that was taken out of its set; a dead one is in the set of the dead. */
+/** The same for a task that is about to finish: most have no family, and then less need be looked at. */
+export function requireFinish(queue: TaskQueue, task: Task): void {
+  const isAlone = task.parent === undefined && task.hook === undefined && task.children === 0;
+  if (isAlone && readTaskType(task.type).post.length === 0) requireFinishing(queue);
+  else requireFamily(task);
+}
+
+/** How long a parent that was cancelled is kept for its children to know; it is forgotten in time once they have ended. */
+const ORPHANED_MS = 365 * 86400000;
+
+/** Notes the end of a task, and keeps it or forgets it. */
+export function close(queue: TaskQueue, task: Task, outcome: Outcome, nowMs: number): void {
+  redis.call("HSET", taskKey(task.id), "state", outcome, "ended_at", `${nowMs}`);
+  redis.call("HINCRBY", queue.totals, outcome, "1");
+  if (outcome === "dead") return;
+  const isOrphaning = task.children > 0 && childrenOf(task.id).open > 0;
+  keepFor(queue, task.id, outcome, isOrphaning ? ORPHANED_MS : readTaskType(task.type).settings.keep, nowMs);
+}
+
+/** Ends a task that was taken out of its set, with all that follows; a dead one is in the set of the dead. */
 export function settle(queue: TaskQueue, task: Task, outcome: Outcome, nowMs: number): void {
-  const { id, hook } = task;
-  redis.call("HSET", taskKey(id), "state", outcome, "ended_at", `${nowMs}`);
-  redis.call("HINCRBY", queue.counters, outcome, "1");
-  const { post, settings } = readTaskType(task.type);
-  if (outcome === "finished" && hook === undefined && post.length > 0) startFirstHook(queue, task, "post", nowMs, nowMs);
+  const { hook } = task;
+  if (outcome === "finished" && hook === undefined && readTaskType(task.type).post.length > 0) {
+    startFirstHook(queue, task, "post", nowMs, nowMs);
+  }
   if (task.parent !== undefined) tellParent(task, outcome, nowMs);
   if (hook !== undefined) afterHook(queue, task, parseHook(hook), outcome, nowMs);
-  if (outcome !== "dead") keepFor(queue, id, outcome, settings.keep, nowMs);
+  close(queue, task, outcome, nowMs);
 }
 
 /** A child counts for its parent; the last one to end ends a parent whose own work is done. */
@@ -64,10 +85,14 @@ function tellParent(task: Task, outcome: Outcome, nowMs: number): void {
   redis.call("HINCRBY", taskKey(parent.id), COUNTED[outcome], "1");
   const { open, toMs } = childrenOf(parent.id);
   if (nowMs > toMs) redis.call("HSET", taskKey(parent.id), "children_to", `${nowMs}`);
-  if (open > 0 || parent.state !== "waiting_children") return;
+  if (open > 0) return;
   const queue = taskQueue(parent.queue);
-  redis.call("ZREM", queue.joining, parent.id);
-  settle(queue, parent, "finished", nowMs);
+  if (parent.state === "cancelled") {
+    keepFor(queue, parent.id, "cancelled", readTaskType(parent.type).settings.keep, nowMs);
+  } else if (parent.state === "waiting_children") {
+    redis.call("ZREM", queue.joining, parent.id);
+    settle(queue, parent, "finished", nowMs);
+  }
 }
 
 /** A dead child that is retried is open again. */

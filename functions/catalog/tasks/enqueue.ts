@@ -2,9 +2,10 @@
 import { clock } from "../../runtime/clock";
 import { choice, command, integer, json, MAX_TIME_MS, NOW, text, textReply } from "../../runtime/declare";
 import { fail, quote } from "../../runtime/errors";
+import { decodeObject } from "../../runtime/json";
 import { MAX_PRIORITY } from "../../runtime/priority";
 import { requireType } from "../../runtime/types";
-import { create, forget, nextSerial } from "./creating";
+import { create, depthOf, forget, nextSerial } from "./creating";
 import * as names from "./names";
 import { QUEUE, requireTaskQueue, taskQueue } from "./queues";
 import { isAlive, readTask, requireTask, TASK_ID, taskKey, type Task } from "./records";
@@ -18,9 +19,9 @@ const MAX_DEPTH = 16;
 
 /** The type that a payload names; BADARG if it is not a JSON object with one. */
 function typeOfPayload(payload: string): TaskType {
-  const [ok, decoded] = pcall(cjson.decode, payload);
-  if (!ok) fail("BADARG", `task must be a JSON object with a type, got ${quote(payload)}`);
-  const name = (decoded as Record<string, unknown>)["type"];
+  const decoded = decodeObject(payload);
+  if (decoded === undefined) fail("BADARG", `task must be a JSON object with a type, got ${quote(payload)}`);
+  const name = decoded["type"];
   if (type(name) !== "string") fail("BADARG", `task must have a type, which is text, got ${quote(payload)}`);
   return requireTaskType(name as string);
 }
@@ -36,7 +37,7 @@ function requireGivenId(id: string): void {
 function requireParent(id: string): Task {
   const parent = requireTask(id);
   if (!isAlive(parent)) fail("CONFLICT", `the parent, task ${quote(id)}, has ended: it is ${parent.state}`);
-  if (parent.depth >= MAX_DEPTH) fail("LIMIT", `at most ${MAX_DEPTH} generations of children; the parent, ${quote(id)}, is the last`);
+  if (depthOf(parent) >= MAX_DEPTH) fail("LIMIT", `at most ${MAX_DEPTH} generations of children; the parent, ${quote(id)}, is the last`);
   requireTaskQueue(taskQueue(parent.queue));
   return parent;
 }
@@ -61,20 +62,25 @@ export const enqueueTask = command(
     errors: ["BADARG", "NOTFOUND", "CONFLICT", "LIMIT"],
   },
   (args) => {
-    const { task: payload, unless } = args;
+    const { task: payload, id: given } = args;
     const nowMs = clock(args.now);
     const queue = taskQueue(args.queue);
     const taskType = typeOfPayload(payload);
-    if (args.id !== undefined) requireGivenId(args.id);
+    if (given !== undefined) requireGivenId(given);
+    const previous = given === undefined ? undefined : readTask(given);
+    if (previous !== undefined && (isAlive(previous) || args.unless === "known")) return given;
     const parent = args.parent === undefined ? undefined : requireParent(args.parent);
-    requireTaskQueue(queue);
-    requireType(names.queues(), "set");
     const serial = nextSerial();
-    const id = args.id ?? serial;
-    const previous = readTask(id);
-    if (previous === undefined) requireType(taskKey(id), "hash");
-    else if (isAlive(previous) || unless === "known") return id;
-    else forget(previous);
+    const id = given ?? serial;
+    requireType(queue.ready, "zset");
+    requireType(queue.held, "zset");
+    requireType(queue.totals, "hash");
+    requireType(names.queues(), "set");
+    requireType(taskKey(id), "hash");
+    if (previous !== undefined) {
+      requireTaskQueue(taskQueue(previous.queue));
+      forget(previous);
+    }
     const readyMs = Math.min(nowMs + args.delay, MAX_TIME_MS);
     create(queue, { id, serial, type: taskType, payload, priority: `${args.priority}`, readyMs, parent }, nowMs);
     return id;

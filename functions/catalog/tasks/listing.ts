@@ -8,7 +8,7 @@ import { QUEUE, requireTaskQueue, setOf, taskQueue } from "./queues";
 import { isAlive, readTask, STATES, TASK_ID, taskKey, type Task } from "./records";
 
 const DOC =
-  "`id`, `queue`, `type`, `state` (held, waiting, leased, waiting_children, finished, dead, cancelled), `priority`, `attempt` (how often it was given out), `enqueued_at`, `at` (ms: when it may go out, when its lease ends, since when it is held or waits for its children, or when it ended), and where they apply `worker`, `reason` (of its last failure), `parent`, `hook` (pre or post) and `task` (the one that it is a hook of), `result`; for a parent `children_total`, `children_finished`, `children_failed` (dead), `children_cancelled`, and once all have ended `children_ms` (from the enqueueing of the first to the end of the last); and `payload`";
+  "`id`, `queue`, `type`, `state` (held, waiting, leased, waiting_children, finished, dead, cancelled), `priority`, `attempt` (how often it was given out), `enqueued_at`, `at` (ms: when it may go out, when its lease ends, since when it is held or waits for its children, or when it ended), and where they apply `worker`, `reason` (of its last failure), `parent`, `held_by` (the hook that it is held by), `hook` (pre or post) and `task` (the one that it is a hook of), `result`; for a parent `children_total`, `children_finished`, `children_failed` (dead), `children_cancelled`, and once all have ended `children_ms` (from the enqueueing of the first to the end of the last); and `payload`";
 
 /** When something happens to a task next, or happened last. */
 function timeOf(task: Task, endedAt: string | false): string {
@@ -43,7 +43,8 @@ function encode(task: Task): string {
     "HMGET", taskKey(id), "payload", "enqueued_at", "ended_at", "worker", "reason", "result",
   ) as [string, string, string | false, string | false, string | false, string | false];
   const head = `{"id":"${id}","queue":"${queue}","type":"${taskType}","state":"${state}","priority":${priority},"attempt":${attempt},"enqueued_at":${enqueuedAt},"at":${timeOf(task, endedAt)},`;
-  const who = member("worker", worker) + member("reason", reason) + member("parent", task.parent);
+  const heldBy = state === "held" ? task.heldBy : undefined;
+  const who = member("worker", worker) + member("reason", reason) + member("parent", task.parent?.id) + member("held_by", heldBy);
   const came = result === false ? "" : `"result":${result},`;
   return `${head}${who}${hookJson(task)}${childrenJson(task)}${came}"payload":${payload}}`;
 }

@@ -4,15 +4,16 @@ import { command, integerReply, NOW } from "../../runtime/declare";
 import { fail, quote } from "../../runtime/errors";
 import { retry } from "../../runtime/queue";
 import { hold } from "./creating";
-import { reopenChild, requireFamily, settle } from "./ending";
+import { close, reopenChild, requireFamily, settle } from "./ending";
 import { setOf, taskQueue, type TaskQueue } from "./queues";
 import { readTask, requireLease, requireTask, TASK_ID, taskKey, TOKEN, type Task } from "./records";
 import { readTaskType } from "./types";
 
-/** Takes a task out of the set that it is in, whichever that is, and ends it. */
+/** Takes a task out of the set that it is in, whichever that is, and ends it. What follows has followed for a dead one. */
 function cancel(queue: TaskQueue, task: Task, nowMs: number): void {
   redis.call("ZREM", setOf(queue, task.state), task.id);
-  settle(queue, task, "cancelled", nowMs);
+  if (task.state === "dead") close(queue, task, "cancelled", nowMs);
+  else settle(queue, task, "cancelled", nowMs);
 }
 
 export const cancelTask = command(
@@ -30,8 +31,8 @@ export const cancelTask = command(
   (args) => {
     const nowMs = clock(args.now);
     const task = requireTask(args.id);
+    if (task.state === "cancelled" && (args.token ?? task.token) === task.token) return 1;
     if (args.token !== undefined) requireLease(task, args.token);
-    if (task.state === "cancelled") return 1;
     if (task.state === "finished") fail("CONFLICT", `task ${quote(task.id)} has finished`);
     requireFamily(task);
     const queue = taskQueue(task.queue);

@@ -16,6 +16,8 @@ export const QUEUE = { name: "queue", type: text(1, 128), doc: "name of the queu
 /** A queue with the sets of tasks that neither wait nor are out. */
 export interface TaskQueue extends Queue {
   name: string;
+  /** Hash with how many tasks were enqueued, finished, given up and cancelled. */
+  totals: string;
   /** By the time they were enqueued. */
   held: string;
   /** Tasks that wait for their children, by the time their own work was done. */
@@ -48,7 +50,9 @@ function newQueue(name: string): TaskQueue {
     joining: names.tasks(name, "JOINING"),
     finished: names.tasks(name, "FINISHED"),
     cancelled: names.tasks(name, "CANCELLED"),
-    counters: names.counters(name),
+    // A task with the same id may have been in another queue: no token may be given twice in all of them.
+    counters: names.counters(""),
+    totals: names.counters(name),
     entryStart: names.taskStart(),
     entryEnd: names.END,
     retryOf,
@@ -68,16 +72,21 @@ export function taskQueue(name: string): TaskQueue {
   return queue;
 }
 
-/** Fails with CONFLICT, naming the key, if a key of the queue holds something else. */
-export function requireTaskQueue({ ready, leased, dead, held, joining, finished, cancelled, counters }: TaskQueue): void {
-  requireType(ready, "zset");
+/** Fails with CONFLICT, naming the key, if one that a task is finished with holds something else. */
+export function requireFinishing({ leased, finished, totals }: TaskQueue): void {
   requireType(leased, "zset");
-  requireType(dead, "zset");
-  requireType(held, "zset");
-  requireType(joining, "zset");
   requireType(finished, "zset");
-  requireType(cancelled, "zset");
-  requireType(counters, "hash");
+  requireType(totals, "hash");
+}
+
+/** Fails with CONFLICT, naming the key, if a key of the queue holds something else. */
+export function requireTaskQueue(queue: TaskQueue): void {
+  requireFinishing(queue);
+  requireType(queue.ready, "zset");
+  requireType(queue.dead, "zset");
+  requireType(queue.held, "zset");
+  requireType(queue.joining, "zset");
+  requireType(queue.cancelled, "zset");
 }
 
 /** The sorted set of the tasks in a state. */
@@ -99,6 +108,7 @@ export function setOf(queue: TaskQueue, state: TaskState): string {
 export function keepFor(queue: TaskQueue, id: string, outcome: Outcome, keepMs: number, nowMs: number): void {
   const kept = setOf(queue, outcome);
   if (keepMs === 0) {
+    redis.call("ZREM", kept, id);
     redis.call("UNLINK", taskKey(id));
     return;
   }

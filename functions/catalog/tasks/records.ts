@@ -14,6 +14,14 @@ export type TaskState = (typeof STATES)[number];
 /** How a task ends. */
 export type Outcome = "finished" | "dead" | "cancelled";
 
+/** What a child knows of its parent. */
+export interface ParentLink {
+  id: string;
+  serial: string;
+  /** The child's generation: 1 if its parent is nobody's child. */
+  depth: number;
+}
+
 /** A task, as far as what is done with it depends on it. */
 export interface Task {
   id: string;
@@ -27,11 +35,8 @@ export interface Task {
   serial: string;
   /** A digit, as text. */
   priority: string;
-  /** The task whose child it is, with its serial. */
-  parent: string | undefined;
-  parentSerial: string;
-  /** How many generations there are above it. */
-  depth: number;
+  /** The task whose child it is. */
+  parent: ParentLink | undefined;
   /** What it is a hook of: see hooks.ts. */
   hook: string | undefined;
   /** The hook that it is held by, and what it has had of children. */
@@ -65,29 +70,38 @@ function stateOf(stored: string | false | undefined, token: string): TaskState {
   return token === "" ? "waiting" : "leased";
 }
 
+/** What a child knows of its parent, as it is stored; an id can hold no space. */
+export function formatParent({ id, serial, depth }: ParentLink): string {
+  return `${id} ${serial} ${depth}`;
+}
+
+function parseParent(stored: string): ParentLink {
+  const [id, serial, depth] = string.match(stored, "^(%S+) (%S+) (%S+)$");
+  return { id: id!, serial: serial!, depth: tonumber(depth)! };
+}
+
 /** A task; undefined if there is none, or something else under its key. */
 export function readTask(id: string): Task | undefined {
   const found = redis.pcall(
-    "HMGET", taskKey(id), "attempt", "token", "queue", "type", "state", "serial", "priority", "parent", "parent_serial", "depth", "hook", "held_by", "children",
+    "HMGET", taskKey(id), "attempt", "token", "queue", "type", "state", "serial", "priority", "parent", "hook", "held_by", "children",
   ) as (string | false)[];
+  const attempt = found[0];
   // An error, of a key that is no hash, has no first element.
-  const [attempt, token, queue, taskType, state, serial, priority, parent, parentSerial, depth, hook, heldBy, children] = found;
-  if (attempt === undefined || attempt === false || queue === false) return undefined;
+  if (attempt === undefined || attempt === false || found[2] === false) return undefined;
+  const parent = found[7];
   return {
     id,
     attempt: tonumber(attempt)!,
-    token: token as string,
-    queue: queue!,
-    type: taskType as string,
-    state: stateOf(state, token as string),
-    serial: serial as string,
-    priority: priority as string,
-    parent: orUndefined(parent),
-    parentSerial: parentSerial as string,
-    depth: numberOf(depth),
-    hook: orUndefined(hook),
-    heldBy: orUndefined(heldBy),
-    children: numberOf(children),
+    token: found[1] as string,
+    queue: found[2]!,
+    type: found[3] as string,
+    state: stateOf(found[4], found[1] as string),
+    serial: found[5] as string,
+    priority: found[6] as string,
+    parent: parent === false || parent === undefined ? undefined : parseParent(parent),
+    hook: orUndefined(found[8]),
+    heldBy: orUndefined(found[9]),
+    children: numberOf(found[10]),
   };
 }
 
@@ -116,6 +130,6 @@ export function readSame(id: string, serial: string): Task | undefined {
 }
 
 /** The parent of a task; undefined if it has none, or none any more. */
-export function parentOf({ parent, parentSerial }: Task): Task | undefined {
-  return parent === undefined ? undefined : readSame(parent, parentSerial);
+export function parentOf({ parent }: Task): Task | undefined {
+  return parent === undefined ? undefined : readSame(parent.id, parent.serial);
 }

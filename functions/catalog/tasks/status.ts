@@ -45,7 +45,7 @@ export const getQueueStatus = command(
     const nowMs = clock(args.now);
     const queue = taskQueue(args.queue);
     requireTaskQueue(queue);
-    const counters = fields(queue.counters, ["enqueued", "finished", "dead", "cancelled"]);
+    const counters = fields(queue.totals, ["enqueued", "finished", "dead", "cancelled"]);
     const ready = countReady(queue, nowMs);
     const firstMs = firstReadyMs(queue);
     return {

@@ -1,11 +1,13 @@
 /** Workers take tasks under a lease, keep the lease, and end it. */
 import { clock } from "../../runtime/clock";
-import { command, integerReply, json, jsonReply, NOW, nullable, text } from "../../runtime/declare";
+import { command, integer, integerReply, json, jsonReply, NOW, nullable, text } from "../../runtime/declare";
 import { fail, quote } from "../../runtime/errors";
+import { decodeObject } from "../../runtime/json";
 import { firstReady } from "../../runtime/priority";
-import { backoffMs, giveOut, takeBack, takeOut } from "../../runtime/queue";
-import { childrenOf, giveBackTask, requireFamily, settle } from "./ending";
-import { QUEUE, requireTaskQueue, taskQueue, type TaskQueue } from "./queues";
+import { backoffMs, giveOut, handBack, takeBack, takeOut } from "../../runtime/queue";
+import { requireType } from "../../runtime/types";
+import { childrenOf, giveBackTask, requireFamily, requireFinish, settle } from "./ending";
+import { QUEUE, taskQueue, type TaskQueue } from "./queues";
 import { parentOf, readTask, requireLease, requireTask, TASK_ID, taskKey, TOKEN, type Task } from "./records";
 import { LEASE, readTaskType } from "./types";
 
@@ -39,7 +41,7 @@ function nextTask(queue: TaskQueue, nowMs: number): Task | undefined {
 /** What a worker gets; ids, names and tokens hold nothing that JSON would escape. */
 function encode({ id, type: taskType, priority, parent }: Task, token: string, attempt: number, endMs: number): string {
   const [queue, payload, enqueuedAt] = redis.call("HMGET", taskKey(id), "queue", "payload", "enqueued_at") as string[];
-  const ofParent = parent === undefined ? "" : `"parent":"${parent}",`;
+  const ofParent = parent === undefined ? "" : `"parent":"${parent.id}",`;
   return `{"id":"${id}","token":"${token}","type":"${taskType}","attempt":${attempt},"queue":"${queue}","priority":${priority},${ofParent}"enqueued_at":${enqueuedAt},"lease_until":${endMs},"payload":${payload}}`;
 }
 
@@ -62,7 +64,7 @@ export const claimTask = command(
   (args) => {
     const nowMs = clock(args.now);
     const queue = taskQueue(args.queue);
-    requireTaskQueue(queue);
+    requireType(queue.counters, "hash");
     takeBack(queue, MAX_TAKEN_BACK, nowMs, giveBackTask);
     const task = nextTask(queue, nowMs);
     if (task === undefined) return undefined;
@@ -88,7 +90,7 @@ export const extendTask = command(
     const task = requireTask(args.id);
     requireLease(task, args.token);
     const queue = taskQueue(task.queue);
-    requireTaskQueue(queue);
+    requireType(queue.leased, "zset");
     const leaseMs = args.lease ?? readTaskType(task.type).settings.lease;
     redis.call("ZADD", queue.leased, "XX", "GT", `${clock(args.now) + leaseMs}`, task.id);
     return 1;
@@ -96,9 +98,8 @@ export const extendTask = command(
 );
 
 function requireJson(argument: string, given: string | undefined): void {
-  if (given === undefined) return;
-  const [ok] = pcall(cjson.decode, given);
-  if (!ok) fail("BADARG", `${argument} must be a JSON object, got ${quote(given)}`);
+  if (given === undefined || decodeObject(given) !== undefined) return;
+  fail("BADARG", `${argument} must be a JSON object, got ${quote(given)}`);
 }
 
 export const finishTask = command(
@@ -120,8 +121,8 @@ export const finishTask = command(
     const task = requireTask(args.id);
     if (token === task.token && (task.state === "finished" || task.state === "waiting_children")) return 1;
     requireLease(task, token);
-    requireFamily(task);
     const queue = taskQueue(task.queue);
+    requireFinish(queue, task);
     takeOut(queue, task.id, task.token);
     if (result !== undefined) redis.call("HSET", taskKey(task.id), "result", result);
     if (task.children > 0 && childrenOf(task.id).open > 0) {
@@ -134,15 +135,17 @@ export const finishTask = command(
   },
 );
 
+const FINAL = { name: "FINAL", type: integer(0, 1), default: 0, doc: "1: trying again is of no use" } as const;
+
 export const failTask = command(
   {
     name: "fail_task",
     summary: "Ends an attempt that failed: the task waits for its back-off, or is dead if that was the last",
-    doc: "It waits BACKOFF × 2^(attempt − 1), an hour at most. After ATTEMPTS it is kept as dead, and can be retried; a dead child has ended for its parent.",
+    doc: "It waits BACKOFF × 2^(attempt − 1), an hour at most. After ATTEMPTS, or at once with FINAL 1, it is kept as dead, and can be retried; a dead child has ended for its parent.",
     role: "worker",
     flags: [],
     positional: [TASK_ID],
-    options: [TOKEN, { name: "REASON", type: text(1, 1024), default: "failed", doc: "what went wrong; shown in lists" }, NOW],
+    options: [TOKEN, { name: "REASON", type: text(1, 1024), default: "failed", doc: "what went wrong; shown in lists" }, FINAL, NOW],
     reply: integerReply,
     errors: ["BADARG", "NOTFOUND", "CONFLICT"],
   },
@@ -151,8 +154,31 @@ export const failTask = command(
     const task = requireTask(args.id);
     requireLease(task, args.token);
     const queue = taskQueue(task.queue);
-    const waitMs = backoffMs(queue.retryOf(task.id), task.attempt);
-    giveBackTask(queue, task.id, task.attempt, nowMs + waitMs, args.reason, nowMs);
+    const retry = queue.retryOf(task.id);
+    const attempt = args.final === 1 ? retry.attempts : task.attempt;
+    giveBackTask(queue, task.id, attempt, nowMs + backoffMs(retry, task.attempt), args.reason, nowMs);
+    return 1;
+  },
+);
+
+export const releaseTask = command(
+  {
+    name: "release_task",
+    summary: "Gives a task back that was not done, as a worker does that stops: it may go out again at once, and has used no attempt",
+    role: "worker",
+    flags: [],
+    positional: [TASK_ID],
+    options: [TOKEN, NOW],
+    reply: integerReply,
+    errors: ["BADARG", "NOTFOUND", "CONFLICT"],
+  },
+  (args) => {
+    const task = requireTask(args.id);
+    requireLease(task, args.token);
+    const queue = taskQueue(task.queue);
+    requireType(queue.leased, "zset");
+    requireType(queue.ready, "zset");
+    handBack(queue, task.id, task.attempt, clock(args.now));
     return 1;
   },
 );
