@@ -5,6 +5,7 @@ import { countsCommand, historyCommand, recentCommand, syncCommand, tasksCommand
 import { demoCommand, DEMOS } from "./commands/demo";
 import { deployCommand } from "./commands/deploy";
 import { importCommand } from "./commands/import";
+import { indexConfigureCommand, indexPlansCommand, indexQueryCommand, indexRebuildCommand, indexStatusCommand } from "./commands/index-command";
 import { mirrorCommand } from "./commands/mirror";
 import { deadCommand, listCommand, retryCommand, sendTestCommand } from "./commands/notify";
 import { STATES } from "./commands/notify-tables";
@@ -115,6 +116,7 @@ function buildProgram(): Command {
     .action((job: Job) => runCommand(job));
 
   addNotifyCommands(program);
+  addIndexCommands(program);
   addCatalogCommands(program);
 
   program
@@ -148,7 +150,7 @@ function buildProgram(): Command {
 
   program
     .command("demo")
-    .description("count a day of traffic, notify sellers for a day, or sync a catalogue of three vendors, and print a report; without REDIS_URL, on a server of its own in .hotpath/demo")
+    .description("count a day of traffic, notify sellers for a day, index data files for three, or sync a catalogue of three vendors, and print a report; without REDIS_URL, on a server of its own in .hotpath/demo")
     .addArgument(program.createArgument("[what]", `${DEMOS.join(", ")}; the options on traffic and logs are for the tracker`).choices(DEMOS).default("tracker"))
     .option("--log <file>", "an access log (common or combined, also .gz; - for stdin) in place of generated traffic; it is shifted to end now")
     .option("--website <host>", "the host that all addresses of the log get")
@@ -158,7 +160,7 @@ function buildProgram(): Command {
     .option("--keep", "leave the server of its own running until Ctrl-C (default: on a terminal)")
     .option("--no-keep", "end it with the report")
     .option("--force", "count into a database that holds data of the tracker already")
-    .addHelpText("after", examples("hotpath demo", "hotpath demo notifier", "hotpath demo catalog", "hotpath demo --log access.log.gz", "zcat access.log.*.gz | hotpath demo --log - --website www.example.org"))
+    .addHelpText("after", examples("hotpath demo", "hotpath demo notifier", "hotpath demo metadata", "hotpath demo catalog", "hotpath demo --log access.log.gz", "zcat access.log.*.gz | hotpath demo --log - --website www.example.org"))
     .action(demoCommand);
 
   return program;
@@ -206,6 +208,34 @@ function addNotifyCommands(program: Command): void {
     .addOption(new Option("--item <text>", "an item of it; may be repeated").argParser(collect))
     .option("--json", "print JSON")
     .action(sendTestCommand);
+}
+
+function addIndexCommands(program: Command): void {
+  const index = program
+    .command("index")
+    .description("the metadata index: which data files there are, and what is to be done with them")
+    .addHelpText("after", examples("hotpath index status", "hotpath index query default hits --after 2026-11-20T12:00 --before 2026-11-20T13:00", "hotpath index plans default hits"));
+  const add = (usage: string, description: string): Command => {
+    const command = index.command(usage.split(" ", 1)[0]!).description(description);
+    for (const argument of usage.split(" ").slice(1)) command.argument(argument);
+    return command.option("--partition <name>", "in a cluster: the partition that the tables lie in").option("--json", "print JSON");
+  };
+
+  add("status [database] [table]", "all tables, those of a database, or one: folders, files and plans").action(indexStatusCommand);
+  add("query <database> <table>", "the files of a table; with --json, each entry as it is stored, a line each")
+    .option("--folder <prefix>", "what the path begins with: date=2026-11-20/hour=12")
+    .option("--after <time>", "files with rows at this time or later: 2026-11-20, 2026-11-20T12:00 (UTC), or nanoseconds")
+    .option("--before <time>", "files with rows at this time or earlier")
+    .addOption(new Option("--iteration <n>", "how often it was merged, from 1").argParser(wholeNumber(1, 1_000)))
+    .option("--layer <name>", "only this layer")
+    .addOption(new Option("--count <n>", "most to show (default: 50; with --json all)").argParser(wholeNumber(1, 100_000_000)))
+    .action(indexQueryCommand);
+  add("plans <database> <table>", "who plans what: plans that wait, that are out, and whether there is something to take").action(indexPlansCommand);
+  add("configure <database> <table>", "how files are merged and moved, as GigAPI's clients send it")
+    .requiredOption("--merge <json>", "[[timeout_sec, max_size, id], …]")
+    .requiredOption("--layers <json>", "{name: {url, name, type, ttl_sec, layer_to}, …}")
+    .action(indexConfigureCommand);
+  add("rebuild", "enter what clients of GigAPI wrote without the functions; what was broken off goes on").action(indexRebuildCommand);
 }
 
 function addCatalogCommands(program: Command): void {

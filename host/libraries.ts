@@ -48,7 +48,7 @@ export function bundleFolder(): string {
  *
  * @throws UserError if they are not built
  */
-export function readBundle(folder = bundleFolder()): BundledLibrary[] {
+export function readBundle(folder: string = bundleFolder()): BundledLibrary[] {
   const { version, libraries } = readManifest(folder);
   return libraries.map(({ name, file, hash, functions }) => ({
     name,

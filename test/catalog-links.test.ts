@@ -88,6 +88,15 @@ describe("sync_links", () => {
     expect(await sync(2014, listOf(1, 2, 3), "NOW", NOON + 4)).toMatchObject({ removed: 1 });
   });
 
+  it("a part of a run that was overtaken takes nothing from the run that goes on", async () => {
+    await sync(2014, listOf(1, 2, 3), "NOW", NOON);
+    await sync(2014, listOf(9), "MORE", 1, "NOW", NOON + 1);
+    await sync(2014, listOf(1), "MORE", 1, "NOW", NOON + 2);
+    await sync(2014, listOf(1, 2), "RUN", 2, "NOW", NOON + 3);
+    expect(await sync(2014, listOf(2), "RUN", 3, "NOW", NOON + 4)).toMatchObject({ removed: 2 });
+    expect((await urls()).sort()).toEqual([1, 2].map(url));
+  });
+
   it("a run that has not begun is CONFLICT", async () => {
     await sync(2014, listOf(1), "NOW", NOON);
     expect(await catalog.refusal("sync_links", HALLMARK, 2014, listOf(1), "RUN", 2)).toBe("CONFLICT RUN 2 has not begun; the last of year 2014 is 1");

@@ -4,6 +4,7 @@
  */
 import fc from "fast-check";
 import { beforeAll, describe, expect, it } from "vitest";
+import * as nanoseconds from "../functions/metadata/nanoseconds";
 import * as price from "../functions/catalog/price";
 import * as keys from "../functions/runtime/keys";
 import * as utf8 from "../functions/runtime/utf8";
@@ -29,7 +30,7 @@ interface Case extends Call {
   expected: Value;
 }
 
-const MODULES = { keys, price, url, utf8, windows } as unknown as Record<string, Record<string, (...args: Value[]) => Value>>;
+const MODULES = { keys, nanoseconds, price, url, utf8, windows } as unknown as Record<string, Record<string, (...args: Value[]) => Value>>;
 
 /** Functions with several results: an array in Node. */
 const SEVERAL = new Set(["url.parseAddress"]);
@@ -771,3 +772,63 @@ it("the tiers are those of the contract", () => {
   expect(windows.TIERS).toEqual(TIERS);
   expect(windows.MADE_TIERS).toEqual(TIERS.slice(1).map(({ name }) => name));
 });
+
+// Times in nanoseconds
+
+const NS = "1700000000000000000";
+
+table("times in nanoseconds", [
+  ...cases("nanoseconds.compareNs", [
+    [[NS, NS], 0],
+    [["1700000000000000001", NS], 1],
+    [[NS, "1700000000000000001"], -1],
+    // Doubles cannot tell these two apart.
+    [["9007199254740993", "9007199254740992"], 1],
+    [["999999999999999999", NS], -1],
+    [["0", "-1"], 1],
+    [["-2", "-1"], -1],
+    [["-10", "-9"], -1],
+    [["-9", "-10"], 1],
+    [["-1", "0"], -1],
+    [["9223372036854775807", "-9223372036854775808"], 1],
+  ]),
+  ...cases("nanoseconds.isNs", [
+    [["0"], true],
+    [["-1"], true],
+    [[NS], true],
+    [["9223372036854775807"], true],
+    [["9223372036854775808"], false],
+    [["-9223372036854775808"], true],
+    [["-9223372036854775809"], false],
+    [["10000000000000000000"], false],
+    [["99999999999999999999999"], false],
+    [["-0"], false],
+    [["00"], false],
+    [["+1"], false],
+    [["1.0"], false],
+    [["1e9"], false],
+    [["-"], false],
+    [[" 1"], false],
+    [["1\n"], false],
+    [[""], false],
+  ]),
+  ...cases("nanoseconds.earlierNs", [
+    [["2", "10"], "2"],
+    [["-2", "-10"], "-10"],
+  ]),
+  ...cases("nanoseconds.laterNs", [
+    [["2", "10"], "10"],
+    [["-2", "-10"], "-2"],
+  ]),
+  ...cases("nanoseconds.floorSeconds", [
+    [[NS], 1700000000],
+    [["1700000000999999999"], 1700000000],
+    [["1000000000"], 1],
+    [["999999999"], 0],
+    [["0"], 0],
+    [["-1"], -1],
+    [["-1000000000"], -1],
+    [["-1000000001"], -2],
+    [["9223372036854775807"], 9223372036],
+  ]),
+]);

@@ -107,6 +107,11 @@ export function touchProduct(id: string, nowMs: number): boolean {
   return product !== undefined;
 }
 
+/** The reply as it goes on the wire: products come by the ten thousand. */
+function replyOf(id: string, outcome: string, fields: string[]): unknown[] {
+  return ["id", id, "outcome", outcome, "fields", fields];
+}
+
 export const upsertProduct = command(
   {
     name: "upsert_product",
@@ -134,12 +139,12 @@ export const upsertProduct = command(
       if (input.content.get("name") === undefined) fail("BADARG", `product: name is missing, and there is no product of sku ${quote(input.sku)} yet`);
       create(id, vendor, input, nowMs);
       count(vendor, "created");
-      return { id, outcome: "created", fields: [] };
+      return replyOf(id, "created", []);
     }
     if (nowMs < before.syncedMs) {
       requireType(names.vendor(vendor), "hash");
       count(vendor, "outdated");
-      return { id, outcome: "outdated", fields: [] };
+      return replyOf(id, "outdated", []);
     }
     const changes = changesOf(before.content, input);
     if (changes.length === 0) touch(before, nowMs);
@@ -148,7 +153,7 @@ export const upsertProduct = command(
     count(vendor, outcome);
     const fields: string[] = [];
     for (const { field } of changes) fields.push(field);
-    return { id, outcome, fields };
+    return replyOf(id, outcome, fields);
   },
 );
 

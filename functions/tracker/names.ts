@@ -177,10 +177,18 @@ export function abandonedPages(): string {
 
 /** Options, counters, cursors and watermarks: one hash, so that a call reads all it needs at once. */
 export function state(): string {
-  return member(STATE, "", NO_SUFFIX);
+  const partition = currentPartition();
+  // Every call of every function reads it.
+  if (partition !== statePartition) {
+    statePartition = partition;
+    stateName = member(STATE, "", NO_SUFFIX);
+  }
+  return stateName;
 }
 
 const STATE = family("H", "TRACKER", "");
+let statePartition: string | undefined;
+let stateName: string;
 const NO_SUFFIX = suffix("", "");
 
 /** Up to where a source was imported: its position, and what was counted. */
