@@ -334,8 +334,8 @@ describe("a vendor", () => {
         throw new VendorError("layout", "there is no sku on the page", { permanent: true });
       });
       expect(failure).toBeInstanceOf(TaskFailure);
-      expect(failure).toMatchObject({ message: "there is no sku on the page", options: { permanent: true } });
-      expect(link).toMatchObject({ outcome: "failed", failures: 1, reason: "there is no sku on the page", scraped_at: null });
+      expect(failure).toMatchObject({ message: "layout: there is no sku on the page", options: { permanent: true } });
+      expect(link).toMatchObject({ outcome: "failed", failures: 1, reason: "layout: there is no sku on the page", scraped_at: null });
       expect(outcomes).toEqual(["failed"]);
     });
 

@@ -88,6 +88,15 @@ describe("sync_links", () => {
     expect(await sync(2014, listOf(1, 2, 3), "NOW", NOON + 4)).toMatchObject({ removed: 1 });
   });
 
+  it("a part of a run that was overtaken takes nothing from the run that goes on", async () => {
+    await sync(2014, listOf(1, 2, 3), "NOW", NOON);
+    await sync(2014, listOf(9), "MORE", 1, "NOW", NOON + 1);
+    await sync(2014, listOf(1), "MORE", 1, "NOW", NOON + 2);
+    await sync(2014, listOf(1, 2), "RUN", 2, "NOW", NOON + 3);
+    expect(await sync(2014, listOf(2), "RUN", 3, "NOW", NOON + 4)).toMatchObject({ removed: 2 });
+    expect((await urls()).sort()).toEqual([1, 2].map(url));
+  });
+
   it("a run that has not begun is CONFLICT", async () => {
     await sync(2014, listOf(1), "NOW", NOON);
     expect(await catalog.refusal("sync_links", HALLMARK, 2014, listOf(1), "RUN", 2)).toBe("CONFLICT RUN 2 has not begun; the last of year 2014 is 1");
@@ -129,14 +138,20 @@ describe("mark_link", () => {
     expect(await catalog.status(HALLMARK)).toMatchObject({ created: 1, unchanged: 1 });
   });
 
-  it("unchanged: a product that was synced later, or is gone, is left alone", async () => {
+  it("unchanged: a product that was synced later is left alone", async () => {
     const { id } = await catalog.upsert(HALLMARK, { sku: "A", name: "a" }, NOON + DAY);
     await mark(1, "PRODUCT", id, "NOW", NOON);
     await mark(1, "OUTCOME", "unchanged", "NOW", NOON + 1);
     expect(await catalog.product(id)).toMatchObject({ last_synced_at: NOON + DAY });
+  });
+
+  it("unchanged: of a product that was removed the validators go, so that the next look brings the page again", async () => {
+    const { id } = await catalog.upsert(HALLMARK, { sku: "A", name: "a" }, NOON);
+    await mark(1, "PRODUCT", id, "ETAG", "c", "MODIFIED", "m", "NOW", NOON);
     await catalog.call("remove_product", id);
-    expect(await mark(1, "OUTCOME", "unchanged", "NOW", NOON + 2)).toBe(1);
+    expect(await mark(1, "OUTCOME", "unchanged", "STATUS", 304, "NOW", NOON + 2)).toBe(1);
     expect(await catalog.product(id)).toBeNull();
+    expect(await linkOf(1)).toMatchObject({ etag: null, modified: null, product: id, outcome: "unchanged" });
   });
 
   it("failed: failures count until a look succeeds; what was known stays", async () => {

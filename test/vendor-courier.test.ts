@@ -140,6 +140,14 @@ describe("a list", () => {
     expect(pathsOf(await courierFor(site, { ...NEXT, list: always }).links(2001)).sort()).toEqual(["/a", "/b", "/c", "/d", "/own"]);
   });
 
+  it("leads also to such as have nothing, if others have something", async () => {
+    const parts = (...paths: string[]): string => paths.map((path) => `<a class="part" href="${path}">part</a>`).join("");
+    const site = await startShop({ "/2000": parts("/none", "/some"), "/2001": parts("/none", "/none2"), "/none": "<p>sold out", "/none2": "", "/some": list("/a") });
+    const { links } = courierFor(site, { list: { item: ".item", more: { link: "a.part" } } });
+    expect(pathsOf(await links())).toEqual(["/a"]);
+    expect((await failure(links(2001))).reason).toBe("layout");
+  });
+
   it("leads no deeper than two levels, however deep it goes on", async () => {
     const site = await startSite((request, response) => html(response, `<a class="part" href="${request.url}/x">deeper</a>`));
     const { links } = courierFor(site, { list: { item: ".item", more: { link: "a.part" } } });

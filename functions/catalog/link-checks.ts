@@ -1,6 +1,6 @@
 /** What came of looking at a link, and which links are to be looked at. */
 import { clock } from "../runtime/clock";
-import { choice, command, integer, integerReply, jsonReply, MAX_TIME_MS, NOW, nullable, recordId, text, tuple } from "../runtime/declare";
+import { choice, command, integer, integerReply, jsonReply, MAX_TIME_MS, NOW, nullable, recordId, text, tuple, type Arguments, type Declaration } from "../runtime/declare";
 import { fail, quote } from "../runtime/errors";
 import { jsonText } from "../runtime/json";
 import { fields, onKey, requireType } from "../runtime/types";
@@ -50,58 +50,68 @@ function numberOf(digits: string | false | undefined): number {
   return digits === false || digits === undefined ? 0 : tonumber(digits)!;
 }
 
-export const markLink = command(
-  {
-    name: "mark_link",
-    summary: "Notes what came of looking at a link",
-    doc: "`scraped`: there was a page, and upsert_product was called; ETAG, MODIFIED and PRODUCT take the place of those before. `unchanged`: the vendor answered that the page is as it was (304); the link's product has been synced then, its last_synced_at moves, and it counts as unchanged; validators not named stay. `gone`: there is no such page (404, 410). `failed`: no answer, or none to be used; what was noted before stays, and failures count. Call it after upsert_product: of a link that is marked and whose product is not stored, nothing would be asked again. The answer is 0, and nothing is noted, where the clock is before the last look.",
-    role: "worker",
-    flags: [],
-    positional: [VENDOR, URL],
-    options: [
-      { name: "OUTCOME", type: choice(OUTCOMES), default: "scraped", doc: "what came of it" },
-      { name: "STATUS", type: integer(100, 599), doc: "HTTP status" },
-      { name: "ETAG", type: text(1, 1024), doc: "validator of the page" },
-      { name: "MODIFIED", type: text(1, 128), doc: "its Last-Modified, as the vendor wrote it" },
-      { name: "PRODUCT", type: recordId, doc: "id of the product that the page shows" },
-      { name: "REASON", type: text(1, 1024), doc: "what went wrong" },
-      NOW,
-    ],
-    reply: integerReply,
-    errors: ["BADARG", "NOTFOUND", "CONFLICT"],
-  },
-  (args) => {
-    const { vendor, outcome } = args;
-    requireVendorName(vendor);
-    const nowMs = clock(args.now);
-    const id = linkId(vendor, args.url);
-    const [year, checked, failures, product] = fields(names.link(id), ["year", "checked_at", "failures", "product"]);
-    if (year === false || year === undefined) return fail("NOTFOUND", `vendor ${quote(vendor)} has no link ${quote(args.url)}`);
-    if (nowMs < numberOf(checked)) return 0;
-    const isSuccess = outcome !== "failed";
-    const note: Note = { set: ["checked_at", `${nowMs}`, "outcome", outcome], remove: [] };
-    put(note, "status", args.status);
-    put(note, "reason", isSuccess ? undefined : (args.reason ?? "failed"));
-    put(note, "failures", isSuccess ? 0 : numberOf(failures) + 1);
-    if (isSuccess) put(note, "scraped_at", nowMs);
-    for (const [field, value] of [["etag", args.etag], ["modified", args.modified], ["product", args.product]] as [string, string | undefined][]) {
-      if (outcome === "scraped" || (isSuccess && value !== undefined)) put(note, field, value);
-    }
-    const all = names.links(vendor);
-    const ofYear = names.linksOfYear(vendor, year);
-    requireType(all, "zset");
-    requireType(ofYear, "zset");
-    requireType(names.vendor(vendor), "hash");
-    const shown = args.product ?? product;
-    if (outcome === "unchanged" && shown !== false && shown !== undefined) touchProduct(shown, nowMs);
-    redis.call("HSET", names.link(id), ...note.set);
-    if (note.remove.length > 0) redis.call("HDEL", names.link(id), ...note.remove);
-    redis.call("ZADD", all, `${nowMs}`, id);
-    redis.call("ZADD", ofYear, `${nowMs}`, id);
-    if (outcome !== "scraped") count(vendor, outcome);
-    return 1;
-  },
-);
+const MARK_LINK = {
+  name: "mark_link",
+  summary: "Notes what came of looking at a link",
+  doc: "`scraped`: there was a page, and upsert_product was called; ETAG, MODIFIED and PRODUCT take the place of those before. `unchanged`: the vendor answered that the page is as it was (304); the link's product has been synced then, its last_synced_at moves, and it counts as unchanged; validators not named stay, but where the product has been removed: those go, so that the next look brings the page again. `gone`: there is no such page (404, 410). `failed`: no answer, or none to be used; what was noted before stays, and failures count. Call it after upsert_product: of a link that is marked and whose product is not stored, nothing would be asked again. The answer is 0, and nothing is noted, where the clock is before the last look.",
+  role: "worker",
+  flags: [],
+  positional: [VENDOR, URL],
+  options: [
+    { name: "OUTCOME", type: choice(OUTCOMES), default: "scraped", doc: "what came of it" },
+    { name: "STATUS", type: integer(100, 599), doc: "HTTP status" },
+    { name: "ETAG", type: text(1, 1024), doc: "validator of the page" },
+    { name: "MODIFIED", type: text(1, 128), doc: "its Last-Modified, as the vendor wrote it" },
+    { name: "PRODUCT", type: recordId, doc: "id of the product that the page shows" },
+    { name: "REASON", type: text(1, 1024), doc: "what went wrong" },
+    NOW,
+  ],
+  reply: integerReply,
+  errors: ["BADARG", "NOTFOUND", "CONFLICT"],
+} as const satisfies Declaration;
+
+/** What a call says of a link, before anything is known of its product. */
+function noteOf(args: Arguments<typeof MARK_LINK>, failures: number, nowMs: number): Note {
+  const { outcome } = args;
+  const isSuccess = outcome !== "failed";
+  const note: Note = { set: ["checked_at", `${nowMs}`, "outcome", outcome], remove: [] };
+  put(note, "status", args.status);
+  put(note, "reason", isSuccess ? undefined : (args.reason ?? "failed"));
+  put(note, "failures", isSuccess ? 0 : failures + 1);
+  if (isSuccess) put(note, "scraped_at", nowMs);
+  for (const [field, value] of [["etag", args.etag], ["modified", args.modified], ["product", args.product]] as [string, string | undefined][]) {
+    if (outcome === "scraped" || (isSuccess && value !== undefined)) put(note, field, value);
+  }
+  return note;
+}
+
+export const markLink = command(MARK_LINK, (args) => {
+  const { vendor, outcome } = args;
+  requireVendorName(vendor);
+  const nowMs = clock(args.now);
+  const id = linkId(vendor, args.url);
+  const [year, checked, failures, product] = fields(names.link(id), ["year", "checked_at", "failures", "product"]);
+  if (year === false || year === undefined) return fail("NOTFOUND", `vendor ${quote(vendor)} has no link ${quote(args.url)}`);
+  if (nowMs < numberOf(checked)) return 0;
+  const note = noteOf(args, numberOf(failures), nowMs);
+  const all = names.links(vendor);
+  const ofYear = names.linksOfYear(vendor, year);
+  requireType(all, "zset");
+  requireType(ofYear, "zset");
+  requireType(names.vendor(vendor), "hash");
+  const shown = args.product ?? product;
+  if (outcome === "unchanged" && shown !== false && shown !== undefined && !touchProduct(shown, nowMs)) {
+    // Asked with validators, the vendor would never show the page again, and the product would stay away.
+    note.remove.push("etag");
+    note.remove.push("modified");
+  }
+  redis.call("HSET", names.link(id), ...note.set);
+  if (note.remove.length > 0) redis.call("HDEL", names.link(id), ...note.remove);
+  redis.call("ZADD", all, `${nowMs}`, id);
+  redis.call("ZADD", ofYear, `${nowMs}`, id);
+  if (outcome !== "scraped") count(vendor, outcome);
+  return 1;
+});
 
 export const getLink = command(
   {

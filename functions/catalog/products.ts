@@ -100,10 +100,16 @@ function touch({ id, vendor }: Product, nowMs: number): void {
   redis.call("HSET", names.product(id), "last_synced_at", `${nowMs}`);
 }
 
-/** Notes that a product was looked at and is as it was, if it is there and nobody has looked later. */
-export function touchProduct(id: string, nowMs: number): void {
+/** Notes that a product was looked at and is as it was, if it is there and nobody has looked later; whether it is there. */
+export function touchProduct(id: string, nowMs: number): boolean {
   const product = readProduct(id);
   if (product !== undefined && nowMs >= product.syncedMs) touch(product, nowMs);
+  return product !== undefined;
+}
+
+/** The reply as it goes on the wire: products come by the ten thousand. */
+function replyOf(id: string, outcome: string, fields: string[]): unknown[] {
+  return ["id", id, "outcome", outcome, "fields", fields];
 }
 
 export const upsertProduct = command(
@@ -133,12 +139,12 @@ export const upsertProduct = command(
       if (input.content.get("name") === undefined) fail("BADARG", `product: name is missing, and there is no product of sku ${quote(input.sku)} yet`);
       create(id, vendor, input, nowMs);
       count(vendor, "created");
-      return { id, outcome: "created", fields: [] };
+      return replyOf(id, "created", []);
     }
     if (nowMs < before.syncedMs) {
       requireType(names.vendor(vendor), "hash");
       count(vendor, "outdated");
-      return { id, outcome: "outdated", fields: [] };
+      return replyOf(id, "outdated", []);
     }
     const changes = changesOf(before.content, input);
     if (changes.length === 0) touch(before, nowMs);
@@ -147,7 +153,7 @@ export const upsertProduct = command(
     count(vendor, outcome);
     const fields: string[] = [];
     for (const { field } of changes) fields.push(field);
-    return { id, outcome, fields };
+    return replyOf(id, outcome, fields);
   },
 );
 

@@ -189,7 +189,7 @@ export function requireToken(queue: Queue, id: string, present: string, given: s
  * @param present the token of its lease, empty if it is not leased
  */
 export function takeOut(queue: Queue, id: string, present: string): void {
-  redis.call("ZREM", queue.leased, id);
+  onKey("ZREM", queue.leased, id);
   if (present !== "") return;
   redis.call("ZREM", queue.ready, id);
   redis.call("ZREM", queue.dead, id);

@@ -89,8 +89,8 @@ function markOf({ etag, lastModified }: Validators = {}): { etag?: string; modif
 /** What the page or the vendor is to blame for; undefined for everything else. */
 export function failureOf(error: unknown): TaskFailure | undefined {
   if (error instanceof VendorError) {
-    const { permanent, retryAfterMs } = error;
-    return new TaskFailure(describeError(error), { permanent, ...(retryAfterMs !== undefined && { retryAfterMs }) });
+    const { reason, permanent, retryAfterMs } = error;
+    return new TaskFailure(`${reason}: ${describeError(error)}`, { permanent, ...(retryAfterMs !== undefined && { retryAfterMs }) });
   }
   // A product that upsert_product does not take will not be taken the next time.
   if (error instanceof HotpathError && error.code === "BADARG") return new TaskFailure(describeError(error), { permanent: true });

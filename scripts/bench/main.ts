@@ -6,6 +6,7 @@ import { configurationOf, documentOf } from "./document";
 import { readOptions } from "./options";
 import type { Findings, Group } from "./row";
 import { catalogProducts } from "./rows/catalog-products";
+import { catalogTasks } from "./rows/catalog-tasks";
 import { counting } from "./rows/counting";
 import { documents } from "./rows/documents";
 import { memory } from "./rows/memory";
@@ -18,7 +19,7 @@ import { rotationOfDevices } from "./rows/rotate-ud";
 import { rotationOfViews } from "./rows/rotate-pg";
 import { tableOf } from "./table";
 
-const GROUPS: readonly Group[] = [counting, rotationOfDevices, rotationOfViews, ranking, documents, memory, notifier, patchIndex, metadataPlans, metadataQuery, catalogProducts];
+const GROUPS: readonly Group[] = [counting, rotationOfDevices, rotationOfViews, ranking, documents, memory, notifier, patchIndex, metadataPlans, metadataQuery, catalogProducts, catalogTasks];
 const DOCUMENT = fileURLToPath(new URL("../../docs/benchmarks.md", import.meta.url));
 
 async function measure(bench: Bench, groups: readonly Group[]): Promise<Findings> {

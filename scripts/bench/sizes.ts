@@ -36,6 +36,8 @@ export interface Sizes {
   products: number;
   /** Files that are put into one plan. */
   planEntries: number;
+  /** Tasks of one run of the catalogue's queue. */
+  tasks: number;
 }
 
 const FULL: Sizes = {
@@ -61,6 +63,7 @@ const FULL: Sizes = {
   queriedFiles: 1_000_000,
   products: 20_000,
   planEntries: 8_000,
+  tasks: 20_000,
 };
 
 const QUICK: Partial<Sizes> = {
@@ -82,6 +85,7 @@ const QUICK: Partial<Sizes> = {
   queriedFiles: 100_000,
   products: 8_000,
   planEntries: 2_000,
+  tasks: 5_000,
 };
 
 /** Sizes of a full or a quick run. */

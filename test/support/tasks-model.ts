@@ -67,6 +67,8 @@ export class TasksModel {
   readonly types = new Map<string, TypeSettings>();
   readonly tasks = new Map<string, ModelTask>();
   #serial: number;
+  /** How many of a queue have ended so. */
+  readonly #ended = new Map<string, number>();
 
   constructor(serial: number) {
     this.#serial = serial;
@@ -195,7 +197,7 @@ export class TasksModel {
     if (task.state === "cancelled" && (token === undefined || token === (task.token ?? ""))) return;
     if (token !== undefined) this.#requireLeased(id, token);
     if (task.state === "finished" || task.state === "cancelled") throw new Refusal("CONFLICT");
-    const { heldBy } = task;
+    const heldBy = task.state === "held" ? task.heldBy : undefined;
     if (task.state === "dead") this.#close(task, "cancelled", nowMs);
     else this.#settle(task, "cancelled", nowMs);
     if (heldBy !== undefined && this.#isKnown(heldBy) && heldBy.state === "waiting") this.#settle(heldBy, "cancelled", nowMs);
@@ -206,7 +208,7 @@ export class TasksModel {
     if (task.state !== "dead" && task.state !== "waiting") throw new Refusal("CONFLICT");
     const wasDead = task.state === "dead";
     if (wasDead && this.#isKnown(task.parent)) task.parent.children.dead -= 1;
-    if (wasDead && task.attempt === 0 && task.heldBy !== undefined && this.types.get(task.type)!.pre.length > 0) {
+    if (wasDead && task.attempt === 0 && this.types.get(task.type)!.pre.length > 0) {
       this.#hold(task, nowMs, nowMs);
     } else {
       Object.assign(task, { state: "waiting", attempt: 0, atMs: nowMs });
@@ -247,21 +249,25 @@ export class TasksModel {
 
   #close(task: ModelTask, how: Ended, nowMs: number): void {
     Object.assign(task, { state: how, endedMs: nowMs });
-    if (how === "dead") task.atMs = nowMs;
-    else this.#keep(task, openChildren(task) > 0 ? YEAR_MS : this.types.get(task.type)!.keep, nowMs);
-  }
-
-  /** Each that is kept can take two others with it whose time is over. */
-  #keep(task: ModelTask, keepMs: number, nowMs: number): void {
-    if (keepMs === 0) {
-      this.tasks.delete(task.id);
+    const counted = `${task.queue} ${how}`;
+    this.#ended.set(counted, (this.#ended.get(counted) ?? 0) + 1);
+    if (how === "dead") {
+      task.atMs = nowMs;
       return;
     }
-    task.atMs = nowMs + keepMs;
-    const [first, second] = this.in(task.queue, task.state).sort(byTime);
-    for (const each of [first, second]) {
-      if (each === undefined || each.atMs > nowMs) break;
-      this.tasks.delete(each.id);
+    this.#keep(task, openChildren(task) > 0 ? YEAR_MS : this.types.get(task.type)!.keep, nowMs);
+    if (this.#ended.get(counted)! % 8 === 0) this.#forget(task.queue, how, nowMs);
+  }
+
+  #keep(task: ModelTask, keepMs: number, nowMs: number): void {
+    if (keepMs === 0) this.tasks.delete(task.id);
+    else task.atMs = nowMs + keepMs;
+  }
+
+  /** Those whose time is over, sixteen at a time. */
+  #forget(queue: string, state: State, nowMs: number): void {
+    for (const each of this.in(queue, state).sort(byTime).slice(0, 16)) {
+      if (each.atMs <= nowMs) this.tasks.delete(each.id);
     }
   }
 

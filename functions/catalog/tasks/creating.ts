@@ -1,17 +1,24 @@
 /** Tasks and their hooks are put into a queue. */
 import { clock } from "../../runtime/clock";
 import { enqueue } from "../../runtime/queue";
-import { onKey } from "../../runtime/types";
-import { formatHook, hookId, hookPayload, hookRest, type HookKind, type HookOf } from "./hooks";
+import { fields } from "../../runtime/types";
+import { hookId, hookPayload, hookRest, type HookKind, type HookOf } from "./hooks";
 import * as names from "./names";
 import { setOf, taskQueue, type TaskQueue } from "./queues";
-import { formatParent, isAlive, readTask, taskKey, type Task } from "./records";
+import { formatInfo, heldState, isAlive, numberOf, readTask, taskKey, type Task } from "./records";
 import { readTaskType, type TaskType } from "./types";
+
+/** What the next task of a queue is numbered with. */
+export interface Numbers {
+  serial: string;
+  /** How many the queue has had before. */
+  enqueued: number;
+}
 
 /** A task that is to be. */
 export interface NewTask {
   id: string;
-  serial: string;
+  numbers: Numbers;
   type: TaskType;
   /** JSON, as it came. */
   payload: string;
@@ -24,18 +31,19 @@ export interface NewTask {
 }
 
 /**
- * The serial number of the next task. They begin at the time at which the first is given, so that a database that was emptied does
+ * The numbers of the next task. Serial numbers begin at the time at which the first is given, so that a database that was emptied does
  * not give those again that workers have seen. Only reads, so that what is found out later can still refuse the call.
  */
-export function nextSerial(): string {
-  const last = onKey("HGET", names.counters(""), "serial");
-  return last === false ? `${clock(undefined)}` : `${tonumber(last)! + 1}`;
+export function nextNumbers({ counters, totals }: TaskQueue): Numbers {
+  const [last, enqueued] = fields(counters, ["serial", totals.enqueued]);
+  const serial = last === false ? `${clock(undefined)}` : `${tonumber(last)! + 1}`;
+  return { serial, enqueued: numberOf(enqueued) };
 }
 
 /** Forgets a task that has ended. */
 export function forget(task: Task): void {
   redis.call("ZREM", setOf(taskQueue(task.queue), task.state), task.id);
-  redis.call("UNLINK", taskKey(task.id));
+  redis.call("UNLINK", task.key);
 }
 
 /** How many generations there are above a task. */
@@ -44,31 +52,23 @@ export function depthOf({ parent }: Task): number {
 }
 
 /** The fields of a task's record: field, value, field, value. */
-function contentOf(queue: TaskQueue, { type: taskType, serial, priority, payload, parent, hook }: NewTask, nowMs: number): string[] {
-  const content = ["queue", queue.name, "type", taskType.name, "serial", serial, "priority", priority, "payload", payload, "enqueued_at", `${nowMs}`];
-  if (parent !== undefined) {
-    content.push("parent");
-    content.push(formatParent({ id: parent.id, serial: parent.serial, depth: depthOf(parent) + 1 }));
-  }
-  if (hook !== undefined) {
-    content.push("hook");
-    content.push(formatHook(hook));
-  }
-  return content;
+function contentOf(queue: TaskQueue, { type: taskType, numbers, priority, payload, parent, hook }: NewTask, nowMs: number): string[] {
+  const link = parent === undefined ? undefined : { id: parent.id, serial: parent.serial, depth: depthOf(parent) + 1 };
+  const info = formatInfo({ queue: queue.name, type: taskType.name, serial: numbers.serial, priority, enqueuedAt: `${nowMs}`, parent: link, hook });
+  return ["info", info, "payload", payload];
 }
 
 /** Counts a child of a parent; the first begins the time that they take together. */
 function addChild(parent: Task, nowMs: number): void {
-  const key = taskKey(parent.id);
-  if (redis.call("HINCRBY", key, "children", "1") === 1) redis.call("HSET", key, "children_from", `${nowMs}`);
+  if (redis.call("HINCRBY", parent.key, "children", "1") === 1) redis.call("HSET", parent.key, "children_from", `${nowMs}`);
 }
 
 /** Puts a task into a queue: to wait, or to be held until its PRE hooks have finished. Nothing is kept under its id. */
 export function create(queue: TaskQueue, task: NewTask, nowMs: number): void {
-  const { id, serial } = task;
+  const { id, numbers } = task;
   const content = contentOf(queue, task, nowMs);
-  redis.call("HSET", queue.counters, "serial", serial);
-  if (redis.call("HINCRBY", queue.totals, "enqueued", "1") === 1) redis.call("SADD", names.queues(), queue.name);
+  redis.call("HSET", queue.counters, "serial", numbers.serial, queue.totals.enqueued, `${numbers.enqueued + 1}`);
+  if (numbers.enqueued === 0) redis.call("SADD", names.queues(), queue.name);
   if (task.parent !== undefined) addChild(task.parent, nowMs);
   const isHeld = task.hook === undefined && task.type.pre.length > 0;
   if (!isHeld) {
@@ -81,16 +81,15 @@ export function create(queue: TaskQueue, task: NewTask, nowMs: number): void {
 
 /** Holds a task until its PRE hooks have finished, beginning with the first. */
 export function hold(queue: TaskQueue, task: Task, readyMs: number, nowMs: number): void {
-  redis.call("HSET", taskKey(task.id), "state", "held");
   redis.call("ZADD", queue.held, `${nowMs}`, task.id);
   startFirstHook(queue, task, "pre", readyMs, nowMs);
 }
 
 /** The first hook of a kind for a task; nothing if its type has none. */
 export function startFirstHook(queue: TaskQueue, task: Task, kind: HookKind, readyMs: number, nowMs: number): void {
-  const [payload, result] = redis.call("HMGET", taskKey(task.id), "payload", "result");
+  const [payload, result] = redis.call("HMGET", task.key, "payload", "result");
   const of: HookOf = { kind, at: 1, serial: task.serial, type: task.type, id: task.id };
-  startHook(queue, of, hookRest(kind, task, payload as string, result!), task.priority, readyMs, nowMs);
+  startHook(queue, of, hookRest(kind, task.id, payload as string, result!), task.priority, readyMs, nowMs);
 }
 
 /**
@@ -106,8 +105,8 @@ export function startHook(queue: TaskQueue, of: HookOf, rest: string, priority: 
   const previous = readTask(id);
   if (previous === undefined || !isAlive(previous)) {
     if (previous !== undefined) forget(previous);
-    create(queue, { id, serial: nextSerial(), type: readTaskType(name), payload: hookPayload(name, rest), priority, readyMs, hook: of }, nowMs);
+    create(queue, { id, numbers: nextNumbers(queue), type: readTaskType(name), payload: hookPayload(name, rest), priority, readyMs, hook: of }, nowMs);
   }
-  if (of.kind === "pre") redis.call("HSET", taskKey(of.id), "held_by", id);
+  if (of.kind === "pre") redis.call("HSET", taskKey(of.id), "state", heldState(id));
   return true;
 }

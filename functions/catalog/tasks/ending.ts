@@ -2,11 +2,11 @@
 import { giveBack, readyScore, type Queue } from "../../runtime/queue";
 import { requireType } from "../../runtime/types";
 import { startFirstHook, startHook } from "./creating";
-import { parseHook, restOf, type HookOf } from "./hooks";
+import { restOf, type HookOf } from "./hooks";
 import * as names from "./names";
 import { keepFor, requireFinishing, requireTaskQueue, taskQueue, type TaskQueue } from "./queues";
-import { numberOf, parentOf, readSame, readTask, taskKey, type Outcome, type Task } from "./records";
-import { readTaskType } from "./types";
+import { numberOf, parentOf, readSame, readTask, type Outcome, type Task } from "./records";
+import { readTaskType, type TaskType } from "./types";
 
 /** The field of a parent that counts children which ended so. */
 const COUNTED: Record<Outcome, string> = { finished: "children_finished", dead: "children_failed", cancelled: "children_cancelled" };
@@ -24,8 +24,8 @@ export interface Children {
 }
 
 /** The children of a parent. */
-export function childrenOf(id: string): Children {
-  const found = redis.call("HMGET", taskKey(id), "children", COUNTED.finished, COUNTED.dead, COUNTED.cancelled, "children_from", "children_to");
+export function childrenOf({ key }: Task): Children {
+  const found = redis.call("HMGET", key, "children", COUNTED.finished, COUNTED.dead, COUNTED.cancelled, "children_from", "children_to");
   const [total, finished, failed, cancelled] = [numberOf(found[0]), numberOf(found[1]), numberOf(found[2]), numberOf(found[3])];
   const open = total - finished - failed - cancelled;
   return { total, finished, failed, cancelled, open, fromMs: numberOf(found[4]), toMs: numberOf(found[5]) };
@@ -34,8 +34,7 @@ export function childrenOf(id: string): Children {
 /** The task that a hook belongs to; undefined if it is gone. */
 function ownerOf({ hook }: Task): Task | undefined {
   if (hook === undefined) return undefined;
-  const { id, serial } = parseHook(hook);
-  return readSame(id, serial);
+  return readSame(hook.id, hook.serial);
 }
 
 /** Fails with CONFLICT, naming the key, if one that the end of a task may write to holds something else. */
@@ -49,9 +48,9 @@ export function requireFamily(task: Task): void {
 }
 
 /** The same for a task that is about to finish: most have no family, and then less need be looked at. */
-export function requireFinish(queue: TaskQueue, task: Task): void {
+export function requireFinish(queue: TaskQueue, task: Task, { post }: TaskType): void {
   const isAlone = task.parent === undefined && task.hook === undefined && task.children === 0;
-  if (isAlone && readTaskType(task.type).post.length === 0) requireFinishing(queue);
+  if (isAlone && post.length === 0) requireFinishing(queue);
   else requireFamily(task);
 }
 
@@ -59,36 +58,37 @@ export function requireFinish(queue: TaskQueue, task: Task): void {
 const ORPHANED_MS = 365 * 86400000;
 
 /** Notes the end of a task, and keeps it or forgets it. */
-export function close(queue: TaskQueue, task: Task, outcome: Outcome, nowMs: number): void {
-  redis.call("HSET", taskKey(task.id), "state", outcome, "ended_at", `${nowMs}`);
-  redis.call("HINCRBY", queue.totals, outcome, "1");
+export function close(queue: TaskQueue, task: Task, { settings }: TaskType, outcome: Outcome, nowMs: number): void {
+  redis.call("HSET", task.key, "state", outcome, "ended_at", `${nowMs}`);
+  const count = redis.call("HINCRBY", queue.counters, queue.totals[outcome], "1");
   if (outcome === "dead") return;
-  const isOrphaning = task.children > 0 && childrenOf(task.id).open > 0;
-  keepFor(queue, task.id, outcome, isOrphaning ? ORPHANED_MS : readTaskType(task.type).settings.keep, nowMs);
+  const isOrphaning = task.children > 0 && childrenOf(task).open > 0;
+  keepFor(queue, task, outcome, isOrphaning ? ORPHANED_MS : settings.keep, count, nowMs);
 }
 
 /** Ends a task that was taken out of its set, with all that follows; a dead one is in the set of the dead. */
-export function settle(queue: TaskQueue, task: Task, outcome: Outcome, nowMs: number): void {
+export function settle(queue: TaskQueue, task: Task, outcome: Outcome, nowMs: number, taskType = readTaskType(task.type)): void {
   const { hook } = task;
-  if (outcome === "finished" && hook === undefined && readTaskType(task.type).post.length > 0) {
+  if (outcome === "finished" && hook === undefined && taskType.post.length > 0) {
     startFirstHook(queue, task, "post", nowMs, nowMs);
   }
   if (task.parent !== undefined) tellParent(task, outcome, nowMs);
-  if (hook !== undefined) afterHook(queue, task, parseHook(hook), outcome, nowMs);
-  close(queue, task, outcome, nowMs);
+  if (hook !== undefined) afterHook(queue, task, hook, outcome, nowMs);
+  close(queue, task, taskType, outcome, nowMs);
 }
 
 /** A child counts for its parent; the last one to end ends a parent whose own work is done. */
 function tellParent(task: Task, outcome: Outcome, nowMs: number): void {
   const parent = parentOf(task);
   if (parent === undefined) return;
-  redis.call("HINCRBY", taskKey(parent.id), COUNTED[outcome], "1");
-  const { open, toMs } = childrenOf(parent.id);
-  if (nowMs > toMs) redis.call("HSET", taskKey(parent.id), "children_to", `${nowMs}`);
+  redis.call("HINCRBY", parent.key, COUNTED[outcome], "1");
+  const { open, toMs } = childrenOf(parent);
+  if (nowMs > toMs) redis.call("HSET", parent.key, "children_to", `${nowMs}`);
   if (open > 0) return;
   const queue = taskQueue(parent.queue);
   if (parent.state === "cancelled") {
-    keepFor(queue, parent.id, "cancelled", readTaskType(parent.type).settings.keep, nowMs);
+    redis.call("ZREM", queue.cancelled, parent.id);
+    keepFor(queue, parent, "cancelled", readTaskType(parent.type).settings.keep, 1, nowMs);
   } else if (parent.state === "waiting_children") {
     redis.call("ZREM", queue.joining, parent.id);
     settle(queue, parent, "finished", nowMs);
@@ -98,7 +98,7 @@ function tellParent(task: Task, outcome: Outcome, nowMs: number): void {
 /** A dead child that is retried is open again. */
 export function reopenChild(task: Task): void {
   const parent = parentOf(task);
-  if (parent !== undefined) redis.call("HINCRBY", taskKey(parent.id), COUNTED.dead, "-1");
+  if (parent !== undefined) redis.call("HINCRBY", parent.key, COUNTED.dead, "-1");
 }
 
 /** The next hook of its kind, or, before a task, the task itself. */
@@ -107,7 +107,7 @@ function afterHook(queue: TaskQueue, hook: Task, of: HookOf, outcome: Outcome, n
   const isHeld = held !== undefined && held.state === "held" && held.heldBy === hook.id;
   if (of.kind === "pre" && !isHeld) return;
   if (outcome === "finished") {
-    const payload = redis.call("HGET", taskKey(hook.id), "payload") as string;
+    const payload = redis.call("HGET", hook.key, "payload") as string;
     const next: HookOf = { kind: of.kind, at: of.at + 1, serial: of.serial, type: of.type, id: of.id };
     const isStarted = startHook(queue, next, restOf(hook.type, payload), hook.priority, nowMs, nowMs);
     if (!isStarted && isHeld) release(queue, held, nowMs);
@@ -117,14 +117,14 @@ function afterHook(queue: TaskQueue, hook: Task, of: HookOf, outcome: Outcome, n
 }
 
 /** The hooks of a held task have finished: it waits for its turn. */
-function release(queue: TaskQueue, { id, priority }: Task, nowMs: number): void {
-  redis.call("HSET", taskKey(id), "state", "");
+function release(queue: TaskQueue, { id, key, priority }: Task, nowMs: number): void {
+  redis.call("HSET", key, "state", "");
   redis.call("ZREM", queue.held, id);
   redis.call("ZADD", queue.ready, readyScore(tonumber(priority)!, nowMs), id);
 }
 
 function failHeld(queue: TaskQueue, task: Task, reason: string, nowMs: number): void {
-  redis.call("HSET", taskKey(task.id), "reason", reason);
+  redis.call("HSET", task.key, "reason", reason);
   redis.call("ZREM", queue.held, task.id);
   redis.call("ZADD", queue.dead, `${nowMs}`, task.id);
   settle(queue, task, "dead", nowMs);
@@ -132,7 +132,11 @@ function failHeld(queue: TaskQueue, task: Task, reason: string, nowMs: number): 
 
 /** `giveBack` of the runtime, for tasks: those that it gives up have ended. */
 export function giveBackTask(queue: Queue, id: string, attempt: number, readyMs: number, reason: string, nowMs: number): boolean {
-  const task = readTask(id)!;
+  const task = readTask(id);
+  if (task === undefined) {
+    redis.call("ZREM", queue.leased, id);
+    return false;
+  }
   requireFamily(task);
   const isDead = giveBack(queue, id, attempt, readyMs, reason, nowMs);
   if (isDead) settle(queue as TaskQueue, task, "dead", nowMs);

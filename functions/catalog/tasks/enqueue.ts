@@ -5,7 +5,7 @@ import { fail, quote } from "../../runtime/errors";
 import { decodeObject } from "../../runtime/json";
 import { MAX_PRIORITY } from "../../runtime/priority";
 import { requireType } from "../../runtime/types";
-import { create, depthOf, forget, nextSerial } from "./creating";
+import { create, depthOf, forget, nextNumbers } from "./creating";
 import * as names from "./names";
 import { QUEUE, requireTaskQueue, taskQueue } from "./queues";
 import { isAlive, readTask, requireTask, TASK_ID, taskKey, type Task } from "./records";
@@ -70,19 +70,18 @@ export const enqueueTask = command(
     const previous = given === undefined ? undefined : readTask(given);
     if (previous !== undefined && (isAlive(previous) || args.unless === "known")) return given;
     const parent = args.parent === undefined ? undefined : requireParent(args.parent);
-    const serial = nextSerial();
-    const id = given ?? serial;
+    const numbers = nextNumbers(queue);
+    const id = given ?? numbers.serial;
     requireType(queue.ready, "zset");
-    requireType(queue.held, "zset");
-    requireType(queue.totals, "hash");
-    requireType(names.queues(), "set");
     requireType(taskKey(id), "hash");
+    if (taskType.pre.length > 0) requireType(queue.held, "zset");
+    if (numbers.enqueued === 0) requireType(names.queues(), "set");
     if (previous !== undefined) {
       requireTaskQueue(taskQueue(previous.queue));
       forget(previous);
     }
     const readyMs = Math.min(nowMs + args.delay, MAX_TIME_MS);
-    create(queue, { id, serial, type: taskType, payload, priority: `${args.priority}`, readyMs, parent }, nowMs);
+    create(queue, { id, numbers, type: taskType, payload, priority: `${args.priority}`, readyMs, parent }, nowMs);
     return id;
   },
 );

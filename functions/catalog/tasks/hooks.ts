@@ -1,5 +1,4 @@
 /** What is kept of a hook: whose it is, and what it is given. */
-import type { Task } from "./records";
 
 /** `pre` runs before the task, `post` after it. */
 export type HookKind = "pre" | "post";
@@ -32,7 +31,7 @@ export function hookId({ kind, at, serial, id }: HookOf): string {
 }
 
 /** What the payloads of all hooks of a kind have in common: all that stands behind the type. */
-export function hookRest(kind: HookKind, { id }: Task, payload: string, result: string | false): string {
+export function hookRest(kind: HookKind, id: string, payload: string, result: string | false): string {
   const end = kind === "post" && result !== false ? `,"result":${result}}` : "}";
   return `"hook":"${kind}","task":"${id}","payload":${payload}${end}`;
 }

@@ -3,9 +3,8 @@ import { choice, command, integer, integerReply, jsonReply, nullable, tuple } fr
 import { readyMs } from "../../runtime/priority";
 import { onKey } from "../../runtime/types";
 import { childrenOf } from "./ending";
-import { parseHook } from "./hooks";
 import { QUEUE, requireTaskQueue, setOf, taskQueue } from "./queues";
-import { isAlive, readTask, STATES, TASK_ID, taskKey, type Task } from "./records";
+import { isAlive, readTask, STATES, TASK_ID, type Task } from "./records";
 
 const DOC =
   "`id`, `queue`, `type`, `state` (held, waiting, leased, waiting_children, finished, dead, cancelled), `priority`, `attempt` (how often it was given out), `enqueued_at`, `at` (ms: when it may go out, when its lease ends, since when it is held or waits for its children, or when it ended), and where they apply `worker`, `reason` (of its last failure), `parent`, `held_by` (the hook that it is held by), `hook` (pre or post) and `task` (the one that it is a hook of), `result`; for a parent `children_total`, `children_finished`, `children_failed` (dead), `children_cancelled`, and once all have ended `children_ms` (from the enqueueing of the first to the end of the last); and `payload`";
@@ -20,15 +19,14 @@ function timeOf(task: Task, endedAt: string | false): string {
 
 function childrenJson(task: Task): string {
   if (task.children === 0) return "";
-  const { total, finished, failed, cancelled, open, fromMs, toMs } = childrenOf(task.id);
+  const { total, finished, failed, cancelled, open, fromMs, toMs } = childrenOf(task);
   const took = open > 0 ? "" : `"children_ms":${Math.max(toMs - fromMs, 0)},`;
   return `"children_total":${total},"children_finished":${finished},"children_failed":${failed},"children_cancelled":${cancelled},${took}`;
 }
 
 function hookJson({ hook }: Task): string {
   if (hook === undefined) return "";
-  const { kind, id } = parseHook(hook);
-  return `"hook":"${kind}","task":"${id}",`;
+  return `"hook":"${hook.kind}","task":"${hook.id}",`;
 }
 
 /** A member of a JSON object, with a comma behind it; nothing if there is no value. */
@@ -39,12 +37,11 @@ function member(name: string, value: string | false | undefined): string {
 /** A task as JSON. What was given as JSON stays as it came. */
 function encode(task: Task): string {
   const { id, queue, type: taskType, state, priority, attempt } = task;
-  const [payload, enqueuedAt, endedAt, worker, reason, result] = redis.call(
-    "HMGET", taskKey(id), "payload", "enqueued_at", "ended_at", "worker", "reason", "result",
-  ) as [string, string, string | false, string | false, string | false, string | false];
-  const head = `{"id":"${id}","queue":"${queue}","type":"${taskType}","state":"${state}","priority":${priority},"attempt":${attempt},"enqueued_at":${enqueuedAt},"at":${timeOf(task, endedAt)},`;
-  const heldBy = state === "held" ? task.heldBy : undefined;
-  const who = member("worker", worker) + member("reason", reason) + member("parent", task.parent?.id) + member("held_by", heldBy);
+  const [payload, endedAt, worker, reason, result] = redis.call(
+    "HMGET", task.key, "payload", "ended_at", "worker", "reason", "result",
+  ) as [string, string | false, string | false, string | false, string | false];
+  const head = `{"id":"${id}","queue":"${queue}","type":"${taskType}","state":"${state}","priority":${priority},"attempt":${attempt},"enqueued_at":${task.enqueuedAt},"at":${timeOf(task, endedAt)},`;
+  const who = member("worker", worker) + member("reason", reason) + member("parent", task.parent?.id) + member("held_by", task.heldBy);
   const came = result === false ? "" : `"result":${result},`;
   return `${head}${who}${hookJson(task)}${childrenJson(task)}${came}"payload":${payload}}`;
 }

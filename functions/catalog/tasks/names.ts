@@ -11,9 +11,9 @@ export function queues(): string {
   return key("S", "TASKS.QUEUES", "", "", "", "");
 }
 
-/** Counters of a queue; those of all queues together for the empty name. */
-export function counters(queue: string): string {
-  return key("H", "TASKS", "", queue, "", "");
+/** Numbers: the last serial and how many leases were given, and for each queue how many tasks were enqueued and ended how. */
+export function counters(): string {
+  return key("H", "TASKS", "", "", "", "");
 }
 
 /** Tasks of a queue by state. */

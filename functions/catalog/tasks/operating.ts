@@ -6,13 +6,13 @@ import { retry } from "../../runtime/queue";
 import { hold } from "./creating";
 import { close, reopenChild, requireFamily, settle } from "./ending";
 import { setOf, taskQueue, type TaskQueue } from "./queues";
-import { readTask, requireLease, requireTask, TASK_ID, taskKey, TOKEN, type Task } from "./records";
+import { readTask, requireLease, requireTask, TASK_ID, TOKEN, type Task } from "./records";
 import { readTaskType } from "./types";
 
 /** Takes a task out of the set that it is in, whichever that is, and ends it. What follows has followed for a dead one. */
 function cancel(queue: TaskQueue, task: Task, nowMs: number): void {
   redis.call("ZREM", setOf(queue, task.state), task.id);
-  if (task.state === "dead") close(queue, task, "cancelled", nowMs);
+  if (task.state === "dead") close(queue, task, readTaskType(task.type), "cancelled", nowMs);
   else settle(queue, task, "cancelled", nowMs);
 }
 
@@ -63,10 +63,10 @@ export const retryTask = command(
     requireFamily(task);
     const queue = taskQueue(task.queue);
     if (state === "dead") {
-      redis.call("HSET", taskKey(id), "state", "");
+      redis.call("HSET", task.key, "state", "");
       reopenChild(task);
     }
-    const wasHeld = state === "dead" && task.attempt === 0 && task.heldBy !== undefined && readTaskType(task.type).pre.length > 0;
+    const wasHeld = state === "dead" && task.attempt === 0 && readTaskType(task.type).pre.length > 0;
     if (wasHeld) {
       redis.call("ZREM", queue.dead, id);
       hold(queue, task, nowMs, nowMs);

@@ -4,11 +4,14 @@ import { currentPartition } from "../../runtime/keys";
 import type { Queue, Retry } from "../../runtime/queue";
 import { requireType } from "../../runtime/types";
 import * as names from "./names";
-import { taskKey, type Outcome, type TaskState } from "./records";
+import { readTask, taskKey, type Outcome, type Task, type TaskState } from "./records";
 import { readTaskType, requireName } from "./types";
 
-/** So many of a state that is kept for a while, and no more. */
+/** About so many of a state that is kept for a while, and no more. */
 const MAX_KEPT = 10000;
+
+/** What is not kept any longer is forgotten at every so manieth end, twice as many at a time: more than are added. */
+const FORGOTTEN_EVERY = 8;
 
 /** The argument that names a queue. */
 export const QUEUE = { name: "queue", type: text(1, 128), doc: "name of the queue" } as const;
@@ -16,8 +19,8 @@ export const QUEUE = { name: "queue", type: text(1, 128), doc: "name of the queu
 /** A queue with the sets of tasks that neither wait nor are out. */
 export interface TaskQueue extends Queue {
   name: string;
-  /** Hash with how many tasks were enqueued, finished, given up and cancelled. */
-  totals: string;
+  /** Fields of the counters: how many tasks were ever enqueued, and ended how. */
+  totals: Record<"enqueued" | Outcome, string>;
   /** By the time they were enqueued. */
   held: string;
   /** Tasks that wait for their children, by the time their own work was done. */
@@ -34,8 +37,8 @@ const MAX_REMEMBERED = 100;
 
 /** How often a task is given out, by its type, and its priority. */
 function retryOf(this: void, id: string): Retry {
-  const [taskType, priority] = redis.call("HMGET", taskKey(id), "type", "priority") as string[];
-  const { attempts, backoff } = readTaskType(taskType!).settings;
+  const { type: taskType, priority } = readTask(id)!;
+  const { attempts, backoff } = readTaskType(taskType).settings;
   return { attempts, backoffMs: backoff, priority: tonumber(priority)! };
 }
 
@@ -51,8 +54,8 @@ function newQueue(name: string): TaskQueue {
     finished: names.tasks(name, "FINISHED"),
     cancelled: names.tasks(name, "CANCELLED"),
     // A task with the same id may have been in another queue: no token may be given twice in all of them.
-    counters: names.counters(""),
-    totals: names.counters(name),
+    counters: names.counters(),
+    totals: { enqueued: `enqueued:${name}`, finished: `finished:${name}`, dead: `dead:${name}`, cancelled: `cancelled:${name}` },
     entryStart: names.taskStart(),
     entryEnd: names.END,
     retryOf,
@@ -72,16 +75,16 @@ export function taskQueue(name: string): TaskQueue {
   return queue;
 }
 
-/** Fails with CONFLICT, naming the key, if one that a task is finished with holds something else. */
-export function requireFinishing({ leased, finished, totals }: TaskQueue): void {
-  requireType(leased, "zset");
+/** Fails with CONFLICT, naming the key, if one that a finished task is put into holds something else. */
+export function requireFinishing({ finished, counters }: TaskQueue): void {
   requireType(finished, "zset");
-  requireType(totals, "hash");
+  requireType(counters, "hash");
 }
 
 /** Fails with CONFLICT, naming the key, if a key of the queue holds something else. */
 export function requireTaskQueue(queue: TaskQueue): void {
   requireFinishing(queue);
+  requireType(queue.leased, "zset");
   requireType(queue.ready, "zset");
   requireType(queue.dead, "zset");
   requireType(queue.held, "zset");
@@ -102,23 +105,29 @@ export function setOf(queue: TaskQueue, state: TaskState): string {
 }
 
 /**
- * Keeps a task that has ended for as long as its type says, and forgets up to two others whose time is over, or which are too
- * many: each call that adds one can take away more than it adds.
+ * Keeps a task that has ended for as long as its type says.
+ *
+ * @param count how many of the queue have ended so, this one included
  */
-export function keepFor(queue: TaskQueue, id: string, outcome: Outcome, keepMs: number, nowMs: number): void {
+export function keepFor(queue: TaskQueue, task: Task, outcome: Outcome, keepMs: number, count: number, nowMs: number): void {
   const kept = setOf(queue, outcome);
-  if (keepMs === 0) {
-    redis.call("ZREM", kept, id);
-    redis.call("UNLINK", taskKey(id));
-    return;
-  }
-  redis.call("ZADD", kept, `${nowMs + keepMs}`, id);
-  let excess = redis.call("ZCARD", kept) - MAX_KEPT;
-  const first = redis.call("ZRANGE", kept, "0", "1", "WITHSCORES");
+  if (keepMs > 0) redis.call("ZADD", kept, `${nowMs + keepMs}`, task.id);
+  else redis.call("UNLINK", task.key);
+  if (count % FORGOTTEN_EVERY === 0) forgetOver(kept, nowMs);
+}
+
+/** Forgets tasks whose time is over, or which are too many. */
+function forgetOver(kept: string, nowMs: number): void {
+  const excess = redis.call("ZCARD", kept) - MAX_KEPT;
+  const first = redis.call("ZRANGE", kept, "0", `${2 * FORGOTTEN_EVERY - 1}`, "WITHSCORES");
+  const over: string[] = [];
+  const keys: string[] = [];
   for (const at of $range(1, first.length, 2)) {
-    if (excess <= 0 && tonumber(first[at])! > nowMs) break;
-    redis.call("UNLINK", taskKey(first[at - 1]!));
-    redis.call("ZREM", kept, first[at - 1]!);
-    excess -= 1;
+    if (over.length >= excess && tonumber(first[at])! > nowMs) break;
+    over.push(first[at - 1]!);
+    keys.push(taskKey(first[at - 1]!));
   }
+  if (over.length === 0) return;
+  redis.call("UNLINK", ...keys);
+  redis.call("ZREM", kept, ...over);
 }

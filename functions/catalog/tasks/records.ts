@@ -1,6 +1,7 @@
 /** What is kept of a task, and the state it is in. */
 import { text } from "../../runtime/declare";
 import { fail, quote } from "../../runtime/errors";
+import { formatHook, parseHook, type HookOf } from "./hooks";
 import * as names from "./names";
 
 /**
@@ -22,26 +23,37 @@ export interface ParentLink {
   depth: number;
 }
 
-/** A task, as far as what is done with it depends on it. */
-export interface Task {
-  id: string;
-  attempt: number;
-  /** Of its present lease, or of the one that finished it; else empty. */
-  token: string;
+/** What a task is from its beginning to its end. */
+export interface TaskInfo {
   queue: string;
   type: string;
-  state: TaskState;
   /** Given to no other task, nor to another one with the same id. */
   serial: string;
   /** A digit, as text. */
   priority: string;
+  /** Unix ms, as text. */
+  enqueuedAt: string;
   /** The task whose child it is. */
   parent: ParentLink | undefined;
-  /** What it is a hook of: see hooks.ts. */
-  hook: string | undefined;
-  /** The hook that it is held by, and what it has had of children. */
+  /** What it is a hook of; a hook is nobody's child. */
+  hook: HookOf | undefined;
+}
+
+/** A task, as far as what is done with it depends on it. */
+export interface Task extends TaskInfo {
+  id: string;
+  /** Of its hash. */
+  key: string;
+  attempt: number;
+  /** Of its present lease, or of the one that finished it; else empty. */
+  token: string;
+  state: TaskState;
+  /** The hook that it waits for, while it is held. */
   heldBy: string | undefined;
+  /** How many children it has had. */
   children: number;
+  /** JSON, as it came; only where it was asked for. */
+  payload: string | undefined;
 }
 
 /** An id in an argument: given ones, made ones, and those of hooks. */
@@ -55,53 +67,72 @@ export function taskKey(id: string): string {
   return names.taskStart() + id + names.END;
 }
 
-function orUndefined(value: string | false | undefined): string | undefined {
-  return value === false ? undefined : value;
-}
-
 /** A number from what is stored, 0 for nothing. */
 export function numberOf(value: string | false | undefined): number {
   return value === false || value === undefined ? 0 : tonumber(value)!;
 }
 
-/** The state of which no field tells is told by the token. */
-function stateOf(stored: string | false | undefined, token: string): TaskState {
-  if (stored !== false && stored !== undefined && stored !== "") return stored as TaskState;
-  return token === "" ? "waiting" : "leased";
-}
-
-/** What a child knows of its parent, as it is stored; an id can hold no space. */
-export function formatParent({ id, serial, depth }: ParentLink): string {
-  return `${id} ${serial} ${depth}`;
+/**
+ * What does not change, in one field: a hash answers two fields in the time of one and a half. None of the parts can hold a space.
+ */
+export function formatInfo({ queue, type: taskType, serial, priority, enqueuedAt, parent, hook }: TaskInfo): string {
+  const head = `${queue} ${taskType} ${serial} ${priority} ${enqueuedAt}`;
+  if (parent !== undefined) return `${head} child ${parent.id} ${parent.serial} ${parent.depth}`;
+  return hook === undefined ? head : `${head} ${formatHook(hook)}`;
 }
 
 function parseParent(stored: string): ParentLink {
-  const [id, serial, depth] = string.match(stored, "^(%S+) (%S+) (%S+)$");
+  const [id, serial, depth] = string.match(stored, "^child (%S+) (%S+) (%S+)$");
   return { id: id!, serial: serial!, depth: tonumber(depth)! };
 }
 
+const HELD = "held ";
+
+/** The state of a task that is held by a hook, as it is stored. */
+export function heldState(hook: string): string {
+  return HELD + hook;
+}
+
+/** The state and the hook that holds it. Of a task that waits or is leased no field tells, but the token. */
+function parseState(stored: string | false, token: string): LuaMultiReturn<[state: TaskState, heldBy: string | undefined]> {
+  if (stored === false || stored === "") return $multi(token === "" ? "waiting" : "leased", undefined);
+  if (string.sub(stored, 1, HELD.length) === HELD) return $multi("held", string.sub(stored, HELD.length + 1));
+  return $multi(stored as TaskState, undefined);
+}
+
+/** Fields of a record, in the order in which they are stored: those behind them take longer to find. */
+function fieldsOf(key: string, withPayload: boolean): (string | false)[] {
+  const found = withPayload
+    ? redis.pcall("HMGET", key, "attempt", "token", "info", "state", "children", "payload")
+    : redis.pcall("HMGET", key, "attempt", "token", "info", "state", "children");
+  return found as (string | false)[];
+}
+
 /** A task; undefined if there is none, or something else under its key. */
-export function readTask(id: string): Task | undefined {
-  const found = redis.pcall(
-    "HMGET", taskKey(id), "attempt", "token", "queue", "type", "state", "serial", "priority", "parent", "hook", "held_by", "children",
-  ) as (string | false)[];
-  const attempt = found[0];
+export function readTask(id: string, withPayload = false): Task | undefined {
+  const key = taskKey(id);
+  const [attempt, token, info, state, children, payload] = fieldsOf(key, withPayload);
   // An error, of a key that is no hash, has no first element.
-  if (attempt === undefined || attempt === false || found[2] === false) return undefined;
-  const parent = found[7];
+  if (attempt === undefined || attempt === false || info === undefined || info === false) return undefined;
+  const [queue, taskType, serial, priority, enqueuedAt, kin] = string.match(info, "^(%S+) (%S+) (%S+) (%S+) (%S+) ?(.*)$");
+  const isChild = string.sub(kin!, 1, 6) === "child ";
+  const [present, heldBy] = parseState(state!, token as string);
   return {
     id,
+    key,
     attempt: tonumber(attempt)!,
-    token: found[1] as string,
-    queue: found[2]!,
-    type: found[3] as string,
-    state: stateOf(found[4], found[1] as string),
-    serial: found[5] as string,
-    priority: found[6] as string,
-    parent: parent === false || parent === undefined ? undefined : parseParent(parent),
-    hook: orUndefined(found[8]),
-    heldBy: orUndefined(found[9]),
-    children: numberOf(found[10]),
+    token: token as string,
+    state: present,
+    heldBy,
+    queue: queue!,
+    type: taskType!,
+    serial: serial!,
+    priority: priority!,
+    enqueuedAt: enqueuedAt!,
+    parent: isChild ? parseParent(kin!) : undefined,
+    hook: isChild || kin === "" ? undefined : parseHook(kin!),
+    children: children === false ? 0 : tonumber(children)!,
+    payload: payload === false ? undefined : payload,
   };
 }
 

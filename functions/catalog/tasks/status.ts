@@ -45,7 +45,8 @@ export const getQueueStatus = command(
     const nowMs = clock(args.now);
     const queue = taskQueue(args.queue);
     requireTaskQueue(queue);
-    const counters = fields(queue.totals, ["enqueued", "finished", "dead", "cancelled"]);
+    const { totals } = queue;
+    const counters = fields(queue.counters, [totals.enqueued, totals.finished, totals.dead, totals.cancelled]);
     const ready = countReady(queue, nowMs);
     const firstMs = firstReadyMs(queue);
     return {

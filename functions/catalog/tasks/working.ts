@@ -8,7 +8,7 @@ import { backoffMs, giveOut, handBack, takeBack, takeOut } from "../../runtime/q
 import { requireType } from "../../runtime/types";
 import { childrenOf, giveBackTask, requireFamily, requireFinish, settle } from "./ending";
 import { QUEUE, taskQueue, type TaskQueue } from "./queues";
-import { parentOf, readTask, requireLease, requireTask, TASK_ID, taskKey, TOKEN, type Task } from "./records";
+import { parentOf, readTask, requireLease, requireTask, TASK_ID, TOKEN, type Task } from "./records";
 import { LEASE, readTaskType } from "./types";
 
 /** Leases that ran out are taken back by so many a call. */
@@ -24,7 +24,7 @@ function nextTask(queue: TaskQueue, nowMs: number): Task | undefined {
   for (const _ of $range(1, MAX_PASSED)) {
     const id = firstReady(queue, nowMs);
     if (id === undefined) return undefined;
-    const task = readTask(id);
+    const task = readTask(id, true);
     if (task === undefined) {
       redis.call("ZREM", queue.ready, id);
     } else if (parentOf(task)?.state === "cancelled") {
@@ -39,10 +39,9 @@ function nextTask(queue: TaskQueue, nowMs: number): Task | undefined {
 }
 
 /** What a worker gets; ids, names and tokens hold nothing that JSON would escape. */
-function encode({ id, type: taskType, priority, parent }: Task, token: string, attempt: number, endMs: number): string {
-  const [queue, payload, enqueuedAt] = redis.call("HMGET", taskKey(id), "queue", "payload", "enqueued_at") as string[];
+function encode({ id, type: taskType, queue, priority, parent, enqueuedAt, payload }: Task, token: string, attempt: number, endMs: number): string {
   const ofParent = parent === undefined ? "" : `"parent":"${parent.id}",`;
-  return `{"id":"${id}","token":"${token}","type":"${taskType}","attempt":${attempt},"queue":"${queue}","priority":${priority},${ofParent}"enqueued_at":${enqueuedAt},"lease_until":${endMs},"payload":${payload}}`;
+  return `{"id":"${id}","token":"${token}","type":"${taskType}","attempt":${attempt},"queue":"${queue}","priority":${priority},${ofParent}"enqueued_at":${enqueuedAt},"lease_until":${endMs},"payload":${payload!}}`;
 }
 
 export const claimTask = command(
@@ -64,7 +63,6 @@ export const claimTask = command(
   (args) => {
     const nowMs = clock(args.now);
     const queue = taskQueue(args.queue);
-    requireType(queue.counters, "hash");
     takeBack(queue, MAX_TAKEN_BACK, nowMs, giveBackTask);
     const task = nextTask(queue, nowMs);
     if (task === undefined) return undefined;
@@ -122,14 +120,15 @@ export const finishTask = command(
     if (token === task.token && (task.state === "finished" || task.state === "waiting_children")) return 1;
     requireLease(task, token);
     const queue = taskQueue(task.queue);
-    requireFinish(queue, task);
+    const taskType = readTaskType(task.type);
+    requireFinish(queue, task, taskType);
     takeOut(queue, task.id, task.token);
-    if (result !== undefined) redis.call("HSET", taskKey(task.id), "result", result);
-    if (task.children > 0 && childrenOf(task.id).open > 0) {
-      redis.call("HSET", taskKey(task.id), "state", "waiting_children");
+    if (result !== undefined) redis.call("HSET", task.key, "result", result);
+    if (task.children > 0 && childrenOf(task).open > 0) {
+      redis.call("HSET", task.key, "state", "waiting_children");
       redis.call("ZADD", queue.joining, `${nowMs}`, task.id);
     } else {
-      settle(queue, task, "finished", nowMs);
+      settle(queue, task, "finished", nowMs, taskType);
     }
     return 1;
   },

@@ -75,12 +75,16 @@ export class Politeness {
     let waits = true;
     try {
       return await state.limit(async () => {
-        await this.#turn(site, state, signal);
+        // Without an await where there is nothing to wait for: until then it counts as waiting, and as room for others.
+        let restMs: number;
+        while ((restMs = this.#takeTurn(site, state, 0)) > 0) await this.#rest(restMs, signal);
         waits = false;
         this.#wait(-1);
         return await this.#overall(async () => {
+          signal.throwIfAborted();
           // Others of the site may have started while this one waited for room.
-          await this.#turn(site, state, signal, Math.max(this.options.intervalMs ?? 0, state.spacingMs));
+          const intervalMs = Math.max(this.options.intervalMs ?? 0, state.spacingMs);
+          while ((restMs = this.#takeTurn(site, state, intervalMs)) > 0) await this.#rest(restMs, signal);
           try {
             return await request();
           } finally {
@@ -107,15 +111,23 @@ export class Politeness {
     state.notBeforeMs = Math.max(state.notBeforeMs, this.#clock.now() + ms);
   }
 
-  /** Waits until the site may be asked, and has the next one wait for so long; in one step, so that no two have one turn. */
-  async #turn(site: string, state: Site, signal: AbortSignal, intervalMs = 0): Promise<void> {
-    for (;;) {
-      signal.throwIfAborted();
-      this.#checkRest(site, state);
-      const restMs = state.notBeforeMs - this.#clock.now();
-      if (restMs <= 0) return this.#notBefore(state, intervalMs);
-      await this.#clock.pause(restMs, signal);
-    }
+  /**
+   * Takes the site's turn, if it may be asked now, and has the next one wait for so long; in one step, so that no two have one
+   * turn.
+   *
+   * @returns 0, or how long to wait before trying again, in milliseconds
+   */
+  #takeTurn(site: string, state: Site, intervalMs: number): number {
+    this.#checkRest(site, state);
+    const restMs = state.notBeforeMs - this.#clock.now();
+    if (restMs > 0) return restMs;
+    this.#notBefore(state, intervalMs);
+    return 0;
+  }
+
+  async #rest(ms: number, signal: AbortSignal): Promise<void> {
+    await this.#clock.pause(ms, signal);
+    signal.throwIfAborted();
   }
 
   #checkRest(site: string, { notBeforeMs }: Site): void {

@@ -50,7 +50,10 @@ export class VendorLinks {
   /** @throws VendorError */
   async ofYear(year: number, signal: AbortSignal): Promise<Record<string, string>> {
     const walk: Walk = { links: new Map(), seen: new Set(), signal };
-    for (const url of await this.#yearPages(year, signal)) await this.#readList(url, 1, walk);
+    for (const url of await this.#yearPages(year, signal)) {
+      const first = await this.#readList(url, 1, walk);
+      if (first && first.items === 0) this.#requireEmpty(first.page);
+    }
     return Object.fromEntries(walk.links);
   }
 
@@ -86,16 +89,20 @@ export class VendorLinks {
     return years;
   }
 
-  /** A list through all of its pages, and the lists that it leads to. */
-  async #readList(start: URL, level: number, walk: Walk): Promise<void> {
-    if (walk.seen.has(start.href)) return;
-    const first = await this.#fetchNew(start, walk);
-    const count = this.#takeItems(first, walk);
-    const more = this.#linksToMore(first, count.items, level);
-    if (count.items === 0 && more.length === 0) return this.#requireEmpty(first);
-    if (count.items > 0 && count.own.length === 0) throw layout(first, `has ${count.items} items, and no link of ${this.config.vendor} in any of them`);
-    if (count.items > 0) await this.#readFollowing(first, start, count, walk);
-    for (const url of more) await this.#readList(url, level + 1, walk);
+  /**
+   * A list through all of its pages, and the lists that it leads to.
+   *
+   * @returns its first page, and how many items it and those lists begin with; undefined if it was read before
+   */
+  async #readList(start: URL, level: number, walk: Walk): Promise<{ page: Page; items: number } | undefined> {
+    if (walk.seen.has(start.href)) return undefined;
+    const page = await this.#fetchNew(start, walk);
+    const count = this.#takeItems(page, walk);
+    if (count.items > 0 && count.own.length === 0) throw layout(page, `has ${count.items} items, and no link of ${this.config.vendor} in any of them`);
+    if (count.items > 0) await this.#readFollowing(page, start, count, walk);
+    let { items } = count;
+    for (const url of this.#linksToMore(page, count.items, level)) items += (await this.#readList(url, level + 1, walk))?.items ?? 0;
+    return { page, items };
   }
 
   /** Later pages, until one brings nothing that is new: some shops answer the last one for ever, or begin again. */
