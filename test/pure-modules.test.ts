@@ -12,6 +12,7 @@ import * as utf8 from "../functions/runtime/utf8";
 import * as url from "../functions/tracker/url";
 import * as windows from "../functions/tracker/windows";
 import { toBytes } from "../scripts/lua-globals";
+import { HOT } from "../scripts/build/assemble";
 import { compileLibrary } from "../scripts/build/compile";
 import { useServer } from "./support/server";
 import { DAY, HOUR, MINUTE, NOON } from "./support/tracker";
@@ -130,7 +131,7 @@ function inNode({ name, args }: Call): Value {
 beforeAll(async () => {
   // compileLibrary takes a folder of functions/.
   const chunk = compileLibrary(new URL("..", import.meta.url).pathname, "../test/support/pure");
-  const code = `#!lua name=pure_modules\nlocal require\nlocal function load(...)\n${chunk.trim()}\nend\n${DRIVER}`;
+  const code = `#!lua name=pure_modules\nlocal require\nlocal function load(...)\n${HOT}\n${chunk.trim()}\nend\n${DRIVER}`;
   await server.client.sendCommand(["FUNCTION", "LOAD", "REPLACE", code]);
 });
 

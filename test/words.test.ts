@@ -1,6 +1,7 @@
 /* Words of titles: a table of cases in Node and in Lua, and every letter against Node's own tables of Unicode. */
 import { beforeAll, describe, expect, it } from "vitest";
 import { words } from "../functions/tracker/words";
+import { HOT } from "../scripts/build/assemble";
 import { compileLibrary } from "../scripts/build/compile";
 import { fromBytes, toBytes } from "../scripts/lua-globals";
 import { useServer } from "./support/server";
@@ -64,7 +65,7 @@ const inLua = async (titles: Buffer[]): Promise<string[][]> =>
 describe("in Lua", () => {
   beforeAll(async () => {
     const chunk = compileLibrary(new URL("..", import.meta.url).pathname, "../test/support/pure-words");
-    const code = `#!lua name=pure_words\nlocal require\nlocal function load(...)\n${chunk.trim()}\nend\n${DRIVER}`;
+    const code = `#!lua name=pure_words\nlocal require\nlocal function load(...)\n${HOT}\n${chunk.trim()}\nend\n${DRIVER}`;
     await server.client.sendCommand(["FUNCTION", "LOAD", "REPLACE", code]);
   });
 

@@ -16,8 +16,6 @@ export interface ProductInput {
 /** Most bytes of each text. */
 const MAX_BYTES = { sku: 128, name: 512, availability: 64, brand: 128, link: 2048 };
 
-const MAX_YEAR = 9999;
-
 function shown(value: unknown): string {
   const kind = type(value);
   if (kind === "string") return quote(value as string);
@@ -45,17 +43,16 @@ function linkOf(value: unknown): string {
 
 function priceOf(value: unknown): string {
   const kind = type(value);
-  const price = kind === "string" || kind === "number" ? parsePrice(`${value as string}`) : undefined;
+  const price = kind === "string" || kind === "number" ? parsePrice(tostring(value)) : undefined;
   if (price === undefined) refuse("price", "a price of at most 15 digits, as '3.98' or '$1,299.00'", value);
   return price;
 }
 
 function yearOf(value: unknown): string {
   const kind = type(value);
-  const [digits] = string.match(kind === "string" || kind === "number" ? `${value as string}` : "", "^%d%d?%d?%d?$");
-  const year = digits === undefined ? 0 : tonumber(digits)!;
-  if (year < 1 || year > MAX_YEAR) refuse("release_year", `a year from 1 to ${MAX_YEAR}`, value);
-  return `${year}`;
+  const [year] = string.match(kind === "string" || kind === "number" ? tostring(value) : "", "^0*([1-9]%d?%d?%d?)$");
+  if (year === undefined) refuse("release_year", "a year from 1 to 9999", value);
+  return year;
 }
 
 function contentOf(field: ContentField, value: unknown): string {

@@ -95,9 +95,10 @@ function change(product: Product, changes: Change[], nowMs: number): void {
 /** Notes that a product was looked at and is as it was. */
 function touch({ id, vendor }: Product, nowMs: number): void {
   requireType(names.vendor(vendor), "hash");
+  const now = `${nowMs}`;
   // The first write: if its key is foreign, nothing was written.
-  onKey("ZADD", names.productsSynced(), `${nowMs}`, id);
-  redis.call("HSET", names.product(id), "last_synced_at", `${nowMs}`);
+  onKey("ZADD", names.productsSynced(), now, id);
+  redis.call("HSET", names.product(id), "last_synced_at", now);
 }
 
 /** Notes that a product was looked at and is as it was, if it is there and nobody has looked later; whether it is there. */

@@ -12,7 +12,7 @@ export interface AssembledLibrary {
 }
 
 /** The hot locals of the chunk's closure. */
-const HOT = [
+export const HOT = [
   `local ${HOT_GLOBALS.join(", ")} = ${HOT_GLOBALS.join(", ")}`,
   `local ${HOT_LOCALS.map(([local]) => local).join(", ")} = ${HOT_LOCALS.map(([, owner, member]) => `${owner}.${member}`).join(", ")}`,
 ].join("\n");
