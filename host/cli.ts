@@ -1,9 +1,12 @@
 /** The command line. */
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
+import { USERS, type UserRole } from "./acl/users";
 import { describeError, UsageError } from "./errors";
+import { countsCommand, historyCommand, recentCommand, syncCommand, tasksCommand, TASK_STATES } from "./commands/catalog";
 import { demoCommand, DEMOS } from "./commands/demo";
 import { deployCommand } from "./commands/deploy";
 import { importCommand } from "./commands/import";
+import { indexConfigureCommand, indexPlansCommand, indexQueryCommand, indexRebuildCommand, indexStatusCommand } from "./commands/index-command";
 import { mirrorCommand } from "./commands/mirror";
 import { deadCommand, listCommand, retryCommand, sendTestCommand } from "./commands/notify";
 import { STATES } from "./commands/notify-tables";
@@ -36,6 +39,12 @@ function collect(value: string, previous: string[] = []): string[] {
   return [...previous, value];
 }
 
+function collectRole(value: string, previous: UserRole[] = []): UserRole[] {
+  const role = USERS.find((each) => each === value);
+  if (role === undefined) throw new InvalidArgumentError(`It must be one of ${USERS.join(", ")}.`);
+  return [...previous, role];
+}
+
 /** Parses an option's number. */
 function wholeNumber(least: number, most: number): (value: string) => number {
   return (value) => {
@@ -55,13 +64,18 @@ function buildProgram(): Command {
 
   program
     .command("deploy")
-    .description("load the libraries that differ, on every primary or on none")
+    .description("load the libraries that differ, on every primary or on none; with --acl, users and their rights in place of libraries")
     .option("--dry-run", "say what would be done, and do nothing")
     .addOption(new Option("--library <name>", "only this library; may be repeated").argParser(collect))
+    .option("--acl", "print a user for each role, with the least rights that its functions need")
+    .option("--apply", "with --acl: set these users on every node; passwords are in HOTPATH_ACL_<ROLE>_PASSWORD")
+    .addOption(new Option("--role <role>", `with --acl: only this user; may be repeated: ${USERS.join(", ")}`).argParser(collectRole))
+    .option("--user-prefix <text>", "with --acl: what stands before the role in a user's name (default: hotpath-)")
+    .addOption(new Option("--keys <pattern>", "with --acl: keys that functions are called with and the configuration does not name; may be repeated").argParser(collect))
     .option("--json", "print JSON")
     .addHelpText(
       "after",
-      examples("REDIS_URL=redis://10.0.0.1 hotpath deploy", "hotpath deploy --dry-run --library tracker"),
+      examples("REDIS_URL=redis://10.0.0.1 hotpath deploy", "hotpath deploy --dry-run --library tracker", "hotpath deploy --acl --role reader", "hotpath deploy --acl --apply --keys 'orders*'"),
     )
     .action(deployCommand);
 
@@ -114,6 +128,8 @@ function buildProgram(): Command {
     .action((job: Job) => runCommand(job));
 
   addNotifyCommands(program);
+  addIndexCommands(program);
+  addCatalogCommands(program);
 
   program
     .command("import")
@@ -146,8 +162,8 @@ function buildProgram(): Command {
 
   program
     .command("demo")
-    .description("count a day of traffic, or notify sellers for a day, and print a report; without REDIS_URL, on a server of its own in .hotpath/demo")
-    .addArgument(program.createArgument("[what]", `${DEMOS.join(" or ")}; the options on traffic and logs are for the tracker`).choices(DEMOS).default("tracker"))
+    .description("count a day of traffic, notify sellers for a day, index data files for three, or sync a catalogue of three vendors, and print a report; without REDIS_URL, on a server of its own in .hotpath/demo")
+    .addArgument(program.createArgument("[what]", `${DEMOS.join(", ")}; the options on traffic and logs are for the tracker`).choices(DEMOS).default("tracker"))
     .option("--log <file>", "an access log (common or combined, also .gz; - for stdin) in place of generated traffic; it is shifted to end now")
     .option("--website <host>", "the host that all addresses of the log get")
     .addOption(new Option("--events <n>", "how many events to generate (default: 200000)").argParser(wholeNumber(1, 100_000_000)))
@@ -156,35 +172,36 @@ function buildProgram(): Command {
     .option("--keep", "leave the server of its own running until Ctrl-C (default: on a terminal)")
     .option("--no-keep", "end it with the report")
     .option("--force", "count into a database that holds data of the tracker already")
-    .addHelpText("after", examples("hotpath demo", "hotpath demo notifier", "hotpath demo --log access.log.gz", "zcat access.log.*.gz | hotpath demo --log - --website www.example.org"))
+    .addHelpText("after", examples("hotpath demo", "hotpath demo notifier", "hotpath demo metadata", "hotpath demo catalog", "hotpath demo --log access.log.gz", "zcat access.log.*.gz | hotpath demo --log - --website www.example.org"))
     .action(demoCommand);
 
   return program;
 }
+
+const offsetOption = (): Option => new Option("--offset <n>", "leave out the first n (default: 0)").argParser(wholeNumber(0, 1_000_000_000));
+const countOption = (shown: number): Option => new Option("--count <n>", `most to show (default: ${shown})`).argParser(wholeNumber(1, 10_000));
 
 function addNotifyCommands(program: Command): void {
   const notify = program
     .command("notify")
     .description("see and mend notifications")
     .addHelpText("after", examples("hotpath notify list", "hotpath notify dead packages", "hotpath notify retry packages --all", "hotpath notify send-test packages"));
-  const offset = (): Option => new Option("--offset <n>", "leave out the first n (default: 0)").argParser(wholeNumber(0, 1_000_000_000));
-  const count = (): Option => new Option("--count <n>", "most to show (default: 50)").argParser(wholeNumber(1, 10_000));
 
   notify
     .command("list")
     .description("all topics and how they are doing; with a topic, its notifications")
     .argument("[topic]")
     .addOption(new Option("--state <state>", "of the topic's notifications (default: waiting)").choices(STATES))
-    .addOption(offset())
-    .addOption(count())
+    .addOption(offsetOption())
+    .addOption(countOption(50))
     .option("--json", "print JSON")
     .action(listCommand);
   notify
     .command("dead")
     .description("notifications that have failed for the last time, and why")
     .argument("<topic>")
-    .addOption(offset())
-    .addOption(count())
+    .addOption(offsetOption())
+    .addOption(countOption(50))
     .option("--json", "print JSON")
     .action(deadCommand);
   notify
@@ -203,6 +220,81 @@ function addNotifyCommands(program: Command): void {
     .addOption(new Option("--item <text>", "an item of it; may be repeated").argParser(collect))
     .option("--json", "print JSON")
     .action(sendTestCommand);
+}
+
+function addIndexCommands(program: Command): void {
+  const index = program
+    .command("index")
+    .description("the metadata index: which data files there are, and what is to be done with them")
+    .addHelpText("after", examples("hotpath index status", "hotpath index query default hits --after 2026-11-20T12:00 --before 2026-11-20T13:00", "hotpath index plans default hits"));
+  const add = (usage: string, description: string): Command => {
+    const command = index.command(usage.split(" ", 1)[0]!).description(description);
+    for (const argument of usage.split(" ").slice(1)) command.argument(argument);
+    return command.option("--partition <name>", "in a cluster: the partition that the tables lie in").option("--json", "print JSON");
+  };
+
+  add("status [database] [table]", "all tables, those of a database, or one: folders, files and plans").action(indexStatusCommand);
+  add("query <database> <table>", "the files of a table; with --json, each entry as it is stored, a line each")
+    .option("--folder <prefix>", "what the path begins with: date=2026-11-20/hour=12")
+    .option("--after <time>", "files with rows at this time or later: 2026-11-20, 2026-11-20T12:00 (UTC), or nanoseconds")
+    .option("--before <time>", "files with rows at this time or earlier")
+    .addOption(new Option("--iteration <n>", "how often it was merged, from 1").argParser(wholeNumber(1, 1_000)))
+    .option("--layer <name>", "only this layer")
+    .addOption(new Option("--count <n>", "most to show (default: 50; with --json all)").argParser(wholeNumber(1, 100_000_000)))
+    .action(indexQueryCommand);
+  add("plans <database> <table>", "who plans what: plans that wait, that are out, and whether there is something to take").action(indexPlansCommand);
+  add("configure <database> <table>", "how files are merged and moved, as GigAPI's clients send it")
+    .requiredOption("--merge <json>", "[[timeout_sec, max_size, id], …]")
+    .requiredOption("--layers <json>", "{name: {url, name, type, ttl_sec, layer_to}, …}")
+    .action(indexConfigureCommand);
+  add("rebuild", "enter what clients of GigAPI wrote without the functions; what was broken off goes on").action(indexRebuildCommand);
+}
+
+function addCatalogCommands(program: Command): void {
+  const catalog = program
+    .command("catalog")
+    .description("sync vendors' products, and see what the catalogue holds")
+    .addHelpText("after", examples("hotpath catalog sync", "hotpath catalog counts hallmark_ornaments_com", "hotpath catalog history hookedonhallmark_com/QX1234", "hotpath catalog tasks hookedonhallmark_com --state dead"));
+
+  catalog
+    .command("sync")
+    .description("sync the links and then the products of vendors now, together with the hosts that serve; exit with 1 unless all went well")
+    .argument("[vendors...]", "names in the configuration (default: all)")
+    .addOption(new Option("--year <year>", "only products released in this year").argParser(wholeNumber(1, 9_999)))
+    .option("--links", "only the links")
+    .option("--stale", "only products at which nobody has looked for catalog.staleHours, or ever")
+    .option("--enqueue", "leave the work to the hosts that serve, and print the ids of the tasks")
+    .option("--json", "print JSON")
+    .action(syncCommand);
+  catalog
+    .command("counts")
+    .description("how many products there are of each vendor; of one vendor, by year")
+    .argument("[vendor]")
+    .option("--json", "print JSON")
+    .action(countsCommand);
+  catalog
+    .command("recent")
+    .description("the products created last")
+    .option("--vendor <name>", "only of this vendor")
+    .addOption(countOption(5))
+    .option("--json", "print JSON")
+    .action(recentCommand);
+  catalog
+    .command("history")
+    .description("what has changed in a product, and when")
+    .argument("<product>", "its id, or vendor/sku")
+    .option("--field <name>", "only changes of this field")
+    .option("--json", "print JSON")
+    .action(historyCommand);
+  catalog
+    .command("tasks")
+    .description("all queues and how they are doing; with a queue, its tasks")
+    .argument("[queue]", "a vendor's name")
+    .addOption(new Option("--state <state>", "of the queue's tasks (default: waiting)").choices(TASK_STATES))
+    .addOption(offsetOption())
+    .addOption(countOption(50))
+    .option("--json", "print JSON")
+    .action(tasksCommand);
 }
 
 /** One line on stderr, and the exit code. */

@@ -1,7 +1,8 @@
 /** A cluster: which primary has which slots, and a link to each that is needed. */
 import { describeError, ReplyError, UnavailableError, UserError } from "./errors";
-import { endClient, Link, openClient, type Access, type Argument, type SendOptions } from "./link";
+import { endClient, Link, openClient, type Access } from "./link";
 import { formatEndpoint, type Endpoint, type ServerUrl } from "./url";
+import type { Argument, SendOptions } from "./wire";
 
 /** Slots from `from` to `to`, both included, and who serves them. */
 interface SlotRange {

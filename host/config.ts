@@ -1,11 +1,14 @@
 /** The configuration: a file, REDIS_URL, and defaults; checked as a whole before anything starts. */
 import { existsSync, readFileSync } from "node:fs";
-import { resolve } from "node:path";
+import { dirname, resolve } from "node:path";
 import { z } from "zod";
+import { catalogSchema, findCatalogContradictions } from "./catalog/config";
+import { inlineVendorFiles } from "./catalog/vendor-files";
+import { describeIssue, formatIssue } from "./config-issues";
 import { UserError } from "./errors";
 import { enrichmentSchema } from "./couriers/page/settings";
 import { LOG_LEVELS } from "./log";
-import { findNotifierContradictions, findSecrets, notifierSchema, type Issue } from "./notifier-config";
+import { findNotifierContradictions, findSecrets, notifierSchema } from "./notifier-config";
 import { DEFAULT_STREAM, partitionOf, streamOf } from "./partitions";
 import { parsePattern } from "./slots";
 import { parseServerUrl } from "./url";
@@ -76,6 +79,7 @@ const schema = z.strictObject({
     .prefault({}),
   tracker: trackerSchema.prefault({}),
   notifier: notifierSchema.prefault({}),
+  catalog: catalogSchema.prefault({}),
 });
 
 type Parsed = z.output<typeof schema>;
@@ -110,7 +114,7 @@ export interface ConfigSource {
  */
 export function loadConfig({ env, cwd }: ConfigSource = { env: process.env, cwd: process.cwd() }): Config {
   const file = findFile(env, cwd);
-  const raw = file === undefined ? {} : readJson(file);
+  const raw = file === undefined ? {} : withVendorFiles(readJson(file), dirname(file));
   const parsed = schema.safeParse(withRedisUrl(raw, env));
   const secrets = findSecrets((raw as { notifier?: unknown } | null)?.notifier).map(formatIssue);
   const found = parsed.success ? findContradictions(parsed.data) : parsed.error.issues.flatMap(describeIssue);
@@ -141,42 +145,29 @@ function readJson(path: string): unknown {
   }
 }
 
+/** Vendors may stand in files of their own, beside this one. */
+function withVendorFiles(raw: unknown, directory: string): unknown {
+  const catalog = isObject(raw) ? raw["catalog"] : undefined;
+  if (!isObject(raw) || !isObject(catalog) || catalog["vendors"] === undefined) return raw;
+  return { ...raw, catalog: { ...catalog, vendors: inlineVendorFiles(catalog["vendors"], directory) } };
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
 function withRedisUrl(raw: unknown, env: ConfigSource["env"]): unknown {
   const url = env["REDIS_URL"];
-  if (!url || typeof raw !== "object" || raw === null || Array.isArray(raw)) return raw;
-  const { redis } = raw as { redis?: unknown };
-  const isObject = typeof redis === "object" && redis !== null && !Array.isArray(redis);
-  return redis === undefined || isObject ? { ...raw, redis: { ...(redis as object), url } } : raw;
-}
-
-function describeIssue(issue: z.core.$ZodIssue): string[] {
-  const path = formatPath(issue.path);
-  if (issue.code === "unrecognized_keys") {
-    return issue.keys.map((key) => `${formatPath([...issue.path, key])}: unknown setting`);
-  }
-  return [`${path}: ${issue.message}`];
-}
-
-function formatIssue({ path, message }: Issue): string {
-  return `${formatPath(path)}: ${message}`;
-}
-
-/** `tracker.streams[0].key` */
-function formatPath(path: readonly PropertyKey[]): string {
-  const text = path.reduce<string>((joined, part) => {
-    if (typeof part === "number") return `${joined}[${part}]`;
-    const name =
-      /^[A-Za-z_]\w*$/.test(String(part)) || /^\d+[A-Z]+$/.test(String(part)) ? String(part) : JSON.stringify(part);
-    return joined === "" ? name : `${joined}.${name}`;
-  }, "");
-  return text === "" ? "the whole" : text;
+  if (!url || !isObject(raw)) return raw;
+  const { redis } = raw;
+  return redis === undefined || isObject(redis) ? { ...raw, redis: { ...redis, url } } : raw;
 }
 
 /** What is right by itself and wrong together. */
-function findContradictions({ tracker, notifier, redis }: Parsed): string[] {
+function findContradictions({ tracker, notifier, catalog, redis }: Parsed): string[] {
   const { partitions } = tracker;
   const isCluster = parseServerUrl(redis.url).kind === "cluster";
-  const problems = findNotifierContradictions(notifier, isCluster).map(formatIssue);
+  const problems = [...findNotifierContradictions(notifier, isCluster), ...findCatalogContradictions(catalog, isCluster)].map(formatIssue);
   partitions.forEach((name, at) => {
     if (partitions.indexOf(name) !== at) problems.push(`tracker.partitions[${at}]: '${name}' is named twice`);
   });

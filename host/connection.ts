@@ -1,8 +1,9 @@
 /** The host's connection to Redis, whichever way Redis is set up. */
 import { Cluster } from "./cluster";
-import { Link, type Access, type Argument, type SendOptions } from "./link";
+import { Link, type Access } from "./link";
 import { admitPrimary, locatePrimary } from "./sentinel";
 import { parseServerUrl, type ServerUrl } from "./url";
+import type { Argument, SendOptions } from "./wire";
 
 export interface RoutedOptions extends SendOptions {
   /** In a cluster, its slot decides to which primary the command goes. Elsewhere it is ignored. */

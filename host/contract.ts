@@ -50,7 +50,7 @@ export interface HotpathFunctions {
     tier?: "5MINUTES" | "10MINUTES" | "1HOUR" | "3HOURS";
     /** one dimension; all if it is left out */
     dimension?: "W" | "S" | "P" | "A" | "V" | "PC";
-    /** most records (id and window) to merge (default 60) */
+    /** most records (id and window) to merge (default 40) */
     limit?: number;
     /** clock of the call, in place of the server's */
     now?: number;
@@ -397,6 +397,106 @@ export interface HotpathFunctions {
   }): Promise<{ topic: string; stream: string; cursor: string; length: number; unread: number; lagMs: number; collecting: number; due: number; waiting: number; leased: number; dead: number; delivered: number; rejected: ([reason: string, entries: number])[]; next: number | null }>;
   /** Name, version and content hash of this library. */
   notifierLibrary(): Promise<{ library: string; version: string; hash: string }>;
+  /** Adds files to the index and deletes them, and plans what is to be done with them. */
+  patchIndex(args: {
+    /** name of the database */
+    db: string;
+    /** name of the table */
+    table: string;
+    /** entries as JSON objects */
+    entries: string[];
+    /** clock of the call, in place of the server's */
+    now?: number;
+  }): Promise<number>;
+  /** Takes a plan to merge files, under a lease, or nil. */
+  getMergePlan(args: {
+    /** name of the database */
+    db: string;
+    /** name of the table */
+    table: string;
+    /** iteration of the files to merge, from 1 */
+    iteration: number;
+    /** name of the layer */
+    layer: string;
+    /** id of the writer whose files they are */
+    writer: string;
+    /** clock of the call, in place of the server's */
+    now?: number;
+  }): Promise<string | null>;
+  /** Ends a plan to merge files that was carried out. */
+  endMerge(args: {
+    /** name of the database */
+    db: string;
+    /** name of the table */
+    table: string;
+    /** id of the plan */
+    id: string;
+  }): Promise<number>;
+  /** Takes a plan to move a file to the next layer, under a lease, or nil. */
+  getMovePlan(args: {
+    /** name of the database */
+    db: string;
+    /** name of the table */
+    table: string;
+    /** name of the layer */
+    layer: string;
+    /** id of the writer whose files they are */
+    writer: string;
+    /** clock of the call, in place of the server's */
+    now?: number;
+  }): Promise<string | null>;
+  /** Ends a plan to move a file that was carried out. */
+  endMove(args: {
+    /** name of the database */
+    db: string;
+    /** name of the table */
+    table: string;
+    /** id of the plan */
+    id: string;
+  }): Promise<number>;
+  /** Takes a plan to remove a file that was deleted from the index, under a lease, or nil. */
+  getDropPlan(args: {
+    /** name of the database */
+    db: string;
+    /** name of the table */
+    table: string;
+    /** name of the layer */
+    layer: string;
+    /** id of the writer whose files they are */
+    writer: string;
+    /** clock of the call, in place of the server's */
+    now?: number;
+  }): Promise<string | null>;
+  /** Ends a plan to remove a file that was carried out. */
+  endDrop(args: {
+    /** name of the database */
+    db: string;
+    /** name of the table */
+    table: string;
+    /** id of the plan */
+    id: string;
+  }): Promise<number>;
+  /** Files of a table by folder, time, iteration and layer. */
+  queryIndex(args: {
+    /** name of the database */
+    db: string;
+    /** name of the table */
+    table: string;
+    /** what the path begins with: `date=2024-01-15/hour=14`, or a part of it */
+    folder?: string;
+    /** first time, unix ns */
+    after?: string;
+    /** last time, unix ns */
+    before?: string;
+    /** how often the file was merged, from 1 */
+    iteration?: number;
+    /** name of the layer */
+    layer?: string;
+    /** from the last reply; 0 to begin (default 0) */
+    cursor?: string;
+    /** about how many files to answer (default 1000) */
+    count?: number;
+  }): Promise<[cursor: string, ...rest: (string)[]]>;
   /** The entry of a file, as it was added, or nil. */
   getEntry(args: {
     /** name of the database */
@@ -406,6 +506,33 @@ export interface HotpathFunctions {
     /** path of the file in its table */
     path: string;
   }): Promise<string | null>;
+  /** Databases that have files, by name. */
+  listDatabases(): Promise<(string)[]>;
+  /** Tables of a database that have files, by name. */
+  listTables(args: {
+    /** name of the database */
+    db: string;
+  }): Promise<(string)[]>;
+  /** Folders of a table, each with how many files are in it. */
+  listFolders(args: {
+    /** name of the database */
+    db: string;
+    /** name of the table */
+    table: string;
+    /** from the last reply; 0 to begin (default 0) */
+    cursor?: string;
+    /** about how many folders to answer (default 1000) */
+    count?: number;
+  }): Promise<[cursor: string, ...rest: ([folder: string, files: number])[]]>;
+  /** How many files and folders a table has, from when to when, and what is planned. */
+  getTableStatus(args: {
+    /** name of the database */
+    db: string;
+    /** name of the table */
+    table: string;
+    /** clock of the call, in place of the server's */
+    now?: number;
+  }): Promise<{ folders: number; known: number; files: number | null; minNs: string | null; maxNs: string | null; configured: number; unreadable: number; plans: ([kind: string, iteration: number | null, layer: string, writer: string, waiting: number | null, out: number | null, due: number])[] }>;
   /** Keeps how the files of a table are merged and moved. */
   configureTable(args: {
     /** name of the database */
@@ -417,6 +544,11 @@ export interface HotpathFunctions {
     /** JSON object of layers by name */
     layers: string;
   }): Promise<{ merge: string; layers: string }>;
+  /** Goes on entering what clients of GigAPI wrote without us in the index of tables, folders, times and queues. */
+  rebuildIndex(args?: {
+    /** about how many keys, files, folders and plans to look at (default 500) */
+    limit?: number;
+  }): Promise<{ scanned: number; examined: number; skipped: number; remaining: number }>;
   /** Name, version and content hash of this library. */
   metadataLibrary(): Promise<{ library: string; version: string; hash: string }>;
   /** Makes a product of a vendor, or brings it up to date, and keeps each change of an audited field. */
@@ -630,6 +762,17 @@ export interface HotpathFunctions {
     token?: string;
     /** what went wrong; shown in lists (default failed) */
     reason?: string;
+    /** 1: trying again is of no use (default 0) */
+    final?: number;
+    /** clock of the call, in place of the server's */
+    now?: number;
+  }): Promise<number>;
+  /** Gives a task back that was not done, as a worker does that stops: it may go out again at once, and has used no attempt. */
+  releaseTask(args: {
+    /** id of the task */
+    id: string;
+    /** token of the lease, from the claim */
+    token?: string;
     /** clock of the call, in place of the server's */
     now?: number;
   }): Promise<number>;
@@ -765,8 +908,21 @@ export const SPECIFICATIONS: Record<keyof HotpathFunctions, FunctionSpecificatio
   listTopics: {"name":"list_topics","library":"notifier","readOnly":true,"role":"reader","positional":[],"rest":null,"options":[],"reply":{"kind":"list","of":{"kind":"text"}}},
   getNotifierStatus: {"name":"get_notifier_status","library":"notifier","readOnly":true,"role":"reader","positional":["topic"],"rest":null,"options":[["NOW","now",1]],"reply":{"kind":"record","items":[["topic","topic",{"kind":"text"}],["stream","stream",{"kind":"text"}],["cursor","cursor",{"kind":"text"}],["length","length",{"kind":"integer"}],["unread","unread",{"kind":"integer"}],["lag_ms","lagMs",{"kind":"integer"}],["collecting","collecting",{"kind":"integer"}],["due","due",{"kind":"integer"}],["waiting","waiting",{"kind":"integer"}],["leased","leased",{"kind":"integer"}],["dead","dead",{"kind":"integer"}],["delivered","delivered",{"kind":"integer"}],["rejected","rejected",{"kind":"list","of":{"kind":"tuple","items":[["reason","reason",{"kind":"text"}],["entries","entries",{"kind":"integer"}]]}}],["next","next",{"kind":"nullable","of":{"kind":"integer"}}]]}},
   notifierLibrary: {"name":"notifier_library","library":"notifier","readOnly":true,"role":"reader","positional":[],"rest":null,"options":[],"reply":{"kind":"record","items":[["library","library",{"kind":"text"}],["version","version",{"kind":"text"}],["hash","hash",{"kind":"text"}]]}},
+  patchIndex: {"name":"patch_index","library":"metadata","readOnly":false,"role":"ingest","positional":["db","table"],"rest":"entries","options":[["NOW","now",1]],"reply":{"kind":"integer"}},
+  getMergePlan: {"name":"get_merge_plan","library":"metadata","readOnly":false,"role":"worker","positional":["db","table","iteration","layer","writer"],"rest":null,"options":[["NOW","now",1]],"reply":{"kind":"nullable","of":{"kind":"json"}}},
+  endMerge: {"name":"end_merge","library":"metadata","readOnly":false,"role":"worker","positional":["db","table","id"],"rest":null,"options":[],"reply":{"kind":"integer"}},
+  getMovePlan: {"name":"get_move_plan","library":"metadata","readOnly":false,"role":"worker","positional":["db","table","layer","writer"],"rest":null,"options":[["NOW","now",1]],"reply":{"kind":"nullable","of":{"kind":"json"}}},
+  endMove: {"name":"end_move","library":"metadata","readOnly":false,"role":"worker","positional":["db","table","id"],"rest":null,"options":[],"reply":{"kind":"integer"}},
+  getDropPlan: {"name":"get_drop_plan","library":"metadata","readOnly":false,"role":"worker","positional":["db","table","layer","writer"],"rest":null,"options":[["NOW","now",1]],"reply":{"kind":"nullable","of":{"kind":"json"}}},
+  endDrop: {"name":"end_drop","library":"metadata","readOnly":false,"role":"worker","positional":["db","table","id"],"rest":null,"options":[],"reply":{"kind":"integer"}},
+  queryIndex: {"name":"query_index","library":"metadata","readOnly":true,"role":"reader","positional":["db","table"],"rest":null,"options":[["FOLDER","folder",1],["AFTER","after",1],["BEFORE","before",1],["ITERATION","iteration",1],["LAYER","layer",1],["CURSOR","cursor",1],["COUNT","count",1]],"reply":{"kind":"tuple","items":[["cursor","cursor",{"kind":"text"}]],"of":{"kind":"json"}}},
   getEntry: {"name":"get_entry","library":"metadata","readOnly":true,"role":"reader","positional":["db","table","path"],"rest":null,"options":[],"reply":{"kind":"nullable","of":{"kind":"json"}}},
+  listDatabases: {"name":"list_databases","library":"metadata","readOnly":true,"role":"reader","positional":[],"rest":null,"options":[],"reply":{"kind":"list","of":{"kind":"text"}}},
+  listTables: {"name":"list_tables","library":"metadata","readOnly":true,"role":"reader","positional":["db"],"rest":null,"options":[],"reply":{"kind":"list","of":{"kind":"text"}}},
+  listFolders: {"name":"list_folders","library":"metadata","readOnly":true,"role":"reader","positional":["db","table"],"rest":null,"options":[["CURSOR","cursor",1],["COUNT","count",1]],"reply":{"kind":"tuple","items":[["cursor","cursor",{"kind":"text"}]],"of":{"kind":"tuple","items":[["folder","folder",{"kind":"text"}],["files","files",{"kind":"integer"}]]}}},
+  getTableStatus: {"name":"get_table_status","library":"metadata","readOnly":true,"role":"reader","positional":["db","table"],"rest":null,"options":[["NOW","now",1]],"reply":{"kind":"record","items":[["folders","folders",{"kind":"integer"}],["known","known",{"kind":"integer"}],["files","files",{"kind":"nullable","of":{"kind":"integer"}}],["min_ns","minNs",{"kind":"nullable","of":{"kind":"text"}}],["max_ns","maxNs",{"kind":"nullable","of":{"kind":"text"}}],["configured","configured",{"kind":"integer"}],["unreadable","unreadable",{"kind":"integer"}],["plans","plans",{"kind":"list","of":{"kind":"tuple","items":[["kind","kind",{"kind":"text"}],["iteration","iteration",{"kind":"nullable","of":{"kind":"integer"}}],["layer","layer",{"kind":"text"}],["writer","writer",{"kind":"text"}],["waiting","waiting",{"kind":"nullable","of":{"kind":"integer"}}],["out","out",{"kind":"nullable","of":{"kind":"integer"}}],["due","due",{"kind":"integer"}]]}}]]}},
   configureTable: {"name":"configure_table","library":"metadata","readOnly":false,"role":"admin","positional":["db","table"],"rest":null,"options":[["MERGE","merge",1],["LAYERS","layers",1]],"reply":{"kind":"record","items":[["merge","merge",{"kind":"json"}],["layers","layers",{"kind":"json"}]]}},
+  rebuildIndex: {"name":"rebuild_index","library":"metadata","readOnly":false,"role":"scheduler","positional":[],"rest":null,"options":[["LIMIT","limit",1]],"reply":{"kind":"record","items":[["scanned","scanned",{"kind":"integer"}],["examined","examined",{"kind":"integer"}],["skipped","skipped",{"kind":"integer"}],["remaining","remaining",{"kind":"integer"}]]}},
   metadataLibrary: {"name":"metadata_library","library":"metadata","readOnly":true,"role":"reader","positional":[],"rest":null,"options":[],"reply":{"kind":"record","items":[["library","library",{"kind":"text"}],["version","version",{"kind":"text"}],["hash","hash",{"kind":"text"}]]}},
   upsertProduct: {"name":"upsert_product","library":"catalog","readOnly":false,"role":"ingest","positional":["vendor","product"],"rest":null,"options":[["NOW","now",1]],"reply":{"kind":"record","items":[["id","id",{"kind":"text"}],["outcome","outcome",{"kind":"text"}],["fields","fields",{"kind":"list","of":{"kind":"text"}}]]}},
   getProduct: {"name":"get_product","library":"catalog","readOnly":true,"role":"reader","positional":["id"],"rest":null,"options":[],"reply":{"kind":"nullable","of":{"kind":"json"}}},
@@ -786,7 +942,8 @@ export const SPECIFICATIONS: Record<keyof HotpathFunctions, FunctionSpecificatio
   claimTask: {"name":"claim_task","library":"catalog","readOnly":false,"role":"worker","positional":["queue"],"rest":null,"options":[["WORKER","worker",1],["LEASE","lease",1],["NOW","now",1]],"reply":{"kind":"nullable","of":{"kind":"json"}}},
   extendTask: {"name":"extend_task","library":"catalog","readOnly":false,"role":"worker","positional":["id"],"rest":null,"options":[["TOKEN","token",1],["LEASE","lease",1],["NOW","now",1]],"reply":{"kind":"integer"}},
   finishTask: {"name":"finish_task","library":"catalog","readOnly":false,"role":"worker","positional":["id"],"rest":null,"options":[["TOKEN","token",1],["RESULT","result",1],["NOW","now",1]],"reply":{"kind":"integer"}},
-  failTask: {"name":"fail_task","library":"catalog","readOnly":false,"role":"worker","positional":["id"],"rest":null,"options":[["TOKEN","token",1],["REASON","reason",1],["NOW","now",1]],"reply":{"kind":"integer"}},
+  failTask: {"name":"fail_task","library":"catalog","readOnly":false,"role":"worker","positional":["id"],"rest":null,"options":[["TOKEN","token",1],["REASON","reason",1],["FINAL","final",1],["NOW","now",1]],"reply":{"kind":"integer"}},
+  releaseTask: {"name":"release_task","library":"catalog","readOnly":false,"role":"worker","positional":["id"],"rest":null,"options":[["TOKEN","token",1],["NOW","now",1]],"reply":{"kind":"integer"}},
   cancelTask: {"name":"cancel_task","library":"catalog","readOnly":false,"role":"worker","positional":["id"],"rest":null,"options":[["TOKEN","token",1],["NOW","now",1]],"reply":{"kind":"integer"}},
   retryTask: {"name":"retry_task","library":"catalog","readOnly":false,"role":"admin","positional":["id"],"rest":null,"options":[["NOW","now",1]],"reply":{"kind":"integer"}},
   getTask: {"name":"get_task","library":"catalog","readOnly":true,"role":"reader","positional":["id"],"rest":null,"options":[],"reply":{"kind":"nullable","of":{"kind":"json"}}},

@@ -8,7 +8,7 @@
  */
 import type { Connection, Primary } from "./connection";
 import { withDeployLock, type DeployLock } from "./deploy-lock";
-import { describeError, UserError } from "./errors";
+import { describeError, ReplyError, UserError } from "./errors";
 import {
   askIdentity,
   checkPrimary,
@@ -205,11 +205,17 @@ function report(plans: readonly Plan[], options: DeployOptions): DeployReport {
  * replaces the library of another version, so that an old host does not undo a deploy.
  *
  * @param library its name
+ * @throws UserError where our user may not load it
  */
 export async function healLibrary(
   connection: Connection,
   bundle: readonly BundledLibrary[],
   library: string,
 ): Promise<void> {
-  await deploy(connection, { libraries: bundle.filter(({ name }) => name === library), missingOnly: true });
+  try {
+    await deploy(connection, { libraries: bundle.filter(({ name }) => name === library), missingOnly: true });
+  } catch (error) {
+    if (!(error instanceof ReplyError) || error.code !== "NOPERM") throw error;
+    throw new UserError(`library '${library}' is not loaded, and this user may not load it; run hotpath deploy as one who may`, { cause: error });
+  }
 }

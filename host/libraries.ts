@@ -1,6 +1,7 @@
 /** The libraries: those of this package, and those that a server holds. */
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import type { RatedFunction } from "./acl/users";
 import type { Primary } from "./connection";
 import { ReplyError, UserError } from "./errors";
 import { primaryOf } from "./role";
@@ -14,6 +15,8 @@ export interface BundledLibrary {
   hash: string;
   code: string;
   functions: string[];
+  /** The same functions with what they need. */
+  rated: RatedFunction[];
 }
 
 /** What a library says that it is. */
@@ -32,7 +35,7 @@ export interface LoadedLibrary {
 
 interface Manifest {
   version: string;
-  libraries: { name: string; file: string; hash: string; functions: { name: string }[] }[];
+  libraries: { name: string; file: string; hash: string; functions: Omit<RatedFunction, "library">[] }[];
 }
 
 /** Functions came with Redis 7.0; Valkey calls itself 7.2 or newer there too. */
@@ -48,7 +51,7 @@ export function bundleFolder(): string {
  *
  * @throws UserError if they are not built
  */
-export function readBundle(folder = bundleFolder()): BundledLibrary[] {
+export function readBundle(folder: string = bundleFolder()): BundledLibrary[] {
   const { version, libraries } = readManifest(folder);
   return libraries.map(({ name, file, hash, functions }) => ({
     name,
@@ -56,6 +59,7 @@ export function readBundle(folder = bundleFolder()): BundledLibrary[] {
     hash,
     code: readFileSync(`${folder}/${file}`, "utf8"),
     functions: functions.map((each) => each.name),
+    rated: functions.map((each) => ({ ...each, library: name })),
   }));
 }
 

@@ -10,6 +10,7 @@ import { backoffMs } from "./backoff";
 import { describeError, ReplyError, UnavailableError } from "./errors";
 import { formatEndpoint, type Credentials, type Endpoint } from "./url";
 import { pause } from "./wait";
+import type { Argument, SendOptions } from "./wire";
 
 /** How servers are logged in to. */
 export interface Access {
@@ -18,12 +19,6 @@ export interface Access {
   database: number;
 }
 
-export interface SendOptions {
-  /** Bulk replies as bytes in place of text. */
-  asBuffers?: boolean;
-}
-
-export type Argument = string | Buffer;
 export type Client = ReturnType<typeof newClient>;
 
 const CONNECT_TIMEOUT_MS = 5000;

@@ -1,5 +1,6 @@
 /** What the host counts and measures, for /metrics and /healthz. */
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from "prom-client";
+import { CatalogMetrics, type Measured } from "./catalog/metrics";
 import type { HotpathFunctions } from "./contract";
 import type { EnrichReport } from "./jobs/enrich";
 import type { IngestSummary } from "./jobs/ingest";
@@ -34,6 +35,8 @@ export class Metrics {
   readonly #registry = new Registry();
   /** Of the notifier. */
   readonly notifier = new NotifierMetrics(this.#registry);
+  /** Of the catalogue. */
+  readonly catalog = new CatalogMetrics(this.#registry);
   readonly #ticks: Counter;
   readonly #lastTick: Gauge;
   readonly #durations: Histogram;
@@ -45,6 +48,7 @@ export class Metrics {
   readonly #keptUp: Counter;
   readonly #pages: Counter;
   readonly #pageDurations: Histogram;
+  #readCatalog: () => Promise<Measured[]> = () => Promise.resolve([]);
 
   constructor(private readonly state: HostState) {
     const registers = [this.#registry];
@@ -129,7 +133,7 @@ export class Metrics {
 
   /** All metrics in Prometheus' text format. */
   async render(): Promise<string> {
-    await Promise.all([this.#measureLags(), this.notifier.measure(() => this.state.readTopics())]);
+    await Promise.all([this.#measureLags(), this.notifier.measure(() => this.state.readTopics()), this.catalog.measure(this.#readCatalog)]);
     return this.#registry.metrics();
   }
 
@@ -173,6 +177,11 @@ export class Metrics {
         this.set(count());
       },
     });
+  }
+
+  /** Shows what Redis tells of the catalogue's vendors; asked at each scrape. */
+  watchCatalog(read: () => Promise<Measured[]>): void {
+    this.#readCatalog = read;
   }
 
   /** Takes note of a round of ingest. */

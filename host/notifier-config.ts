@@ -1,5 +1,6 @@
 /** The section `notifier` of the configuration: topics, and the courier of each. */
 import { z } from "zod";
+import type { Issue } from "./config-issues";
 import { showUrl } from "./couriers/show-url";
 import { isOneAddress } from "./couriers/address";
 import { checkTemplate, DEFAULT_MAX_ITEMS, DEFAULT_SUBJECT, DEFAULT_TEXT, render } from "./couriers/templates";
@@ -130,12 +131,6 @@ export type CourierConfig = z.output<typeof courierSchema>;
 /** Whether standard output belongs to notifications; logs go to standard error then. */
 export function deliversToStdout({ notifier }: { notifier: NotifierConfig }): boolean {
   return Object.values(notifier.topics).some(({ courier }) => courier?.type === "stdout");
-}
-
-/** What is wrong, and where. */
-export interface Issue {
-  path: PropertyKey[];
-  message: string;
 }
 
 /** What is right by itself and wrong together. */

@@ -10,7 +10,7 @@ import { keepUp, type UpkeepJob } from "./jobs/upkeep";
 import type { Logger } from "./log";
 import { createCouriers } from "./serve-notifier";
 
-export const JOBS = ["ingest", "rotate", "rotate-pg", "rotate-ud", "enrich", "refresh", "expire", "notify"] as const;
+export const JOBS = ["ingest", "rotate", "rotate-pg", "rotate-ud", "enrich", "refresh", "expire", "notify", "catalog"] as const;
 export type Job = (typeof JOBS)[number];
 
 /** The line that `hotpath run` prints. */
@@ -43,7 +43,7 @@ export async function runJob(config: Config, job: Job, log: Logger, signal: Abor
   const host = new Host(config, log);
   try {
     await host.prepare();
-    const { finished, ...counts } = await doAll(host, config, job, signal);
+    const { finished, ...counts } = await doAll(host, config, job, log, signal);
     return { job, ok: finished, ms: elapsed(), ...counts };
   } catch (error) {
     return { job, ok: false, ms: elapsed(), error: describeError(error) };
@@ -52,7 +52,7 @@ export async function runJob(config: Config, job: Job, log: Logger, signal: Abor
   }
 }
 
-async function doAll(host: Host, config: Config, job: Job, signal: AbortSignal): Promise<{ finished: boolean }> {
+async function doAll(host: Host, config: Config, job: Job, log: Logger, signal: AbortSignal): Promise<{ finished: boolean }> {
   switch (job) {
     case "ingest":
       return ingestAll(host, config, signal);
@@ -63,6 +63,8 @@ async function doAll(host: Host, config: Config, job: Job, signal: AbortSignal):
       return keepUpAll(host, job, signal);
     case "notify":
       return notifyAll(host, config, signal);
+    case "catalog":
+      return catalogAll(host, config, log, signal);
     default:
       return rotateAll(host, config, job, signal);
   }
@@ -95,6 +97,13 @@ async function notifyAll(host: Host, config: Config, signal: AbortSignal) {
   } finally {
     await Promise.all([...couriers.values()].map((courier) => courier.close()));
   }
+}
+
+async function catalogAll(host: Host, config: Config, log: Logger, signal: AbortSignal) {
+  if (config.catalog.vendors.length === 0) throw new UserError("catalog.vendors: there is no vendor in the configuration");
+  // An HTTP client and an HTML parser that the other jobs do without.
+  const { catalogOnce } = await import("./catalog/once");
+  return catalogOnce(host, config.catalog, log, signal);
 }
 
 async function ingestAll(host: Host, config: Config, signal: AbortSignal) {

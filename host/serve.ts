@@ -1,4 +1,4 @@
-/** `hotpath serve`: ingest, rotation, page metadata, upkeep and notifications, for as long as the process lives. */
+/** `hotpath serve`: ingest, rotation, page metadata, upkeep, notifications and the catalogue, for as long as the process lives. */
 import { performance } from "node:perf_hooks";
 import { Availability } from "./availability";
 import { TIERS, type Config, type StreamConfig, type Tier } from "./config";
@@ -44,6 +44,7 @@ export async function serve(config: Config, log: Logger, signal: AbortSignal): P
       ...host.partitions.map((partition) => rotation(service, partition)),
       ...host.partitions.map((partition) => serveUpkeep(service, partition)),
       enrichment(service),
+      catalog(service),
       ...host.topics.map((topic) => serveTopic(service, topic, couriers.get(topic.name))),
     ]);
   } finally {
@@ -86,6 +87,13 @@ async function enrichment(service: Service): Promise<void> {
   if (!service.config.tracker.enrichment?.enabled) return;
   const { serveEnrichment } = await import("./enrichment");
   await serveEnrichment(service);
+}
+
+/** Loaded only where it is wanted, for the same reason. */
+async function catalog(service: Service): Promise<void> {
+  if (service.config.catalog.vendors.length === 0) return;
+  const { serveCatalog } = await import("./catalog/serve");
+  await serveCatalog(service);
 }
 
 async function rotation(service: Service, partition: string | null): Promise<void> {
@@ -150,7 +158,7 @@ async function readTopics(host: Host): Promise<TopicStatus[]> {
   return Promise.all(host.topics.map(({ name, partition }) => host.functions(partition).getNotifierStatus({ topic: name })));
 }
 
-function health({ availability, host, metrics, signal }: Service, couriers: Couriers): { healthy: boolean; body: unknown } {
+function health({ config, availability, host, metrics, signal }: Service, couriers: Couriers): { healthy: boolean; body: unknown } {
   const healthy = availability.isUp && !signal.aborted;
   return {
     healthy,
@@ -161,6 +169,7 @@ function health({ availability, host, metrics, signal }: Service, couriers: Cour
       redis: { up: availability.isUp, since: new Date(availability.since).toISOString() },
       jobs: metrics.lastTicks,
       ...(host.topics.length > 0 && { topics: metrics.notifier.health(host.topics, couriers) }),
+      ...(config.catalog.vendors.length > 0 && { vendors: metrics.catalog.health(config.catalog.vendors.map(({ vendor }) => vendor)) }),
     },
   };
 }

@@ -5,10 +5,10 @@ import { readFileSync } from "node:fs";
 declare const HOTPATH_VERSION: string | undefined;
 
 /** Whether this runs as the bundled `dist/hotpath.js`, beside the libraries. */
-export const IS_BUNDLED = typeof HOTPATH_VERSION === "string";
+export const IS_BUNDLED: boolean = typeof HOTPATH_VERSION === "string";
 
 /** The version of the package. */
-export const VERSION = typeof HOTPATH_VERSION === "string" ? HOTPATH_VERSION : readPackageVersion();
+export const VERSION: string = typeof HOTPATH_VERSION === "string" ? HOTPATH_VERSION : readPackageVersion();
 
 function readPackageVersion(): string {
   const text = readFileSync(new URL("../package.json", import.meta.url), "utf8");

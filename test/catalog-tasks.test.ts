@@ -624,7 +624,7 @@ describe("declarations", () => {
   const FUNCTIONS = readTasksManifest();
 
   it("are all there", () => {
-    const names = ["enqueue_task", "claim_task", "extend_task", "finish_task", "fail_task", "cancel_task", "retry_task", "get_task", "list_tasks"];
+    const names = ["enqueue_task", "claim_task", "extend_task", "finish_task", "fail_task", "release_task", "cancel_task", "retry_task", "get_task", "list_tasks"];
     const also = ["get_queue_status", "list_queues", "define_task", "get_task_type", "list_task_types"];
     expect(FUNCTIONS.map(({ name }) => name)).toEqual([...names, ...also]);
   });

@@ -1,21 +1,15 @@
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import type { ServerResponse } from "node:http";
-import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished } from "vitest";
-import { connect, type Connection } from "../host/connection";
+import { beforeEach, describe, expect, it, onTestFinished } from "vitest";
+import { connect } from "../host/connection";
 import { Announcements, announcementStreamOf, GROUP } from "../host/couriers/page/announcements";
 import type { PageAddress } from "../host/couriers/page/courier";
 import { PageFailure } from "../host/couriers/page/failure";
 import type { Metadata } from "../host/couriers/page/metadata";
-import { deploy } from "../host/deploy";
 import { freePort } from "../host/embedded/probe";
-import { createFunctions } from "../host/functions";
 import { EnrichmentWorker, type EnrichReport } from "../host/jobs/enrich";
 import { restMs, type Courier, type EnrichLimits } from "../host/jobs/enrich-entry";
-import { readBundle } from "../host/libraries";
-import { runNode, type RunningProcess } from "./support/processes";
-import { describeWithOwnServer, useServer } from "./support/server";
+import { useHosts } from "./support/host";
+import { describeWithOwnServer } from "./support/server";
 import { sha1 } from "./support/tracker";
 import { until } from "./support/wait";
 import { html, page, startSite, type Handler, type TestSite } from "./support/web";
@@ -23,12 +17,6 @@ import { html, page, startSite, type Handler, type TestSite } from "./support/we
 const STREAM = "ST:ENRICH:P:::";
 const LONG = { timeoutMs: 20_000 };
 const FOUND: Metadata = { title: "Found", kicker: undefined, displayDate: undefined };
-
-let dir = "";
-beforeAll(async () => {
-  dir = await mkdtemp(join(tmpdir(), "hotpath-test-"));
-  return () => rm(dir, { recursive: true, force: true });
-});
 
 describe("when a try is due", () => {
   const limits = { backoffMs: 1000, maxBackoffMs: 10_000, leaseMs: 1500 };
@@ -46,18 +34,9 @@ describe("when a try is due", () => {
 });
 
 describeWithOwnServer("enrichment", () => {
-  const server = useServer({ persistence: true });
-  let connection: Connection;
-  const functions = createFunctions((args, options) => connection.send(args, options));
+  const { server, connection, functions, configure, hotpath } = useHosts({ persistence: true });
 
-  beforeAll(async () => {
-    connection = await connect(server.url);
-  });
-  afterAll(() => connection.close());
   beforeEach(async () => {
-    await until(() => connection.send(["PING"]).catch(() => undefined), { what: "the server to be back" });
-    await server.flush();
-    await deploy(connection, { libraries: readBundle() });
     await functions.configureTracker({ enrich: 1 });
   });
 
@@ -493,17 +472,12 @@ describeWithOwnServer("enrichment", () => {
   });
 
   describe("a host", () => {
-    let configs = 0;
     async function configFile(sites: TestSite[], enrichment: object = {}, more: object = {}): Promise<string> {
-      const path = join(dir, `config-${(configs += 1)}.json`);
       const own = { allow: ["127.0.0.0/8"], ports: sites.map(({ port }) => port), robots: false, backoffSeconds: 0.1, ...enrichment };
-      await writeFile(path, JSON.stringify({ log: { level: "debug" }, tracker: { leaseSeconds: 1, enrichment: own }, ...more }));
-      return path;
+      return configure({ tracker: { leaseSeconds: 1, enrichment: own }, ...more });
     }
-    const hotpath = (config: string, ...command: string[]): RunningProcess =>
-      runNode(["host/cli.ts", ...command], { env: { REDIS_URL: server.url, CONFIG_PATH: config, ENV: undefined } });
     async function run(config: string, job: string): Promise<Record<string, unknown>> {
-      const process = hotpath(config, "run", job);
+      const process = hotpath(config, ["run", job]);
       await process.exit;
       expect(process.errors).toEqual([]);
       return JSON.parse(process.lines.join("")) as Record<string, unknown>;
@@ -515,7 +489,7 @@ describeWithOwnServer("enrichment", () => {
       await functions.configureTracker({ enrich: 0 });
       const site = await startSite(titled);
       const port = await freePort();
-      const host = hotpath(await configFile([site], { refreshDays: 7 }, { http: { port } }), "serve");
+      const host = hotpath(await configFile([site], { refreshDays: 7 }, { http: { port } }), ["serve"]);
       await host.line(/"redis is ready"/, LONG);
       expect(await functions.getTrackerConfig()).toMatchObject({ enrich: 1, refreshDays: 7 });
       await connection.send(["XADD", "ST:TRACKER::::", "*", "url", `http://${site.host}/news/1.html?x=1`, "uui", "d", "dt", String(Date.now())]);
@@ -538,7 +512,7 @@ describeWithOwnServer("enrichment", () => {
       const held: ServerResponse[] = [];
       const sites = await Promise.all([1, 2, 3, 4, 5, 6].map(() => startSite((_request, response) => void held.push(response))));
       const config = await configFile(sites, { concurrency: 2 });
-      const hosts = [hotpath(config, "serve"), hotpath(config, "serve")];
+      const hosts = [hotpath(config, ["serve"]), hotpath(config, ["serve"])];
       await Promise.all(hosts.map((host) => host.line(/"redis is ready"/, LONG)));
       await visit(...sites.map(({ host }) => `${host}/`));
       // Two each: nobody gets further before the pages are there.
@@ -561,9 +535,9 @@ describeWithOwnServer("enrichment", () => {
       });
       const config = await configFile([site]);
       await visit(`${site.host}/`);
-      const first = hotpath(config, "serve");
+      const first = hotpath(config, ["serve"]);
       await until(() => tries === 1, LONG);
-      const second = hotpath(config, "serve");
+      const second = hotpath(config, ["serve"]);
       await second.line(/"redis is ready"/, LONG);
       first.signal("SIGKILL");
       await first.exit;
@@ -576,7 +550,7 @@ describeWithOwnServer("enrichment", () => {
     it("leaves at once what it fetches on SIGTERM", async () => {
       const site = await startSite(() => undefined);
       await visit(`${site.host}/`);
-      const host = hotpath(await configFile([site]), "serve");
+      const host = hotpath(await configFile([site]), ["serve"]);
       await until(() => site.underWay === 1, LONG);
       host.signal("SIGTERM");
       expect(await host.exit, host.errors.join("\n")).toEqual({ code: 0, signal: null });
@@ -588,7 +562,7 @@ describeWithOwnServer("enrichment", () => {
 
     it("waits while Redis is away, and goes on", async () => {
       const site = await startSite(titled);
-      const host = hotpath(await configFile([site]), "serve");
+      const host = hotpath(await configFile([site]), ["serve"]);
       await host.line(/"redis is ready"/, LONG);
       await server.restart({ signal: "SIGKILL" });
       await until(() => connection.send(["PING"]).catch(() => undefined), LONG);
@@ -643,7 +617,7 @@ describeWithOwnServer("enrichment", () => {
       const site = await startSite(titled);
       await visit(`${site.host}/early`);
       const config = await configFile([site]);
-      const hosts = [hotpath(config, "serve"), hotpath(config, "serve")];
+      const hosts = [hotpath(config, ["serve"]), hotpath(config, ["serve"])];
       await Promise.all(hosts.map((host) => host.line(/"redis is ready"/, LONG)));
       await until(() => title(`${site.host}/early`), LONG);
       const slots = (job: string) =>
@@ -664,7 +638,7 @@ describeWithOwnServer("enrichment", () => {
 
     it("switches announcements off where that is configured, and fetches nothing", async () => {
       const config = await configFile([], { enabled: false, ports: [80] });
-      const process = hotpath(config, "run", "enrich");
+      const process = hotpath(config, ["run", "enrich"]);
       expect(await process.exit).toEqual({ code: 1, signal: null });
       expect(process.errors.join("\n")).toMatch(/tracker\.enrichment: is not configured/);
       expect(await functions.getTrackerConfig()).toMatchObject({ enrich: 0 });

@@ -1,28 +1,15 @@
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { randomBytes } from "node:crypto";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { Webhook } from "standardwebhooks";
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { connect, type Connection } from "../host/connection";
-import { deploy } from "../host/deploy";
+import { describe, expect, it } from "vitest";
 import { freePort } from "../host/embedded/probe";
-import { createFunctions } from "../host/functions";
-import { readBundle } from "../host/libraries";
-import { runNode, type RunningProcess } from "./support/processes";
+import { stopped, useHosts } from "./support/host";
+import type { RunningProcess } from "./support/processes";
 import { startReceiver, status, type Received } from "./support/receiver";
-import { describeWithOwnServer, useServer } from "./support/server";
+import { describeWithOwnServer } from "./support/server";
 import { until } from "./support/wait";
 
-const HOTPATH = "host/cli.ts";
 const START = { timeoutMs: 30_000 };
 const SECRET = `whsec_${randomBytes(32).toString("base64")}`;
-
-let dir = "";
-beforeAll(async () => {
-  dir = await mkdtemp(join(tmpdir(), "hotpath-test-"));
-  return () => rm(dir, { recursive: true, force: true });
-});
 
 /** A message as its receiver understands it. */
 function messageOf({ body, headers }: Received): { id: string; subject: string; items: string[] } {
@@ -32,40 +19,16 @@ function messageOf({ body, headers }: Received): { id: string; subject: string; 
 }
 
 describeWithOwnServer("notifications", () => {
-  const server = useServer({ persistence: true });
-  let connection: Connection;
-  const functions = createFunctions((args, options) => connection.send(args, options));
+  const { server, functions, configure: write, hotpath } = useHosts({ persistence: true });
 
-  beforeAll(async () => {
-    connection = await connect(server.url);
-  });
-  afterAll(() => connection.close());
-  beforeEach(async () => {
-    await until(() => connection.send(["PING"]).catch(() => undefined), { what: "the server to be back" });
-    await server.flush();
-    await deploy(connection, { libraries: readBundle() });
-  });
-
-  let configs = 0;
   /** Writes a configuration with the topic `packages`. */
-  async function configure(topic: object, more: object = {}): Promise<string> {
-    const path = join(dir, `config-${(configs += 1)}.json`);
-    const topics = { packages: { quietSeconds: 0.3, ...topic } };
-    await writeFile(path, JSON.stringify({ log: { level: "debug" }, notifier: { topics }, ...more }));
-    return path;
-  }
+  const configure = (topic: object, more: object = {}): Promise<string> =>
+    write({ notifier: { topics: { packages: { quietSeconds: 0.3, ...topic } } }, ...more });
   const webhook = (url: string, more: object = {}) => ({ type: "webhook", url, timeoutSeconds: 2, ...more });
-  function run(path: string, command = ["serve"], env: Record<string, string | undefined> = {}): RunningProcess {
-    return runNode([HOTPATH, ...command], {
-      env: { REDIS_URL: server.url, CONFIG_PATH: path, ENV: undefined, HOTPATH_WEBHOOK_SECRET: SECRET, ...env },
-    });
-  }
+  const run = (path: string, command = ["serve"], env: Record<string, string | undefined> = {}): RunningProcess =>
+    hotpath(path, command, { HOTPATH_WEBHOOK_SECRET: SECRET, ...env });
   const serve = async (topic: object, more: object = {}): Promise<RunningProcess> => run(await configure(topic, more));
   const ready = (host: RunningProcess) => host.line(/"redis is ready"/, START);
-  async function stopped(host: RunningProcess): Promise<void> {
-    host.signal("SIGTERM");
-    expect(await host.exit, host.errors.join("\n")).toEqual({ code: 0, signal: null });
-  }
   const scan = (seller: string, item: string) => server.client.xAdd("packages", "*", { seller_id: seller, package_id: item });
   const state = () => functions.getNotifierStatus({ topic: "packages" });
 

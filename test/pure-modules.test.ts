@@ -4,6 +4,7 @@
  */
 import fc from "fast-check";
 import { beforeAll, describe, expect, it } from "vitest";
+import * as nanoseconds from "../functions/metadata/nanoseconds";
 import * as price from "../functions/catalog/price";
 import * as keys from "../functions/runtime/keys";
 import * as utf8 from "../functions/runtime/utf8";
@@ -29,7 +30,7 @@ interface Case extends Call {
   expected: Value;
 }
 
-const MODULES = { keys, price, url, utf8, windows } as unknown as Record<string, Record<string, (...args: Value[]) => Value>>;
+const MODULES = { keys, nanoseconds, price, url, utf8, windows } as unknown as Record<string, Record<string, (...args: Value[]) => Value>>;
 
 /** Functions with several results: an array in Node. */
 const SEVERAL = new Set(["url.parseAddress"]);
@@ -536,6 +537,72 @@ function covering(fromMs: number, toMs: number, ...found: [tier: number, minutes
 
 const at = (minutes: number, ms = 0): number => NOON + minutes * MINUTE + ms;
 
+table("prices", [
+  ...cases("price.parsePrice", [
+    [["3.98"], "3.98"],
+    [["$3.98"], "3.98"],
+    [["$ 1,299.00"], "1299.00"],
+    [["1,299.00 $"], "1299.00"],
+    [[toBytes("1.299,00 €")], "1299.00"],
+    [[toBytes("1.299.000 €")], "1299000"],
+    [["12,345,678.9"], "12345678.9"],
+    [["3,9"], "3.9"],
+    [["3,98"], "3.98"],
+    // Three digits after a comma are thousands, after a point decimals.
+    [["3,980"], "3980"],
+    [["3.980"], "3.980"],
+    [["0.5"], "0.5"],
+    [["0"], "0"],
+    [["000"], "0"],
+    [["0012.50"], "12.50"],
+    [["12.00 USD"], "12.00"],
+    [["US$12"], "12"],
+    [["999999999999.99"], "999999999999.99"],
+    [["123456789012345"], "123456789012345"],
+    [["1234567890123456"], undefined],
+    [["1234567890123.456"], undefined],
+    [[""], undefined],
+    [["$"], undefined],
+    [["free"], undefined],
+    [["from $5.00"], undefined],
+    [["-5.00"], undefined],
+    [["+5"], undefined],
+    [["5.00-9.00"], undefined],
+    [["2 for 5"], undefined],
+    [["50%"], undefined],
+    [["(3.98)"], undefined],
+    [["3."], undefined],
+    [["3,"], undefined],
+    [[".5"], undefined],
+    [["1,2345"], undefined],
+    [["1234,567"], undefined],
+    [["1,23,456"], undefined],
+    [["1.2.3"], undefined],
+    [["1.234,567.8"], undefined],
+    [["1,234.567,8"], undefined],
+    [["1e5"], undefined],
+    [["nan"], undefined],
+    [["5\n"], "5"],
+  ]),
+]);
+
+it("prices at random are read alike in Node and in Lua, and what is read is a price of the same amount", async () => {
+  const printed = fc.array(fc.constantFrom("0", "1", "9", "000", "299", ".", ",", "$", " ", "€", "USD", "-", "x", "%"), { maxLength: 8 }).map((parts) => toBytes(parts.join("")));
+  await fc.assert(
+    fc.asyncProperty(fc.array(printed, { minLength: 100, maxLength: 100 }), async (all) => {
+      const calls = all.map((each) => ({ name: "price.parsePrice", args: [each] }));
+      expect(await inLua(calls)).toEqual(calls.map(inNode));
+      for (const each of all) {
+        const found = price.parsePrice(each);
+        if (found === undefined) continue;
+        expect(found).toMatch(/^(0|[1-9]\d*)(\.\d+)?$/);
+        expect(price.parsePrice(found)).toBe(found);
+      }
+    }),
+    { numRuns: 10 },
+  );
+});
+
 table("windows", [
   ...cases("windows.windowStart", [
     [[MINUTE, NOON], NOON],
@@ -705,3 +772,63 @@ it("the tiers are those of the contract", () => {
   expect(windows.TIERS).toEqual(TIERS);
   expect(windows.MADE_TIERS).toEqual(TIERS.slice(1).map(({ name }) => name));
 });
+
+// Times in nanoseconds
+
+const NS = "1700000000000000000";
+
+table("times in nanoseconds", [
+  ...cases("nanoseconds.compareNs", [
+    [[NS, NS], 0],
+    [["1700000000000000001", NS], 1],
+    [[NS, "1700000000000000001"], -1],
+    // Doubles cannot tell these two apart.
+    [["9007199254740993", "9007199254740992"], 1],
+    [["999999999999999999", NS], -1],
+    [["0", "-1"], 1],
+    [["-2", "-1"], -1],
+    [["-10", "-9"], -1],
+    [["-9", "-10"], 1],
+    [["-1", "0"], -1],
+    [["9223372036854775807", "-9223372036854775808"], 1],
+  ]),
+  ...cases("nanoseconds.isNs", [
+    [["0"], true],
+    [["-1"], true],
+    [[NS], true],
+    [["9223372036854775807"], true],
+    [["9223372036854775808"], false],
+    [["-9223372036854775808"], true],
+    [["-9223372036854775809"], false],
+    [["10000000000000000000"], false],
+    [["99999999999999999999999"], false],
+    [["-0"], false],
+    [["00"], false],
+    [["+1"], false],
+    [["1.0"], false],
+    [["1e9"], false],
+    [["-"], false],
+    [[" 1"], false],
+    [["1\n"], false],
+    [[""], false],
+  ]),
+  ...cases("nanoseconds.earlierNs", [
+    [["2", "10"], "2"],
+    [["-2", "-10"], "-10"],
+  ]),
+  ...cases("nanoseconds.laterNs", [
+    [["2", "10"], "10"],
+    [["-2", "-10"], "-2"],
+  ]),
+  ...cases("nanoseconds.floorSeconds", [
+    [[NS], 1700000000],
+    [["1700000000999999999"], 1700000000],
+    [["1000000000"], 1],
+    [["999999999"], 0],
+    [["0"], 0],
+    [["-1"], -1],
+    [["-1000000000"], -1],
+    [["-1000000001"], -2],
+    [["9223372036854775807"], 9223372036],
+  ]),
+]);

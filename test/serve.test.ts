@@ -1,36 +1,17 @@
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { connect, type Connection } from "../host/connection";
-import { deploy } from "../host/deploy";
 import { freePort } from "../host/embedded/probe";
-import { createFunctions } from "../host/functions";
 import { followStream, type IngestSummary } from "../host/jobs/ingest";
 import { readBundle } from "../host/libraries";
+import { stopped, useHosts } from "./support/host";
 import { runNode, type RunningProcess } from "./support/processes";
-import { describeWithOwnServer, useServer } from "./support/server";
+import { describeWithOwnServer } from "./support/server";
 import { until } from "./support/wait";
 
 const HOTPATH = "host/cli.ts";
 const STREAM = "ST:TRACKER::::";
 const MINUTE_MS = 60_000;
 const START_TIMEOUT = { timeoutMs: 20_000 };
-
-let dir = "";
-beforeAll(async () => {
-  dir = await mkdtemp(join(tmpdir(), "hotpath-test-"));
-  return () => rm(dir, { recursive: true, force: true });
-});
-
-let configs = 0;
-
-/** Starts a host with a configuration of its own. */
-async function startHost(url: string, config: object = {}, command = ["serve"]): Promise<RunningProcess> {
-  const path = join(dir, `config-${(configs += 1)}.json`);
-  await writeFile(path, JSON.stringify({ log: { level: "debug" }, ...config }));
-  return runNode([HOTPATH, ...command], { env: { REDIS_URL: url, CONFIG_PATH: path, ENV: undefined } });
-}
 
 const ready = (host: RunningProcess) => host.line(/"redis is ready"/, START_TIMEOUT);
 const count = (host: RunningProcess, pattern: RegExp) => host.lines.filter((line) => pattern.test(line)).length;
@@ -45,25 +26,11 @@ interface LogLine {
 }
 const log = (host: RunningProcess) => host.lines.map((line) => JSON.parse(line) as LogLine);
 
-async function stopped(host: RunningProcess): Promise<void> {
-  host.signal("SIGTERM");
-  expect(await host.exit, host.errors.join("\n")).toEqual({ code: 0, signal: null });
-}
-
 describeWithOwnServer("serving", () => {
-  const server = useServer({ persistence: true });
-  let connection: Connection;
-  const functions = createFunctions((args, options) => connection.send(args, options));
+  const { server, connection, functions, configure, hotpath } = useHosts({ persistence: true });
 
-  beforeAll(async () => {
-    connection = await connect(server.url);
-  });
-  afterAll(() => connection.close());
-  beforeEach(async () => {
-    await until(() => connection.send(["PING"]).catch(() => undefined), { what: "the server to be back" });
-    await server.flush();
-    await deploy(connection, { libraries: readBundle() });
-  });
+  /** Starts a host with a configuration of its own. */
+  const startHost = async (config: object = {}, command = ["serve"]): Promise<RunningProcess> => hotpath(await configure(config), command);
 
   const add = (uui: string, dt = Date.now()) =>
     server.client.sendCommand([
@@ -106,7 +73,7 @@ describeWithOwnServer("serving", () => {
 
   it("counts what is on the stream at the start, and what comes later as soon as it comes", async () => {
     await add("a");
-    const host = await startHost(server.url);
+    const host = await startHost();
     await counted(host, 1);
     await add("b");
     await counted(host, 2);
@@ -145,7 +112,7 @@ describeWithOwnServer("serving", () => {
 
   it("runs what is due at the start, each tick on one of two hosts", async () => {
     await seedPages(50);
-    const hosts = await Promise.all([startHost(server.url), startHost(server.url)]);
+    const hosts = await Promise.all([startHost(), startHost()]);
     await until(() => hosts.every((host) => count(host, /"tick ended"/) >= 4), {
       timeoutMs: 30_000,
       what: "four ticks to end on both",
@@ -165,7 +132,7 @@ describeWithOwnServer("serving", () => {
   it("finishes its slice on SIGTERM, exits with 0, and leaves the tick to the next host", async () => {
     await seedPages(3000);
     const slow = { tracker: { rotation: { uniqueDevicesLimit: 1, pageViewsLimit: 1 } } };
-    const host = await startHost(server.url, slow);
+    const host = await startHost(slow);
     await until(async () => (await leader())["done"] === "0", START_TIMEOUT);
     host.signal("SIGTERM");
     expect(await host.exit).toEqual({ code: 0, signal: null });
@@ -174,7 +141,7 @@ describeWithOwnServer("serving", () => {
     // The lead is given up: it ends within a second, and not after half a minute.
     const { until: leaseEnd = "0" } = await leader();
     expect(Number(leaseEnd) - Date.now()).toBeLessThanOrEqual(1000);
-    const next = await startHost(server.url, { tracker: { leaseSeconds: 1 } });
+    const next = await startHost({ tracker: { leaseSeconds: 1 } });
     await next.line(/"rotate-5MINUTES".*"outcome":"done"/, { timeoutMs: 30_000 });
     expect(await left()).toEqual({ merged: 0, remaining: 0 });
     await stopped(next);
@@ -182,12 +149,12 @@ describeWithOwnServer("serving", () => {
 
   it("takes over from a leader that was killed", async () => {
     await seedPages(3000);
-    const leading = await startHost(server.url, {
+    const leading = await startHost({
       tracker: { leaseSeconds: 1, rotation: { uniqueDevicesLimit: 1, pageViewsLimit: 1 } },
     });
     await until(async () => (await leader())["done"] === "0", START_TIMEOUT);
     const { worker } = await leader();
-    const other = await startHost(server.url, { tracker: { leaseSeconds: 1 } });
+    const other = await startHost({ tracker: { leaseSeconds: 1 } });
     await ready(other);
     await other.line(/"rotate-5MINUTES".*"outcome":"elsewhere"/, START_TIMEOUT);
     expect((await leader())["worker"]).toBe(worker);
@@ -200,7 +167,7 @@ describeWithOwnServer("serving", () => {
   });
 
   it("waits while Redis is away, goes on when it is back, and says each once", async () => {
-    const host = await startHost(server.url);
+    const host = await startHost();
     await add("a");
     await counted(host, 1);
     await server.kill();
@@ -215,7 +182,7 @@ describeWithOwnServer("serving", () => {
   });
 
   it("stops at once while Redis is away", async () => {
-    const host = await startHost(server.url);
+    const host = await startHost();
     await ready(host);
     await server.kill();
     await host.line(/"redis is away/);
@@ -225,7 +192,7 @@ describeWithOwnServer("serving", () => {
 
   it("starts before Redis does", async () => {
     await server.kill();
-    const host = await startHost(server.url);
+    const host = await startHost();
     await host.line(/"redis is away/, START_TIMEOUT);
     await server.restart();
     await ready(host);
@@ -234,7 +201,7 @@ describeWithOwnServer("serving", () => {
 
   it("loads libraries that are missing, and says so; uses another version as it is, with a warning", async () => {
     await server.client.sendCommand(["FUNCTION", "FLUSH"]);
-    const healing = await startHost(server.url);
+    const healing = await startHost();
     await healing.line(/"tracker".*"library was missing and has been loaded"/, START_TIMEOUT);
     await ready(healing);
     // Lost while it serves, as after a failover to a replica that had none.
@@ -246,7 +213,7 @@ describeWithOwnServer("serving", () => {
     const [tracker] = readBundle();
     const altered = `${tracker!.code}\n-- altered`;
     await server.client.sendCommand(["FUNCTION", "LOAD", "REPLACE", altered]);
-    const warning = await startHost(server.url);
+    const warning = await startHost();
     await warning.line(/"another version of the library/, START_TIMEOUT);
     await ready(warning);
     await stopped(warning);
@@ -255,7 +222,7 @@ describeWithOwnServer("serving", () => {
 
   it("applies the settings that the configuration names, and no others", async () => {
     await functions.configureTracker({ documentDays: 33 });
-    const host = await startHost(server.url, {
+    const host = await startHost({
       tracker: { hosts: { "www.rtl.lu": "rtl" }, unknown: "refuse", maxlen: 77 },
     });
     await ready(host);
@@ -266,7 +233,7 @@ describeWithOwnServer("serving", () => {
   });
 
   it("exits at the second signal, whatever it is doing", async () => {
-    const host = await startHost(server.url);
+    const host = await startHost();
     await ready(host);
     process.kill(Number((await server.client.info("server")).match(/process_id:(\d+)/)![1]), "SIGSTOP");
     try {
@@ -294,7 +261,7 @@ describeWithOwnServer("serving", () => {
 
   it("tells its health and its metrics", async () => {
     const port = await freePort();
-    const host = await startHost(server.url, { http: { port } });
+    const host = await startHost({ http: { port } });
     await ready(host);
     await add("a");
     await counted(host, 1);
@@ -323,7 +290,7 @@ describeWithOwnServer("serving", () => {
 
   describe("running a job once", () => {
     const run = async (job: string, config: object = {}) => {
-      const host = await startHost(server.url, config, ["run", job]);
+      const host = await startHost(config, ["run", job]);
       const { code } = await host.exit;
       expect(host.lines).toHaveLength(1);
       return { code, errors: host.errors, summary: JSON.parse(host.lines[0]!) as Record<string, unknown> };
@@ -360,7 +327,7 @@ describeWithOwnServer("serving", () => {
 
   it("goes on with rotation while a stream cannot be read, and says so once", async () => {
     await server.client.set(STREAM, "not a stream");
-    const host = await startHost(server.url);
+    const host = await startHost();
     await host.line(/"ingest ST:TRACKER::::".*CONFLICT|WRONGTYPE/, START_TIMEOUT);
     await host.line(/"rotate-3HOURS".*"done"/, START_TIMEOUT);
     await server.client.del(STREAM);

@@ -13,7 +13,7 @@ import { getTask, listTasks } from "./tasks/listing";
 import { cancelTask, retryTask } from "./tasks/operating";
 import { getQueueStatus, listQueues } from "./tasks/status";
 import { defineTask, getTaskType, listTaskTypes } from "./tasks/types";
-import { claimTask, extendTask, failTask, finishTask } from "./tasks/working";
+import { claimTask, extendTask, failTask, finishTask, releaseTask } from "./tasks/working";
 
 export const commands = [
   upsertProduct,
@@ -35,6 +35,7 @@ export const commands = [
   extendTask,
   finishTask,
   failTask,
+  releaseTask,
   cancelTask,
   retryTask,
   getTask,

@@ -58,6 +58,9 @@ function split(amount: string): LuaMultiReturn<[whole: string | undefined, decim
  * @returns undefined if it is no price
  */
 export function parsePrice(printed: string): string | undefined {
+  // Most come as they are stored.
+  const [plain] = string.find(printed, "^[1-9]%d*%.%d%d$");
+  if (plain !== undefined && printed.length <= MAX_DIGITS) return printed;
   const [before, amount, after] = string.match(printed, "^([^%d.,]*)(%d[%d.,]*)([^%d.,]*)$");
   if (amount === undefined || !isCurrency(before!) || !isCurrency(after!)) return undefined;
   const [whole, decimals] = split(amount);

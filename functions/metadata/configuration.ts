@@ -109,6 +109,20 @@ export function readConfiguration(db: string, table: string): Configuration {
   return parseConfiguration(merge, layers, { merge: "merge", layers: "layers" });
 }
 
+/**
+ * What is planned for a file that comes: to be merged, or moved to the next layer where that is to be first; undefined where
+ * neither is. Merging wins a tie.
+ *
+ * @param iteration of the file, from 1
+ */
+export function courseOf({ steps, layers }: Configuration, iteration: number, layer: string): "merge" | "move" | undefined {
+  const step = steps[iteration - 1];
+  const found = layers.get(layer);
+  const moves = found !== undefined && found.ttlS > 0 && found.next !== "";
+  if (step !== undefined && !(moves && step.timeoutS > found.ttlS)) return "merge";
+  return moves ? "move" : undefined;
+}
+
 export const configureTable = command(
   {
     name: "configure_table",

@@ -2,10 +2,29 @@
 import { callbacks as byName, libraryInfo } from "../runtime/library";
 import { configureTable } from "./configuration";
 import { getEntry } from "./entry-lookup";
+import { listDatabases, listFolders, listTables } from "./listing";
+import { patchIndex } from "./patch";
+import { endDrop, endMerge, endMove, getDropPlan, getMergePlan, getMovePlan } from "./plans";
+import { queryIndex } from "./query";
+import { rebuildIndex } from "./rebuild";
+import { getTableStatus } from "./status";
 
 export const commands = [
+  patchIndex,
+  getMergePlan,
+  endMerge,
+  getMovePlan,
+  endMove,
+  getDropPlan,
+  endDrop,
+  queryIndex,
   getEntry,
+  listDatabases,
+  listTables,
+  listFolders,
+  getTableStatus,
   configureTable,
+  rebuildIndex,
   libraryInfo("metadata_library"),
 ];
 export const callbacks = byName(commands);

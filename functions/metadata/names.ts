@@ -64,9 +64,24 @@ export function queuesKey(db: string, table: string, iteration: string, layer: s
   return key("SS", "METADATA.QUEUES", "", id, "", "");
 }
 
-/** Where a plan that was given out is found: its list and its text. */
-export function leaseKey(planId: string): string {
-  return key("H", "METADATA.LEASE", "", planId, "", "");
+/** Where a plan that was given out is found: its queue and its text. Clients' ids are unique in a table at best. */
+export function leaseKey(db: string, table: string, planId: string): string {
+  return key("H", "METADATA.LEASE", "", `${idOf(db, table)}/${escaped(planId)}`, "", "");
+}
+
+/** Who plans in a table: kind, iteration, layer and writer of each queue or group of queues. */
+export function plannersKey(db: string, table: string): string {
+  return key("SS", "METADATA.PLANNERS", "", idOf(db, table), "", "");
+}
+
+/** Plans that nobody can read, with their queues. */
+export function unreadableKey(db: string, table: string): string {
+  return key("L", "METADATA.UNREADABLE", "", idOf(db, table), "", "");
+}
+
+/** How far the rebuilding of our own keys has come. */
+export function rebuildKey(): string {
+  return key("H", "METADATA.REBUILD", "", "", "", "");
 }
 
 /**

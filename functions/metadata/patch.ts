@@ -1,6 +1,19 @@
 /** Adds files to the index and deletes them from it: a batch in order, all of it or nothing. */
-import { integerReply, NOW, type Declaration } from "../runtime/declare";
+import { inChunks } from "../runtime/chunks";
+import { clock } from "../runtime/clock";
+import { command, integerReply, NOW, type Declaration } from "../runtime/declare";
+import { requireType } from "../runtime/types";
 import { DB, TABLE } from "./arguments";
+import { courseOf, parseConfiguration, readConfiguration, type Configuration } from "./configuration";
+import { newBudget, presume, search, want } from "./draft-search";
+import { writeDraft } from "./draft-writing";
+import { join, newDraft, planMove, resize, takeOut, type Draft } from "./drafts";
+import { parseEntry, type Entry, type Place } from "./entry";
+import { entryOf, load, nothingTouched, put, touch, write, type File, type Touched } from "./files";
+import { newIds } from "./ids";
+import { IDLE, plannersKey, tableKey } from "./names";
+import { floorSeconds } from "./nanoseconds";
+import { fileQueueOf, mergeQueueOf, notePlanner, type Queue } from "./queues";
 
 /** The most entries of a call, but for clients of GigAPI, which send what they have. */
 const MAX_ENTRIES = 1000;
@@ -26,3 +39,222 @@ export const PATCH_INDEX = {
   reply: integerReply,
   errors: ["BADARG", "BADCONFIG", "NOTFOUND", "LIMIT", "CONFLICT"],
 } as const satisfies Declaration;
+
+/** A file is dropped so many seconds after it was deleted: who reads it may finish. */
+const DROP_DELAY_S = 30;
+
+/** Files to be dropped from a layer. */
+interface Drops {
+  queue: Queue;
+  paths: string[];
+}
+
+/** What a call is going to do. */
+interface Batch {
+  configuration: Configuration;
+  nowS: number;
+  /** The entries in order, as they came and decoded, and the file of each. */
+  texts: string[];
+  entries: Entry[];
+  files: File[];
+  touched: Touched;
+  /** Queues of merge and move plans by name, and in the order in which they were met. */
+  byName: LuaMap<string, Draft>;
+  drafts: Draft[];
+  dropsByName: LuaMap<string, Drops>;
+  drops: Drops[];
+}
+
+function newBatch(configuration: Configuration, nowMs: number): Batch {
+  const nowS = Math.floor(nowMs / 1000);
+  const [texts, entries, files]: [string[], Entry[], File[]] = [[], [], []];
+  const touched = nothingTouched();
+  return { configuration, nowS, texts, entries, files, touched, byName: new LuaMap(), drafts: [], dropsByName: new LuaMap(), drops: [] };
+}
+
+/** Reads the entries of a call; empty ones are passed over. */
+function readEntries({ configuration, texts, entries, files, touched }: Batch, given: string[], place: Place | undefined): void {
+  let size = 0;
+  for (const at of $range(1, given.length)) {
+    const text = given[at - 1]!;
+    if (text !== "") {
+      const entry = parseEntry(text, at - 1, place, configuration);
+      texts[size] = text;
+      entries[size] = entry;
+      files[size] = touch(touched, entry);
+      size += 1;
+    }
+  }
+}
+
+/** A queue by its name; begun to be drafted if the call has not met it. */
+function draftOf({ byName, drafts }: Batch, queue: Queue): Draft {
+  const known = byName.get(queue.name);
+  if (known !== undefined) return known;
+  const draft = newDraft(queue);
+  byName.set(queue.name, draft);
+  drafts.push(draft);
+  return draft;
+}
+
+/** The queue in which files like this one wait to be merged. */
+function mergeDraft(batch: Batch, { folder, iteration }: File, layer: string, writer: string): Draft {
+  const last = folder.queue;
+  if (last !== undefined) {
+    const { queue } = last;
+    if (queue.layer === layer && queue.writer === writer && queue.iteration === `${iteration}`) return last;
+  }
+  const { db, table } = folder.home.table;
+  folder.queue = draftOf(batch, mergeQueueOf(db, table, `${iteration}`, folder.name, layer, writer));
+  return folder.queue;
+}
+
+/** The queue in which files of a layer wait to be moved. */
+function moveDraft(batch: Batch, { folder }: File, layer: string, writer: string): Draft {
+  const { db, table } = folder.home.table;
+  return draftOf(batch, fileQueueOf("move", db, table, layer, writer));
+}
+
+/** Whether an entry may take a file that was there before out of its plan, or give it another size there. */
+function mayChangePlan({ cmd, layer, writer_id: writer, size_bytes: size }: Entry, text: string, file: File): boolean {
+  if (!file.wasStored || text === file.text) return false;
+  const before = entryOf(file);
+  return cmd === "DELETE" || layer !== before.layer || writer !== before.writer_id || size !== before.size_bytes;
+}
+
+/** Finds the plans of files that were there before and may leave them. */
+function findPlans(batch: Batch): void {
+  const { entries, files, texts, configuration } = batch;
+  const wanted: File[] = [];
+  for (const at of $range(1, entries.length)) {
+    const file = files[at - 1]!;
+    if (mayChangePlan(entries[at - 1]!, texts[at - 1]!, file)) {
+      wanted.push(file);
+      const { layer, writer_id: writer } = entryOf(file);
+      if (file.iteration > 0) want(mergeDraft(batch, file, layer!, writer!), file);
+    }
+  }
+  const budget = newBudget();
+  for (const draft of batch.drafts) search(draft, budget);
+  // A file that would be merged today waits for that, if for anything; moves, which may be many, are not looked through for it.
+  const moves: Draft[] = [];
+  for (const file of wanted) {
+    const { layer, writer_id: writer } = entryOf(file);
+    const course = courseOf(configuration, file.iteration, layer!);
+    if (course === "merge") presume(mergeDraft(batch, file, layer!, writer!), file);
+    if (course === "move" && file.plan === undefined) {
+      const draft = moveDraft(batch, file, layer!, writer!);
+      if (draft.wantedCount === 0) moves.push(draft);
+      want(draft, file);
+    }
+  }
+  for (const draft of moves) search(draft, budget);
+  for (const draft of moves) {
+    for (const [, file] of draft.wanted) presume(draft, file);
+  }
+}
+
+/** Plans what is to be done with a file that comes. */
+function plan(batch: Batch, file: File, { size_bytes: size, str_chunk_time: chunkNs }: Entry, layer: string, writer: string): void {
+  const { configuration, nowS } = batch;
+  const course = courseOf(configuration, file.iteration, layer);
+  if (course === "merge") {
+    const { timeoutS, maxSize } = configuration.steps[file.iteration - 1]!;
+    join(mergeDraft(batch, file, layer, writer), file, size, maxSize, nowS + timeoutS);
+  } else if (course === "move") {
+    const chunkS = chunkNs === undefined || chunkNs === "" ? nowS : floorSeconds(chunkNs);
+    planMove(moveDraft(batch, file, layer, writer), file, chunkS + configuration.layers.get(layer)!.ttlS);
+  }
+}
+
+function add(batch: Batch, entry: Entry, text: string, file: File): void {
+  if (text === file.text) return;
+  const layer = entry.layer!;
+  const writer = entry.writer_id!;
+  if (file.text === undefined) {
+    file.folder.gain += 1;
+    plan(batch, file, entry, layer, writer);
+  } else {
+    const before = entryOf(file);
+    if (before.layer !== layer || before.writer_id !== writer) {
+      takeOut(file);
+      plan(batch, file, entry, layer, writer);
+    } else if (before.size_bytes !== entry.size_bytes) {
+      resize(file, entry.size_bytes);
+    }
+  }
+  put(file, entry, text);
+}
+
+/** The files that are to be dropped from a layer. CONFLICT if their list holds a foreign type. */
+function dropsOf(batch: Batch, { folder }: File, layer: string, writer: string): Drops {
+  const { db, table } = folder.home.table;
+  const queue = fileQueueOf("drop", db, table, layer, writer);
+  const known = batch.dropsByName.get(queue.name);
+  if (known !== undefined) return known;
+  requireType(queue.name + IDLE, "list");
+  requireType(plannersKey(db, table), "zset");
+  const drops = { queue, paths: [] };
+  batch.dropsByName.set(queue.name, drops);
+  batch.drops.push(drops);
+  return drops;
+}
+
+function remove(batch: Batch, { layer, writer_id: writer }: Entry, file: File): void {
+  if (file.text === undefined) return;
+  const before = entryOf(file);
+  takeOut(file);
+  file.folder.gain -= 1;
+  dropsOf(batch, file, layer ?? before.layer!, writer ?? before.writer_id!).paths.push(file.path);
+  file.text = undefined;
+  file.entry = undefined;
+}
+
+function writeDrops({ queue, paths }: Drops, timeS: number, newId: (this: void) => string): void {
+  const { db, table, layer, writer } = queue;
+  // What all of them have alike is encoded once.
+  const alike = cjson.encode({ writer_id: writer, layer, database: db, table, time_s: timeS });
+  const rest = string.sub(alike, 2);
+  const texts: string[] = [];
+  for (const path of paths) texts.push(`{"id":"${newId()}","path":${cjson.encode(path)},${rest}`);
+  inChunks(texts, (part) => redis.call("RPUSH", queue.name + IDLE, ...part));
+  notePlanner(queue);
+}
+
+/** Applies all entries in order, first in memory; nothing is written unless all of it is. */
+function apply(batch: Batch): number {
+  const { entries, texts, files, configuration, nowS } = batch;
+  load(batch.touched);
+  findPlans(batch);
+  for (const at of $range(1, entries.length)) {
+    const entry = entries[at - 1]!;
+    if (entry.cmd === "DELETE") remove(batch, entry, files[at - 1]!);
+    else add(batch, entry, texts[at - 1]!, files[at - 1]!);
+  }
+  write(batch.touched);
+  const ids = new LuaMap<string, (this: void) => string>();
+  const idsOf = ({ db, table }: Queue): ((this: void) => string) => {
+    const name = tableKey(db, table);
+    const known = ids.get(name) ?? newIds(db, table);
+    ids.set(name, known);
+    return known;
+  };
+  for (const draft of batch.drafts) writeDraft(draft, configuration, idsOf(draft.queue));
+  for (const drops of batch.drops) writeDrops(drops, nowS + DROP_DELAY_S, idsOf(drops.queue));
+  return entries.length;
+}
+
+export const patchIndex = command(
+  PATCH_INDEX,
+  ({ db, table, rest, now }) => {
+    const batch = newBatch(readConfiguration(db, table), clock(now));
+    readEntries(batch, rest, { db, table });
+    return apply(batch);
+  },
+  (keys, args) => {
+    const configuration = parseConfiguration(keys[0]!, keys[1]!, { merge: "merge_conf", layers: "layers" });
+    const batch = newBatch(configuration, clock(undefined));
+    readEntries(batch, args, undefined);
+    return apply(batch);
+  },
+);

@@ -106,16 +106,19 @@ export interface Binder {
   keywords: LuaMap<string, Keyword>;
   /** Options that are required or have a default. */
   assured: Keyword[];
+  /** Whether a call may be JSON objects and nothing else. */
+  takesOnlyRest: boolean;
 }
 
 /** Makes a declaration ready for `bind`. */
 export function newBinder(declaration: Declaration): Binder {
-  const binder: Binder = { declaration, keywords: new LuaMap(), assured: [] };
+  const binder: Binder = { declaration, keywords: new LuaMap(), assured: [], takesOnlyRest: false };
   for (const option of declaration.options) {
     const keyword = { option, field: string.lower(option.name) };
     binder.keywords.set(option.name, keyword);
     if (option.required === true || option.default !== undefined) binder.assured.push(keyword);
   }
+  binder.takesOnlyRest = declaration.rest !== undefined && declaration.positional.length === 0 && binder.assured.length === 0;
   return binder;
 }
 
@@ -129,6 +132,12 @@ function restEnd(args: string[], from: number): number {
   return from;
 }
 
+/** Whether all arguments are JSON objects, and not too many. */
+function isAllRest(args: string[], max: number): boolean {
+  const last = args[args.length - 1];
+  return last !== undefined && args.length <= max && string.byte(last) === BRACE;
+}
+
 /** Binds the JSON objects that begin at `from`; where the options begin. */
 function bindRest(rest: Rest, declaration: Declaration, args: string[], from: number, bound: Record<string, unknown>): number {
   const end = restEnd(args, from);
@@ -139,10 +148,6 @@ function bindRest(rest: Rest, declaration: Declaration, args: string[], from: nu
     fail("BADARG", `${rest.name} must be a JSON object, got ${got}; usage: ${usage(declaration)}`);
   }
   if (count > rest.max) fail("LIMIT", `at most ${rest.max} of ${rest.name} a call, got ${count}`);
-  if (count === args.length) {
-    bound["rest"] = args;
-    return count;
-  }
   const values: string[] = [];
   for (const position of $range(1, count)) values[position - 1] = args[from + position - 1]!;
   bound["rest"] = values;
@@ -193,6 +198,8 @@ function bindOptions(binder: Binder, args: string[], from: number, bound: Record
  */
 export function bind(binder: Binder, args: string[]): Record<string, unknown> {
   const { declaration } = binder;
+  // As most calls of such a function are.
+  if (binder.takesOnlyRest && isAllRest(args, declaration.rest!.max)) return { rest: args };
   const { positional } = declaration;
   const bound: Record<string, unknown> = {};
   let at = positional.length;
@@ -203,6 +210,6 @@ export function bind(binder: Binder, args: string[]): Record<string, unknown> {
     bound[name] = bindValue(name, value, expected);
   }
   if (declaration.rest !== undefined) at = bindRest(declaration.rest, declaration, args, at, bound);
-  bindOptions(binder, args, at, bound);
+  if (at < args.length || binder.assured.length > 0) bindOptions(binder, args, at, bound);
   return bound;
 }

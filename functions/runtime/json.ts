@@ -1,4 +1,7 @@
-/** JSON put together from text: cjson prints fields in no order, an empty array as an object, and slashes escaped. */
+/**
+ * JSON beside cjson. Put together from text: cjson prints fields in no order, an empty array as an object, and slashes escaped.
+ * Checked where it is handed on as it came: it must be what every reader of JSON takes, and cjson lets more pass.
+ */
 
 /** Text as a JSON string; cjson's escaped slashes, which JSON does not ask for and nobody wants to read, are undone. */
 export function jsonText(text: string): string {
@@ -10,10 +13,6 @@ export function jsonText(text: string): string {
 export function jsonNumber(digits: string | false | undefined): string {
   return digits === false || digits === undefined || digits === "" ? "null" : digits;
 }
-
-/*
- * JSON that is handed on as it came must be what every reader of JSON takes; cjson by itself lets more pass.
- */
 
 /** A number by the grammar of RFC 8259, section 6. */
 function isNumber(token: string): boolean {

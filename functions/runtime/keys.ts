@@ -66,6 +66,14 @@ export function member(familyOfKey: string, id: string, suffixOfKey: string): st
   return `${familyOfKey}${partition}${id}${suffixOfKey}`;
 }
 
+/** The names of one id, one for each suffix. */
+export function members(familyOfKey: string, id: string, suffixes: readonly string[]): string[] {
+  const start = familyOfKey + partition + id;
+  const all: string[] = [];
+  for (const each of suffixes) all.push(start + each);
+  return all;
+}
+
 /** A whole name from its fields, in the partition of the running call. */
 export function key(
   keyType: KeyType,

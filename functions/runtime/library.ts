@@ -26,17 +26,13 @@ function encode(reply: ReplyType, value: unknown): unknown {
   return value;
 }
 
-function route(keys: string[]): void {
-  const routingKey = keys[0];
-  if (routingKey === undefined) {
-    usePartition("");
-    return;
-  }
+/** The partition that the routing key carries. */
+function partitionOf(keys: string[], routingKey: string): string {
   if (keys.length > 1) fail("BADARG", `at most one routing key, got ${keys.length}`);
   const tag = hashTag(routingKey);
   const [colon] = string.find(tag, ":", 1, true);
   if (colon !== undefined) fail("BADARG", `the routing key must have no colon in its braces, got ${quote(routingKey)}`);
-  usePartition(tag);
+  return tag;
 }
 
 /** The call that runs; kept here so that no closure is made for each call. */
@@ -46,12 +42,13 @@ let calledKeys: string[];
 let calledArgs: string[];
 
 function dispatch(): unknown {
-  const { runKeys } = calledCommand;
-  if (runKeys !== undefined && calledKeys.length === calledCommand.declaration.keysForm!.keys.length) {
+  const routingKey = calledKeys[0];
+  const { keysForm } = calledCommand.declaration;
+  if (keysForm !== undefined && calledKeys.length === keysForm.keys.length) {
     usePartition("");
-    return encode(calledCommand.declaration.keysForm!.reply, runKeys(calledKeys, calledArgs));
+    return encode(keysForm.reply, calledCommand.runKeys!(calledKeys, calledArgs));
   }
-  route(calledKeys);
+  usePartition(routingKey === undefined ? "" : partitionOf(calledKeys, routingKey));
   const args = bind(calledBinder, calledArgs);
   return encode(calledCommand.declaration.reply, calledCommand.run(args as never));
 }

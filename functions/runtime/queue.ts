@@ -107,6 +107,13 @@ export function giveBack(queue: Queue, id: string, attempt: number, readyMs: num
   return isLast;
 }
 
+/** Ends a lease as if it had never been: the entry is ready at once, and has used no attempt. */
+export function handBack(queue: Queue, id: string, attempt: number, nowMs: number): void {
+  redis.call("ZREM", queue.leased, id);
+  redis.call("HSET", entryKey(queue, id), "attempt", `${attempt - 1}`, "token", "");
+  redis.call("ZADD", queue.ready, readyScore(queue.retryOf(id).priority, nowMs), id);
+}
+
 /**
  * Takes back what was leased and not ended in time: it is ready at once, the lease having been its wait, or dead.
  *

@@ -28,6 +28,7 @@ interface RedisCommands {
   EXISTS(this: void, ...keys: string[]): number;
   MEMORY(this: void, subcommand: "USAGE", key: string): number | false;
   COPY(this: void, source: string, destination: string): number;
+  SCAN(this: void, cursor: string, ...options: RedisArgument[]): [cursor: string, keys: string[]];
   RENAME(this: void, from: string, to: string): RedisStatus;
   TYPE(this: void, key: string): RedisStatus;
   PEXPIRE(this: void, key: string, ms: RedisArgument): number;
@@ -36,17 +37,24 @@ interface RedisCommands {
 
   GETRANGE(this: void, key: string, start: RedisArgument, end: RedisArgument): string;
   HDEL(this: void, key: string, ...fields: string[]): number;
+  HEXISTS(this: void, key: string, field: RedisArgument): number;
   HGET(this: void, key: string, field: RedisArgument): string | false;
   HMGET(this: void, key: string, ...fields: RedisArgument[]): (string | false)[];
   HGETALL(this: void, key: string): string[];
+  HKEYS(this: void, key: string): string[];
   HLEN(this: void, key: string): number;
   HRANDFIELD(this: void, key: string, count: RedisArgument, option: "WITHVALUES"): string[];
   HINCRBY(this: void, key: string, field: RedisArgument, by: RedisArgument): number;
+  HSCAN(this: void, key: string, cursor: string, ...options: RedisArgument[]): [cursor: string, fieldsAndValues: string[]];
   HSET(this: void, key: string, ...fieldsAndValues: RedisArgument[]): number;
 
+  LINDEX(this: void, key: string, index: RedisArgument): string | false;
   LLEN(this: void, key: string): number;
+  LPOP(this: void, key: string): string | false;
   LPOS(this: void, key: string, element: string, option: "MAXLEN", most: RedisArgument): number | false;
   LRANGE(this: void, key: string, start: RedisArgument, stop: RedisArgument): string[];
+  LREM(this: void, key: string, count: RedisArgument, element: string): number;
+  LSET(this: void, key: string, index: RedisArgument, element: string): RedisStatus;
   LTRIM(this: void, key: string, start: RedisArgument, stop: RedisArgument): RedisStatus;
   RPUSH(this: void, key: string, ...elements: string[]): number;
 

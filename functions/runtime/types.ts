@@ -26,17 +26,20 @@ type KeyCommand = {
 
 type AfterKey<C extends KeyCommand> = Parameters<RedisCommands[C]> extends [string, ...infer Rest] ? Rest : never;
 
+/** Fails with CONFLICT, naming the key, if what a command replied says that the key holds another type than the command is for. */
+export function requirePass(commandName: string, name: string, reply: unknown): void {
+  if (type(reply) !== "table") return;
+  const problem = (reply as RedisError).err;
+  if (problem === undefined) return;
+  if (string.sub(problem, 1, 9) !== "WRONGTYPE") error({ err: problem });
+  fail("CONFLICT", `${name} holds another type than ${commandName} is for`);
+}
+
 /** Runs a command on a key; CONFLICT, naming the key, if it holds another type than the command is for. */
 export function onKey<C extends KeyCommand>(commandName: C, name: string, ...rest: AfterKey<C>): ReturnType<RedisCommands[C]> {
   const pass = redis.pcall as (this: void, commandName: string, ...args: unknown[]) => unknown;
   const found = pass(commandName, name, ...(rest as unknown[]));
-  if (type(found) === "table") {
-    const problem = (found as RedisError).err;
-    if (problem !== undefined) {
-      if (string.sub(problem, 1, 9) !== "WRONGTYPE") error({ err: problem });
-      fail("CONFLICT", `${name} holds another type than ${commandName} is for`);
-    }
-  }
+  if (type(found) === "table") requirePass(commandName, name, found);
   return found as ReturnType<RedisCommands[C]>;
 }
 

@@ -1,7 +1,7 @@
 /** What an operator can set, where it is kept, and the two functions for it. */
 import { choice, command, integer, integerReply, json, jsonReply, record, textReply } from "../runtime/declare";
 import { fail, quote } from "../runtime/errors";
-import { fields, onKey, requireType } from "../runtime/types";
+import { fields, onKey, requirePass, requireType } from "../runtime/types";
 import type { Naming } from "./identity";
 import * as names from "./names";
 import { FINEST, TIERS, windowStart } from "./windows";
@@ -15,13 +15,16 @@ const UNKNOWN_HOSTS = ["host", "other", "refuse"] as const;
 
 const DEFAULTS = { unknown: "host", maxlen: 10000, documentDays: 90, seriesFineDays: 30, seriesCoarseDays: 400, refreshDays: 7 };
 
-/** Options in force, and how far rotation has come. */
-export interface State extends Naming {
+/** How far rotation has come. */
+export interface RotationState {
   /** End of the last five-minute window that rotation has looked at. */
   rotatedMs: number;
   /** The latest clock that rotation has gone by: what it dropped is dropped for every clock. */
   clockMs: number;
 }
+
+/** Options in force, and how far rotation has come. */
+export interface State extends Naming, RotationState {}
 
 function numberOr(stored: string | false | undefined, otherwise: number): number {
   return stored === false || stored === undefined ? otherwise : tonumber(stored)!;
@@ -47,7 +50,9 @@ function parseState(stored: Stored): State {
  * change every five minutes, and events come by the thousand.
  */
 export function readState(): State {
-  const stored = onKey("HMGET", names.state(), "rotated", "config:unknown", "config:hosts", "clock") as Stored;
+  const name = names.state();
+  const stored = redis.pcall("HMGET", name, "rotated", "config:unknown", "config:hosts", "clock") as Stored;
+  if (stored[0] === undefined) requirePass("HMGET", name, stored);
   const known = latestStored;
   if (
     known === undefined ||
@@ -62,12 +67,16 @@ export function readState(): State {
   return latestState;
 }
 
-/** How much and how long things are kept. */
-export interface Retention {
-  maxlen: number;
-  documentDays: number;
+/** How long points of series are kept. */
+export interface PointRetention {
   seriesFineDays: number;
   seriesCoarseDays: number;
+}
+
+/** How much and how long things are kept. */
+export interface Retention extends PointRetention {
+  maxlen: number;
+  documentDays: number;
 }
 
 const RETENTION_FIELDS = [
@@ -88,6 +97,15 @@ export function readRetention(): Retention {
   };
 }
 
+/** What rotation needs to know, in one read; CONFLICT if the state hash is no hash. */
+export function readRotation(): { state: RotationState; retention: PointRetention } {
+  const [rotated, clockMs, fine, coarse] = onKey("HMGET", names.state(), "rotated", "clock", "config:series_fine_days", "config:series_coarse_days");
+  return {
+    state: { rotatedMs: numberOr(rotated, 0), clockMs: numberOr(clockMs, 0) },
+    retention: { seriesFineDays: numberOr(fine, DEFAULTS.seriesFineDays), seriesCoarseDays: numberOr(coarse, DEFAULTS.seriesCoarseDays) },
+  };
+}
+
 /** Whether new pages are announced, and after how long their metadata is asked for again. */
 export interface Enrichment {
   isOn: boolean;
@@ -101,7 +119,7 @@ export function readEnrichment(): Enrichment {
 }
 
 /** Notes how far a rotation has gone; a clock that runs backwards undoes nothing. */
-export function noteRotation(state: State, nowMs: number, fromMinutes: boolean): void {
+export function noteRotation(state: RotationState, nowMs: number, fromMinutes: boolean): void {
   if (nowMs > state.clockMs) redis.call("HSET", names.state(), "clock", `${nowMs}`);
   const rotatedMs = windowStart(TIERS[FINEST + 1]!.lengthMs, nowMs);
   if (fromMinutes && rotatedMs > state.rotatedMs) redis.call("HSET", names.state(), "rotated", `${rotatedMs}`);

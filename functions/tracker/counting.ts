@@ -305,20 +305,16 @@ function addToSeen(name: string, id: string): boolean {
   return views !== 1 && type(views) === "number";
 }
 
-/** Adds a device; false if its key is something else, which the long way then reports. */
-function addDevice(name: string, device: string): boolean {
-  const added = redis.pcall("PFADD", name, device);
-  return added === 1 || added === 0;
-}
-
-/** Adds a device of one event to its website, section and page; false if one of the keys is something else. */
-function addToAll(minute: names.MinuteNames, section: Section, devicesOfPage: string, device: string): boolean {
-  const { devicesBefore, devicesAfter } = minute;
-  return (
-    addDevice(devicesBefore.W + section.websiteId + devicesAfter, device) &&
-    addDevice(devicesBefore.S + section.id + devicesAfter, device) &&
-    addDevice(devicesOfPage, device)
-  );
+/**
+ * Adds a device of one event to its website, section and page; false if one of the keys is something else, which the long
+ * way then reports.
+ */
+function addToAll({ devicesBefore, devicesAfter }: names.MinuteNames, section: Section, devicesOfPage: string, device: string): boolean {
+  const ofWebsite = redis.pcall("PFADD", devicesBefore.W + section.websiteId + devicesAfter, device);
+  if (type(ofWebsite) !== "number") return false;
+  const ofSection = redis.pcall("PFADD", devicesBefore.S + section.id + devicesAfter, device);
+  if (type(ofSection) !== "number") return false;
+  return type(redis.pcall("PFADD", devicesOfPage, device)) === "number";
 }
 
 /**
@@ -351,8 +347,7 @@ function announceOne(pageId: string, section: Section, devices: string, openDevi
  */
 export function countOne(pageId: string, section: Section, device: string, timeMs: number, rotatedMs: number): boolean {
   const startMs = timeMs - (timeMs % MINUTE_MS);
-  const parentMs = windowStart(PARENT_MS, startMs);
-  if (parentMs + PARENT_MS <= rotatedMs) return false;
+  if (startMs - (startMs % PARENT_MS) + PARENT_MS <= rotatedMs) return false;
   const minute = names.minuteNames(startMs);
   const { W: websites, S: sections, P: pages } = minute.openViews;
   // After a change of hosts a page that was seen belongs to a section that was not; the website was seen with its section.

@@ -36,7 +36,7 @@ export const REASONS: Record<Reason, string> = {
 };
 
 function isWhole(value: number): boolean {
-  return value >= 0 && value <= MAX_EXACT && value === Math.floor(value);
+  return value >= 0 && value <= MAX_EXACT && value % 1 === 0;
 }
 
 /** Text as it is; a whole number as its digits; undefined for anything else. */
@@ -52,12 +52,6 @@ export function fromDigits(text: string): number | undefined {
   return digits === undefined ? undefined : tonumber(text);
 }
 
-/** A unix time from a whole number or digits; undefined for anything else. */
-function asTime(value: unknown): number | undefined {
-  if (type(value) === "string") return fromDigits(value as string);
-  return type(value) === "number" && isWhole(value as number) ? (value as number) : undefined;
-}
-
 /** Whether text can be a device id. */
 export function isDevice(text: string): boolean {
   return text !== "" && text !== "null" && text.length <= MAX_DEVICE_BYTES;
@@ -65,7 +59,7 @@ export function isDevice(text: string): boolean {
 
 /** The device id in the field `uui`, or undefined where it cannot be one. */
 export function deviceOf(uui: unknown): string | undefined {
-  const device = asText(uui);
+  const device = type(uui) === "string" ? (uui as string) : asText(uui);
   return device !== undefined && isDevice(device) ? device : undefined;
 }
 
@@ -77,10 +71,11 @@ export function untimely(timeMs: number, nowMs: number): Reason | undefined {
 
 /** The time in the field `dt`, or the reason why the event is refused. */
 export function timeOf(dt: unknown, nowMs: number): LuaMultiReturn<[timeMs: number | undefined, reason: Reason | undefined]> {
-  const timeMs = asTime(dt);
+  let timeMs: number | undefined;
+  if (type(dt) === "string") timeMs = fromDigits(dt as string);
+  else if (type(dt) === "number" && isWhole(dt as number)) timeMs = dt as number;
   if (timeMs === undefined) return $multi(undefined, "dt");
-  const reason = untimely(timeMs, nowMs);
-  if (reason !== undefined) return $multi(undefined, reason);
+  if (timeMs > nowMs + MAX_AHEAD_MS || timeMs < nowMs - MAX_AGE_MS) return $multi(undefined, untimely(timeMs, nowMs));
   return $multi(timeMs, undefined);
 }
 

@@ -241,7 +241,7 @@ export const ingestEvents = command(
   },
   (args) => {
     const nowMs = clock(args.now);
-    const stream = args.stream ?? names.eventStream();
+    const stream = names.eventStream(args.stream);
     const state = readState();
     useNaming(state);
     requireType(stream, "stream");

@@ -177,10 +177,18 @@ export function abandonedPages(): string {
 
 /** Options, counters, cursors and watermarks: one hash, so that a call reads all it needs at once. */
 export function state(): string {
-  return member(STATE, "", NO_SUFFIX);
+  const partition = currentPartition();
+  // Every call of every function reads it.
+  if (partition !== statePartition) {
+    statePartition = partition;
+    stateName = member(STATE, "", NO_SUFFIX);
+  }
+  return stateName;
 }
 
 const STATE = family("H", "TRACKER", "");
+let statePartition: string | undefined;
+let stateName: string;
 const NO_SUFFIX = suffix("", "");
 
 /** Up to where a source was imported: its position, and what was counted. */
@@ -198,9 +206,14 @@ export function hosts(): string {
   return key("H", "TRACKER.HOSTS", "W", "", "", "");
 }
 
-/** Where events arrive. */
-export function eventStream(): string {
-  return key("ST", "TRACKER", "", "", "", "");
+/**
+ * Where events arrive. Every name of such a stream comes through here, also one that Redis has kept: by this the build
+ * knows which functions work on keys that users name.
+ *
+ * @param named what users call it, if they have given it a name
+ */
+export function eventStream(named?: string): string {
+  return named ?? key("ST", "TRACKER", "", "", "", "");
 }
 
 /** What was refused, and why. */

@@ -9,13 +9,13 @@
 import { clock } from "../runtime/clock";
 import { choice, command, integer, integerReply, NOW, record } from "../runtime/declare";
 import { asRaised } from "../runtime/errors";
-import { member } from "../runtime/keys";
-import { requireHyperLogLog, requireType } from "../runtime/types";
+import { member, members } from "../runtime/keys";
+import { onKey, requireHyperLogLog, requireType } from "../runtime/types";
 import { backfillClock } from "./backfill";
-import { noteRotation, readRetention, readState, type Retention } from "./configuration";
+import { noteRotation, readRotation, type PointRetention } from "./configuration";
 import type { Dimension, Metric } from "./names";
 import * as names from "./names";
-import { addToPoint, placePoint, readPoint, setPoint, VIEWS_TIER, type PointPlace } from "./series";
+import { addToPoint, placePoint, pointHash, readPoint, setPoint, VIEWS_TIER, type PointPlace } from "./series";
 import {
   COARSEST,
   FINEST,
@@ -41,7 +41,7 @@ const UNMERGED_KEEP = `${UNMERGED_KEEP_MS}`;
 /** What a call may still do, and what it has done. */
 interface Work {
   nowMs: number;
-  retention: Retention;
+  retention: PointRetention;
   /** Up to where the slowest back-fill in progress has come; undefined where there is none, and for page views. */
   backfillMs: number | undefined;
   left: number;
@@ -72,8 +72,13 @@ function attempted(work: Work, run: (this: void) => void): boolean {
   return ok;
 }
 
-/** Runs what may meet a foreign key for each of so many records, numbered from 1: under one guard until it meets one. */
-function attemptEach(work: Work, count: number, run: (this: void, position: number) => void): void {
+/**
+ * Runs what may meet a foreign key for each of so many records, numbered from 1: under one guard until it meets one.
+ *
+ * @returns the numbers of those that met one
+ */
+function attemptEach(work: Work, count: number, run: (this: void, position: number) => void): number[] {
+  const failed: number[] = [];
   let position = 0;
   const rest = (): void => {
     while (position < count) {
@@ -81,7 +86,22 @@ function attemptEach(work: Work, count: number, run: (this: void, position: numb
       run(position);
     }
   };
-  while (position < count) attempted(work, rest);
+  while (position < count) {
+    if (!attempted(work, rest)) failed.push(position);
+  }
+  return failed;
+}
+
+/** What is left of a flat list of so many values a record, without the records that failed. */
+function without(failed: number[], flat: string[], size: number): string[] {
+  if (failed.length === 0) return flat;
+  const isFailed = new LuaSet<number>();
+  for (const position of failed) isFailed.add(position);
+  const kept: string[] = [];
+  for (const at of $range(0, flat.length - 1)) {
+    if (!isFailed.has(Math.floor(at / size) + 1)) kept.push(flat[at]!);
+  }
+  return kept;
 }
 
 function pointOf({ tier, dimension, startMs }: Target, metric: Metric, work: Work): PointPlace {
@@ -106,9 +126,10 @@ function openSlice(tier: number, name: string, count: number): LuaMultiReturn<[f
 }
 
 function addToMerged(tier: number, merged: string, flat: string[]): void {
-  for (const at of $range(1, flat.length, 2)) {
-    if (tier === FINEST) redis.call("HINCRBY", merged, flat[at - 1]!, flat[at]!);
-    else redis.call("ZINCRBY", merged, flat[at]!, flat[at - 1]!);
+  if (tier === FINEST) {
+    for (const at of $range(1, flat.length, 2)) redis.call("HINCRBY", merged, flat[at - 1]!, flat[at]!);
+  } else {
+    for (const at of $range(1, flat.length, 2)) redis.call("ZINCRBY", merged, flat[at]!, flat[at - 1]!);
   }
 }
 
@@ -153,12 +174,6 @@ function planViews(target: Target, work: Work): ViewsPlan {
   };
 }
 
-/** Adds one id's views to the series and to the window above; an error leaves the id as it was. */
-function addViews(plan: ViewsPlan, id: string, views: string): void {
-  if (plan.point !== undefined) addToPoint(plan.point, id, views);
-  if (plan.aboveLifeMs > 0) redis.call("ZINCRBY", plan.above, views, id);
-}
-
 /** The keys of one source. */
 interface ViewsSource {
   tier: number;
@@ -174,17 +189,15 @@ function checkViews(plan: ViewsPlan, source: ViewsSource): void {
   requireType(plan.above, "zset");
 }
 
-/** Adds a slice; what of it was added. */
-function addSlice(plan: ViewsPlan, flat: string[], work: Work): string[] {
-  const added: string[] = [];
-  attemptEach(work, flat.length / 2, (position) => {
+/** Adds a slice to the series and to the window above; an error leaves its id as it was. What of it was added. */
+function addSlice({ point, above, aboveLifeMs }: ViewsPlan, flat: string[], work: Work): string[] {
+  const failed = attemptEach(work, flat.length / 2, (position) => {
     const id = flat[2 * position - 2]!;
     const views = flat[2 * position - 1]!;
-    addViews(plan, id, views);
-    added.push(id);
-    added.push(views);
+    if (point !== undefined) addToPoint(point, id, views);
+    if (aboveLifeMs > 0) redis.call("ZINCRBY", above, views, id);
   });
-  return added;
+  return without(failed, flat, 2);
 }
 
 /** Carries some of a source's open views on; false where a foreign key leaves some. */
@@ -284,18 +297,19 @@ function unite(name: string, sources: string[], existing: number): void {
  * goes down: where it would, the window was dropped and what came late is all that is left of it.
  */
 function mergeId(plan: DevicesPlan, id: string): void {
-  const sources: string[] = [];
-  for (const end of plan.sourceEnds) sources.push(member(plan.sourceFamily, id, end));
+  const sources = members(plan.sourceFamily, id, plan.sourceEnds);
   const existing = redis.call("EXISTS", ...sources);
   if (existing === 0) return;
   const name = member(plan.family, id, plan.end);
-  const before = readPoint(plan.point, id);
+  const { point, sourceLives } = plan;
+  const hash = pointHash(point, id);
+  const before = readPoint(point, hash);
   unite(name, sources, existing);
   for (const position of $range(1, sources.length)) {
-    redis.call("PEXPIRE", sources[position - 1]!, plan.sourceLives[position - 1]!);
+    redis.call("PEXPIRE", sources[position - 1]!, sourceLives[position - 1]!);
   }
   const devices = redis.call("PFCOUNT", name);
-  if (devices > before) setPoint(plan.point, id, devices);
+  if (devices > before) setPoint(point, hash, devices);
   redis.call("PEXPIRE", name, plan.life);
 }
 
@@ -318,12 +332,8 @@ function openAbove(target: Target): string | undefined {
 /** Takes over the devices of some announced ids; false where a foreign key leaves some. */
 function mergeSlice(plan: DevicesPlan, open: string, above: string | undefined, work: Work): boolean {
   const ids = redis.call("SRANDMEMBER", open, `${Math.min(work.left, MAX_SLICE)}`);
-  const finished: string[] = [];
-  attemptEach(work, ids.length, (position) => {
-    const id = ids[position - 1]!;
-    mergeId(plan, id);
-    finished.push(id);
-  });
+  const failed = attemptEach(work, ids.length, (position) => mergeId(plan, ids[position - 1]!));
+  const finished = without(failed, ids, 1);
   if (finished.length === 0) return false;
   announceAbove(plan.target, above, finished);
   redis.call("SREM", open, ...finished);
@@ -416,23 +426,39 @@ interface RotateArguments {
   now: number | undefined;
 }
 
-/** The sets of pending windows that a call reads, and those above that it writes. */
-function checkPending(tiers: readonly string[], dimensions: readonly Dimension[], metric: Metric): void {
+/** What a call looks at. */
+interface Lane {
+  tier: number;
+  dimension: Dimension;
+}
+
+/**
+ * The tiers and dimensions in which there may be something to do, finest tier first: those with pending windows, and those
+ * that a finer one brings some. CONFLICT if a set of pending windows that the call would read or write is something else.
+ */
+function lanesOf(tiers: readonly string[], dimensions: readonly Dimension[], metric: Metric): Lane[] {
+  const lanes: Lane[] = [];
+  const isBusy = new LuaSet<Dimension>();
   for (const name of tiers) {
     const tier = tierIndex(name);
     for (const dimension of dimensions) {
-      requireType(names.pendingWindows(tier, dimension, metric), "zset");
-      if (tier < COARSEST) requireType(names.pendingWindows(tier + 1, dimension, metric), "zset");
+      const pending = onKey("ZCARD", names.pendingWindows(tier, dimension, metric));
+      if (pending > 0 || isBusy.has(dimension)) {
+        isBusy.add(dimension);
+        lanes.push({ tier, dimension });
+        if (tier < COARSEST) requireType(names.pendingWindows(tier + 1, dimension, metric), "zset");
+      }
     }
   }
+  return lanes;
 }
 
 function rotate(args: RotateArguments, metric: Metric, merge: Merge): { windows: number; merged: number; remaining: number } {
   const nowMs = clock(args.now);
-  const state = readState();
+  const { state, retention } = readRotation();
   const work: Work = {
     nowMs,
-    retention: readRetention(),
+    retention,
     // Views move, so it does not matter when. Devices are united, and what they were united from goes.
     backfillMs: metric === "UD" ? backfillClock() : undefined,
     left: args.limit,
@@ -443,12 +469,9 @@ function rotate(args: RotateArguments, metric: Metric, merge: Merge): { windows:
   };
   const tiers: readonly string[] = args.tier === undefined ? MADE_TIERS : [args.tier];
   const dimensions: readonly Dimension[] = args.dimension === undefined ? names.DIMENSIONS : [args.dimension];
-  checkPending(tiers, dimensions, metric);
   let isLeft = false;
-  for (const tierName of tiers) {
-    for (const dimension of dimensions) {
-      if (rotateDimension(tierIndex(tierName), dimension, metric, merge, work)) isLeft = true;
-    }
+  for (const { tier, dimension } of lanesOf(tiers, dimensions, metric)) {
+    if (rotateDimension(tier, dimension, metric, merge, work)) isLeft = true;
   }
   if (work.problem !== undefined && work.merged === 0 && work.windows === 0) error(work.problem as RedisError);
   noteRotation(state, nowMs, tiers[0] === MADE_TIERS[0]);
@@ -477,7 +500,7 @@ export const rotatePg = command(
     role: "scheduler",
     flags: [],
     positional: [],
-    options: ROTATE_OPTIONS(60),
+    options: ROTATE_OPTIONS(40),
     reply: ROTATE_REPLY,
     errors: ["BADARG", "CONFLICT"],
   },

@@ -5,8 +5,8 @@
 import { choice, command, integerReply, list, recordId, tuple, unixMs } from "../runtime/declare";
 import { fail } from "../runtime/errors";
 import { member, suffix } from "../runtime/keys";
-import { fields, onKey } from "../runtime/types";
-import type { Retention } from "./configuration";
+import { fields, onKey, requirePass } from "../runtime/types";
+import type { PointRetention } from "./configuration";
 import type { Metric } from "./names";
 import { DIMENSIONS, seriesChunk, seriesFamily } from "./names";
 import { COARSEST, MADE_TIERS, tierIndex, TIERS, windowStart } from "./windows";
@@ -39,13 +39,13 @@ export interface PointPlace {
 }
 
 /** What the hash of a window's point has left to live by the call's clock; zero or less where its time is over. */
-function chunkLifeMs(tier: number, chunkStartMs: number, retention: Retention, nowMs: number): number {
+function chunkLifeMs(tier: number, chunkStartMs: number, retention: PointRetention, nowMs: number): number {
   const keepDays = tier <= COARSEST_FINE_TIER ? retention.seriesFineDays : retention.seriesCoarseDays;
   return chunkStartMs + chunkMs(tier) + keepDays * DAY_MS - nowMs;
 }
 
 /** The place of the points of one window. */
-export function placePoint(tier: number, dimension: string, windowMs: number, metric: Metric, retention: Retention, nowMs: number): PointPlace {
+export function placePoint(tier: number, dimension: string, windowMs: number, metric: Metric, retention: PointRetention, nowMs: number): PointPlace {
   const startMs = windowStart(chunkMs(tier), windowMs);
   const lifeMs = chunkLifeMs(tier, startMs, retention, nowMs);
   return {
@@ -57,7 +57,7 @@ export function placePoint(tier: number, dimension: string, windowMs: number, me
 }
 
 /** The starts of all runs of points of a tier that may be kept, oldest first. */
-export function chunksOf(tier: number, retention: Retention, nowMs: number): number[] {
+export function chunksOf(tier: number, retention: PointRetention, nowMs: number): number[] {
   const starts: number[] = [];
   const keepDays = tier <= COARSEST_FINE_TIER ? retention.seriesFineDays : retention.seriesCoarseDays;
   const firstMs = windowStart(chunkMs(tier), nowMs - keepDays * DAY_MS);
@@ -67,26 +67,32 @@ export function chunksOf(tier: number, retention: Retention, nowMs: number): num
   return starts;
 }
 
+/** The hash that holds an id's point. */
+export function pointHash(place: PointPlace, id: string): string {
+  return member(place.family, id, place.end);
+}
+
 /** The value of a point, 0 for none; CONFLICT if its hash is something else. */
-export function readPoint(place: PointPlace, id: string): number {
-  const value = onKey("HGET", member(place.family, id, place.end), place.position);
+export function readPoint(place: PointPlace, hash: string): number {
+  const value = onKey("HGET", hash, place.position);
   return value === false ? 0 : tonumber(value)!;
 }
 
 /** Adds to a point; CONFLICT, with nothing written, if its hash is something else. */
 export function addToPoint(place: PointPlace, id: string, by: string): void {
-  if (place.life === undefined) return;
-  const name = member(place.family, id, place.end);
-  onKey("HINCRBY", name, place.position, by);
-  redis.call("PEXPIRE", name, place.life);
+  const { life } = place;
+  if (life === undefined) return;
+  const hash = member(place.family, id, place.end);
+  const added = redis.pcall("HINCRBY", hash, place.position, by);
+  if (type(added) !== "number") requirePass("HINCRBY", hash, added);
+  redis.call("PEXPIRE", hash, life);
 }
 
 /** Sets a point. */
-export function setPoint(place: PointPlace, id: string, value: number): void {
+export function setPoint(place: PointPlace, hash: string, value: number): void {
   if (place.life === undefined) return;
-  const name = member(place.family, id, place.end);
-  redis.call("HSET", name, place.position, `${value}`);
-  redis.call("PEXPIRE", name, place.life);
+  redis.call("HSET", hash, place.position, `${value}`);
+  redis.call("PEXPIRE", hash, place.life);
 }
 
 const METRICS = ["PG", "UD"] as const;
@@ -95,7 +101,7 @@ const METRICS = ["PG", "UD"] as const;
  * The names of all hashes that may hold points of an id which was visited from `firstMs` to `lastMs`. Those whose time is over
  * by the clock of the call are left out: they have gone, or go, by themselves.
  */
-export function chunkNames(dimension: string, id: string, firstMs: number, lastMs: number, retention: Retention, nowMs: number): string[] {
+export function chunkNames(dimension: string, id: string, firstMs: number, lastMs: number, retention: PointRetention, nowMs: number): string[] {
   const found: string[] = [];
   for (const tier of $range(VIEWS_TIER, COARSEST)) {
     for (const startMs of $range(windowStart(chunkMs(tier), firstMs), lastMs, chunkMs(tier))) {

@@ -45,7 +45,7 @@ function streamStatus(stream: string, cursor: string): StreamStatus {
 function streamsIn(stored: Record<string, string>): string[] {
   const found: string[] = [];
   for (const [field] of pairs(stored)) {
-    if (string.sub(field, 1, CURSOR_PREFIX.length) === CURSOR_PREFIX) found.push(string.sub(field, CURSOR_PREFIX.length + 1));
+    if (string.sub(field, 1, CURSOR_PREFIX.length) === CURSOR_PREFIX) found.push(names.eventStream(string.sub(field, CURSOR_PREFIX.length + 1)));
   }
   table.sort(found);
   return found;

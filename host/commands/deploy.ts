@@ -5,12 +5,13 @@ import { deploy, type DeployReport, type LibraryAction } from "../deploy";
 import { UsageError } from "../errors";
 import { readBundle, type BundledLibrary } from "../libraries";
 import { renderTable } from "../report/table";
+import { aclCommand, type AclCommandOptions } from "./acl";
 import { WIDTH } from "./terminal";
 
-export interface DeployCommandOptions {
-  dryRun?: boolean;
+export interface DeployCommandOptions extends AclCommandOptions {
   library?: string[];
-  json?: boolean;
+  /** Users and their rights, in place of libraries. */
+  acl?: boolean;
 }
 
 const DONE: Record<LibraryAction["action"], string> = { load: "loaded", replace: "replaced", keep: "in step" };
@@ -23,6 +24,9 @@ const WOULD_BE: Record<LibraryAction["action"], string> = {
 /** Deploys and prints what was done. */
 export async function deployCommand(options: DeployCommandOptions): Promise<void> {
   const libraries = choose(readBundle(), options.library);
+  if (options.acl) return aclCommand(libraries, options);
+  const misplaced = (["apply", "role", "userPrefix", "keys"] as const).find((name) => options[name] !== undefined);
+  if (misplaced) throw new UsageError(`--${misplaced === "userPrefix" ? "user-prefix" : misplaced} goes with --acl`);
   const connection = await connect(loadConfig().redis.url);
   try {
     const report = await deploy(connection, { libraries, dryRun: options.dryRun ?? false });

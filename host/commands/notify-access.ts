@@ -1,12 +1,11 @@
 /** What the commands of `hotpath notify` reach Redis by. */
-import { loadConfig, type Config } from "../config";
-import { connect, type Connection } from "../connection";
+import type { Config } from "../config";
+import type { Connection } from "../connection";
 import type { HotpathFunctions } from "../contract";
-import { HotpathError, UsageError, UserError } from "../errors";
-import { createFunctions } from "../functions";
+import { UsageError } from "../errors";
 import { gateOf, type Gate, type GateState } from "../jobs/gate";
-import { routingKeyOf } from "../partitions";
 import { topicsOf, type Topic } from "../topics";
+import { functionsIn, withConnection } from "./access";
 
 export interface Notifier {
   config: Config;
@@ -28,18 +27,7 @@ export interface Notifier {
  * @throws UserError if the library is not loaded; what `work` throws
  */
 export async function withNotifier(work: (notifier: Notifier) => Promise<void>): Promise<void> {
-  const config = loadConfig();
-  const connection = await connect(config.redis.url);
-  try {
-    await work(notifierOf(config, connection));
-  } catch (error) {
-    if (error instanceof HotpathError && /function not found/i.test(error.message)) {
-      throw new UserError(`the notifier is not loaded on ${connection.shown}; run: hotpath deploy`);
-    }
-    throw error;
-  } finally {
-    connection.close();
-  }
+  await withConnection("the notifier", (config, connection) => work(notifierOf(config, connection)));
 }
 
 function notifierOf(config: Config, connection: Connection): Notifier {
@@ -62,9 +50,4 @@ function notifierOf(config: Config, connection: Connection): Notifier {
       return [...new Set([...names, ...known])];
     },
   };
-}
-
-function functionsIn(connection: Connection, partition: string | null): HotpathFunctions {
-  const routing = partition === null ? {} : { routingKey: routingKeyOf(partition) };
-  return createFunctions((args, options) => connection.send(args, options), routing);
 }

@@ -1,7 +1,7 @@
 /** Topics and notifications as tables. */
 import type { GateState } from "../jobs/gate";
 import type { TopicStatus } from "../notifier-metrics";
-import { formatCount, formatDuration, formatTime, printable } from "../report/format";
+import { formatCount, formatTime, formatWhen, printable } from "../report/format";
 import { renderTable, type Column } from "../report/table";
 import { WIDTH } from "./terminal";
 
@@ -57,7 +57,7 @@ function topicRow({ topic, status }: TopicRow, nowMs: number): string[] {
   if (status === null) return [printable(topic), "not made yet: a host makes it when it starts"];
   const { stream, unread, collecting, due, waiting, leased, dead, delivered, next } = status;
   const counts = [unread, collecting, due, waiting, leased, dead, delivered].map(formatCount);
-  return [printable(topic), printable(stream), ...counts, next === null ? "" : when(next, nowMs)];
+  return [printable(topic), printable(stream), ...counts, next === null ? "" : formatWhen(next, nowMs)];
 }
 
 function gateWords(topic: string, gate: GateState, nowMs: number): string[] {
@@ -93,10 +93,5 @@ const MAX_SUBJECT = 24;
 function notificationRow({ id, subject, count, attempt, at, worker, reason }: Listed, state: State, nowMs: number): string[] {
   const short = subject.length > MAX_SUBJECT ? `${subject.slice(0, MAX_SUBJECT - 1)}…` : subject;
   const words = (state === "leased" ? worker : reason) ?? "";
-  return [id, printable(short), formatCount(count), String(attempt), when(at, nowMs), printable(words)];
-}
-
-/** `in 12 min 3 s`, `5 s ago` */
-function when(ms: number, nowMs: number): string {
-  return ms > nowMs ? `in ${formatDuration(ms - nowMs)}` : `${formatDuration(nowMs - ms)} ago`;
+  return [id, printable(short), formatCount(count), String(attempt), formatWhen(at, nowMs), printable(words)];
 }

@@ -11,7 +11,7 @@ import { startReceiver, type DemoReceiver } from "./notifier/receiver";
 import { renderDay } from "./notifier/report";
 import { resultOf, type DayResult } from "./notifier/result";
 import { makeScans, type Scan } from "./notifier/scans";
-import { checkNotifierOptions, type DemoOptions } from "./options";
+import { checkPlainOptions, type DemoOptions } from "./options";
 import { openServer, type DemoServer } from "./server";
 import { routingOf, type Tracker } from "./tracker";
 
@@ -27,7 +27,7 @@ const TIMEOUTS = { connectTimeoutMs: 1000, answerTimeoutMs: 1000 };
  * @throws UsageError, UserError and others whose message is for the person who asked
  */
 export async function runNotifierDemo(options: DemoOptions): Promise<void> {
-  checkNotifierOptions(options);
+  checkPlainOptions(options, "notifier");
   await interruptible((signal) => demonstrate(options, signal), say);
 }
 

@@ -30,11 +30,12 @@ export function checkOptions({ log, website, events, seed }: DemoOptions): void 
 }
 
 /**
- * Refuses what the demo of the notifier does not know.
+ * Refuses what the demos of the other libraries do not know.
  *
+ * @param what the library, as people call it
  * @throws UsageError that names the option
  */
-export function checkNotifierOptions({ log, website, events, keep, force }: DemoOptions): void {
+export function checkPlainOptions({ log, website, events, keep, force }: DemoOptions, what: string): void {
   const foreign = Object.entries({ log, website, events, keep, force }).find(([, value]) => value !== undefined && value !== false);
-  if (foreign) throw new UsageError(`--${foreign[0]} is for the demo of the tracker; that of the notifier takes --seed and --json`);
+  if (foreign) throw new UsageError(`--${foreign[0]} is for the demo of the tracker; that of the ${what} takes --seed and --json`);
 }

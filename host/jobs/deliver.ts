@@ -7,9 +7,8 @@
 import { performance } from "node:perf_hooks";
 import { backoffMs } from "../backoff";
 import { deliverWithin, type Courier, type Delivery, type Notification } from "../couriers/courier";
-import { HotpathError, UnavailableError } from "../errors";
-import { pause } from "../wait";
-import type { Gate, GateState } from "./gate";
+import { isClosed, type Gate, type GateState } from "./gate";
+import { settle, type Settling } from "./settle";
 import type { Wakeup } from "../wakeup";
 
 /** A topic's queue. */
@@ -26,13 +25,9 @@ export interface Queue {
 }
 
 /** What became of a delivery. */
-export interface DeliveryReport {
+export interface DeliveryReport extends Settling {
   notification: Notification;
   delivery: Delivery;
-  /** `settled`: Redis knows. `lost`: the lease was over, or the notification gone. `unknown`: Redis could not be told. */
-  settled: "settled" | "lost" | "unknown";
-  /** Why it could not be told, if that is not that Redis is away. */
-  error?: unknown;
   /** What the courier took. */
   ms: number;
 }
@@ -57,9 +52,6 @@ export interface DeliverOptions {
   /** Told when the receiver closes its gate, by the word of this host or of another. */
   onGate?: (state: GateState) => void;
 }
-
-/** Once the host stops, so long is tried to tell Redis what became of a delivery. */
-const STOP_PATIENCE_MS = 3000;
 
 /**
  * Delivers until the signal is aborted.
@@ -156,32 +148,11 @@ class Deliveries {
     const startedAt = performance.now();
     const delivery = await deliverWithin(courier, notification, timeoutMs);
     const ms = performance.now() - startedAt;
-    onReport({ notification, delivery, ms, ...(await this.#settle(notification, delivery, startedAt)) });
+    const leaseEndMs = startedAt + this.options.leaseMs;
+    const settling = await settle(() => this.#tell(notification, delivery), { leaseEndMs, signal: this.options.signal });
+    onReport({ notification, delivery, ms, ...settling });
     // It is due again sooner than was known when the sleep began.
     if (delivery.outcome !== "delivered") wakeup.wake();
-  }
-
-  /** Tells Redis, again and again while it is away: what is delivered and not acknowledged would be delivered again. */
-  async #settle(notification: Notification, delivery: Delivery, startedAt: number): Promise<Pick<DeliveryReport, "settled" | "error">> {
-    const { leaseMs, signal } = this.options;
-    let stoppedAt: number | undefined;
-    for (let attempt = 0, isUncertain = false; ; attempt += 1) {
-      try {
-        await this.#tell(notification, delivery);
-        return { settled: "settled" };
-      } catch (error) {
-        // A lost lease; or our own call, which ran although its answer did not come.
-        if (error instanceof HotpathError && ["NOTFOUND", "CONFLICT"].includes(error.code)) {
-          return { settled: isUncertain ? "settled" : "lost" };
-        }
-        if (!(error instanceof UnavailableError)) return { settled: "unknown", error };
-        isUncertain ||= error.maybeExecuted;
-      }
-      const now = performance.now();
-      if (signal.aborted) stoppedAt ??= now;
-      if (now - startedAt > leaseMs || (stoppedAt !== undefined && now - stoppedAt > STOP_PATIENCE_MS)) return { settled: "unknown" };
-      await pause(backoffMs(attempt));
-    }
   }
 
   async #tell(notification: Notification, delivery: Delivery): Promise<void> {
@@ -192,9 +163,4 @@ class Deliveries {
     else if (delivery.retryAfterMs !== undefined) await gate.pause((await queue.now()) + delivery.retryAfterMs, delivery.reason);
     await queue.fail(notification, delivery.reason);
   }
-}
-
-/** Whether the receiver wants nothing now. */
-export function isClosed(state: GateState, nowMs: number): boolean {
-  return state.state === "disabled" || (state.state === "paused" && state.untilMs > nowMs);
 }

@@ -28,6 +28,11 @@ export interface GateOptions {
   receiver?: string;
 }
 
+/** Whether the receiver wants nothing now. */
+export function isClosed(state: GateState, nowMs: number): boolean {
+  return state.state === "disabled" || (state.state === "paused" && state.untilMs > nowMs);
+}
+
 /** The key: a hash with `state`, `receiver`, `reason`, `at` (ms). */
 export function gateKey(topic: string, partition: string | null): string {
   return `H:COURIER::${partition === null ? "" : routingKeyOf(partition)}${topic}::`;

@@ -95,6 +95,17 @@ export function formatSpan(fromMs: number, toMs: number): string {
   return `${from} – ${from.slice(0, 10) === to.slice(0, 10) ? to.slice(11) : to}`;
 }
 
+/**
+ * Formats a time as seen from another one.
+ *
+ * @param ms unix milliseconds
+ * @param nowMs unix milliseconds
+ * @returns `in 12 min 3 s`, `5 s ago`
+ */
+export function formatWhen(ms: number, nowMs: number): string {
+  return ms > nowMs ? `in ${formatDuration(ms - nowMs)}` : `${formatDuration(nowMs - ms)} ago`;
+}
+
 const SPARKS = ["▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"] as const;
 
 /**

@@ -26,7 +26,7 @@ export interface Bench {
   cpuMs(): Promise<number>;
 }
 
-const LIBRARIES = ["../../dist/tracker.lua", "../../dist/notifier.lua", "../../dist/catalog.lua", "./twins/counting.lua", "./twins/floor.lua", "./twins/rotation.lua"];
+const LIBRARIES = ["../../dist/tracker.lua", "../../dist/notifier.lua", "../../dist/metadata.lua", "../../dist/catalog.lua", "./twins/counting.lua", "./twins/floor.lua", "./twins/rotation.lua"];
 
 function connect(url: string) {
   return createClient({ url, RESP: 2 }).on("error", (error: Error) => console.error(error.message)).connect();

@@ -5,17 +5,20 @@ import { withServer, type Bench } from "./bench";
 import { configurationOf, documentOf } from "./document";
 import { readOptions } from "./options";
 import type { Findings, Group } from "./row";
+import { catalogProducts } from "./rows/catalog-products";
 import { catalogTasks } from "./rows/catalog-tasks";
 import { counting } from "./rows/counting";
 import { documents } from "./rows/documents";
 import { memory } from "./rows/memory";
+import { metadataPlans } from "./rows/metadata-plans";
+import { metadataQuery } from "./rows/metadata-query";
 import { notifier } from "./rows/notifier";
 import { ranking } from "./rows/ranking";
 import { rotationOfDevices } from "./rows/rotate-ud";
 import { rotationOfViews } from "./rows/rotate-pg";
 import { tableOf } from "./table";
 
-const GROUPS: readonly Group[] = [counting, rotationOfDevices, rotationOfViews, ranking, documents, memory, notifier, catalogTasks];
+const GROUPS: readonly Group[] = [counting, rotationOfDevices, rotationOfViews, ranking, documents, memory, notifier, metadataPlans, metadataQuery, catalogProducts, catalogTasks];
 const DOCUMENT = fileURLToPath(new URL("../../docs/benchmarks.md", import.meta.url));
 
 async function measure(bench: Bench, groups: readonly Group[]): Promise<Findings> {

@@ -27,6 +27,13 @@ export interface Sizes {
   sellers: number;
   /** Sellers that wait while a few of them are due. */
   waitingSellers: number;
+  /** Queues of merge plans, and keys in all among which they are. */
+  planQueues: number;
+  planKeys: number;
+  /** Files of the month of which an hour is asked for. */
+  queriedFiles: number;
+  /** Products of one vendor. */
+  products: number;
   /** Tasks of one run of the catalogue's queue. */
   tasks: number;
 }
@@ -49,6 +56,10 @@ const FULL: Sizes = {
   scans: 100_000,
   sellers: 10_000,
   waitingSellers: 1_000_000,
+  planQueues: 10_000,
+  planKeys: 1_000_000,
+  queriedFiles: 1_000_000,
+  products: 20_000,
   tasks: 20_000,
 };
 
@@ -66,6 +77,10 @@ const QUICK: Partial<Sizes> = {
   scans: 40_000,
   sellers: 4_000,
   waitingSellers: 100_000,
+  planQueues: 2_000,
+  planKeys: 100_000,
+  queriedFiles: 100_000,
+  products: 8_000,
   tasks: 5_000,
 };
 

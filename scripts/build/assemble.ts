@@ -1,6 +1,7 @@
 /** From a compiled chunk to what FUNCTION LOAD takes. */
 import { createHash } from "node:crypto";
 import type { Declaration } from "../../functions/runtime/declare";
+import { HOT_GLOBALS, HOT_LOCALS } from "./hot";
 
 export interface AssembledLibrary {
   name: string;
@@ -10,10 +11,11 @@ export interface AssembledLibrary {
   code: string;
 }
 
-/**
- * Globals that the chunk reads as locals of its closure: an upvalue costs a fraction of a look-up in the table of globals.
- */
-const HOT_GLOBALS = "redis, cjson, string, math, table, type, tonumber, tostring, ipairs, pairs, pcall, unpack";
+/** The hot locals of the chunk's closure. */
+const HOT = [
+  `local ${HOT_GLOBALS.join(", ")} = ${HOT_GLOBALS.join(", ")}`,
+  `local ${HOT_LOCALS.map(([local]) => local).join(", ")} = ${HOT_LOCALS.map(([, owner, member]) => `${owner}.${member}`).join(", ")}`,
+].join("\n");
 
 /** A Lua string literal: JSON's escapes are a subset of Lua's for the text that we print. */
 function luaString(text: string): string {
@@ -42,7 +44,7 @@ export function assemble(
 ): AssembledLibrary {
   const body = `local require
 local function load(...)
-local ${HOT_GLOBALS} = ${HOT_GLOBALS}
+${HOT}
 ${chunk.trim()}
 end
 local callbacks

@@ -1,5 +1,6 @@
 /** What compiled Lua must not contain; each rule names the failure it prevents. */
 import luaparse from "luaparse";
+import { HOT_LOCALS } from "./hot";
 
 /** lualib helpers that are fast enough and stay small, and why each is there. */
 const ALLOWED_LUALIB: Record<string, string> = {};
@@ -38,7 +39,7 @@ function lualibProblems(code: string): string[] {
 }
 
 function globalProblems(code: string): string[] {
-  const known = new Set([...ALLOWED_GLOBALS, ...HEADER_LOCALS]);
+  const known = new Set([...ALLOWED_GLOBALS, ...HEADER_LOCALS, ...HOT_LOCALS.map(([local]) => local)]);
   const problems = new Set<string>();
   const chunk = luaparse.parse(code, { luaVersion: "5.1", scope: true, comments: false }) as unknown as LuaNode;
   for (const node of walk(chunk)) {

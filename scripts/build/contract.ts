@@ -1,6 +1,9 @@
 /** From declarations to `host/contract.ts`: the types and the data with which the host calls the functions. */
 import type { ArgumentType, Declaration, Option, ReplyType } from "../../functions/runtime/declare";
 
+/** The property of what may come any number of times. */
+const plural = (name: string): string => camel(name).replace(/y?$/, (end) => (end === "" ? "s" : "ies"));
+
 const camel = (name: string): string => name.toLowerCase().replace(/_(\w)/g, (_, letter: string) => letter.toUpperCase());
 
 function argumentTs(type: ArgumentType<unknown>): string {
@@ -37,7 +40,7 @@ function parameters(declaration: Declaration): string {
     lines.push(`    /** ${doc} */\n    ${name}${optional ? "?" : ""}: ${type};`);
   };
   for (const each of declaration.positional) line(camel(each.name), false, argumentTs(each.type), each.doc);
-  if (declaration.rest) line(`${camel(declaration.rest.name)}s`, false, "string[]", declaration.rest.doc);
+  if (declaration.rest) line(plural(declaration.rest.name), false, "string[]", declaration.rest.doc);
   for (const each of declaration.options) line(camel(each.name), !each.required, argumentTs(each.type), optionDoc(each));
   if (lines.length === 0) return "";
   const optional = declaration.positional.length === 0 && !declaration.rest && !declaration.options.some((o) => o.required);
@@ -71,7 +74,7 @@ function specification(library: string, declaration: Declaration): string {
     readOnly: declaration.flags.includes("no-writes"),
     role: declaration.role,
     positional: declaration.positional.map((each) => camel(each.name)),
-    rest: declaration.rest ? `${camel(declaration.rest.name)}s` : null,
+    rest: declaration.rest ? plural(declaration.rest.name) : null,
     options: declaration.options.map((each) => [each.name, camel(each.name), each.type.parts?.length ?? 1]),
     reply: reply(declaration.reply),
   };

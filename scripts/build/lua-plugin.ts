@@ -2,6 +2,7 @@
 import ts from "typescript";
 import * as tstl from "typescript-to-lua";
 import * as lua from "typescript-to-lua/dist/LuaAST";
+import { hotLocal } from "./hot";
 
 /** Properties of a declaration, which is an object with a summary, that only the build reads. */
 const DECLARATION_ONLY = new Set(["summary", "role", "flags", "errors"]);
@@ -64,6 +65,13 @@ class LibraryPrinter extends tstl.LuaPrinter {
       this.printBlock(statement.body),
       "end\nend",
     ]);
+  }
+
+  /** `redis.call` by the local that stands for it. */
+  override printTableIndexExpression(expression: lua.TableIndexExpression): ReturnType<tstl.LuaPrinter["printExpression"]> {
+    const { table, index } = expression;
+    const local = lua.isIdentifier(table) && lua.isStringLiteral(index) ? hotLocal(table.text, index.value) : undefined;
+    return local === undefined ? super.printTableIndexExpression(expression) : this.createSourceNode(expression, local);
   }
 
   override printBinaryExpression(expression: lua.BinaryExpression): ReturnType<tstl.LuaPrinter["printExpression"]> {

@@ -1,10 +1,11 @@
-/** `npm run build`: libraries, manifest, reference, contract and the bundled host. */
+/** `npm run build`: libraries, manifest, reference, contract, the bundled host and the package as a library. */
 import { chmod, mkdir, readFile, writeFile } from "node:fs/promises";
-import { dirname, resolve } from "node:path";
+import { dirname, join, relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build as bundle } from "esbuild";
 import "../lua-globals";
 import type { Command, Declaration } from "../../functions/runtime/declare";
+import type { FunctionRights } from "../../host/acl/rights";
 import { commands as catalog } from "../../functions/catalog/library";
 import { commands as metadata } from "../../functions/metadata/library";
 import { commands as notifier } from "../../functions/notifier/library";
@@ -15,6 +16,12 @@ import { compileLibrary } from "./compile";
 import { renderContract } from "./contract";
 import { checkDeclarations } from "./declarations";
 import { renderReference } from "./reference";
+import { readProgram } from "./rights/lua-program";
+import { findRights } from "./rights/rights";
+import { declareTypes } from "./types";
+
+/** A function as the manifest tells of it: what it declares, and what its code was found to need. */
+type ManifestFunction = Declaration & { rights: FunctionRights };
 
 const ROOT = resolve(dirname(fileURLToPath(import.meta.url)), "../..");
 
@@ -22,7 +29,7 @@ const ROOT = resolve(dirname(fileURLToPath(import.meta.url)), "../..");
 const LIBRARIES: { name: string; commands: readonly Command[]; budgetBytes: number }[] = [
   { name: "tracker", commands: tracker, budgetBytes: 224 * 1024 },
   { name: "notifier", commands: notifier, budgetBytes: 72 * 1024 },
-  { name: "metadata", commands: metadata, budgetBytes: 112 * 1024 },
+  { name: "metadata", commands: metadata, budgetBytes: 168 * 1024 },
   { name: "catalog", commands: catalog, budgetBytes: 160 * 1024 },
 ];
 
@@ -32,18 +39,28 @@ async function write(path: string, text: string): Promise<void> {
   await writeFile(target, text);
 }
 
-function buildLibrary(name: string, version: string, declarations: readonly Declaration[], budgetBytes: number): AssembledLibrary {
+interface BuiltLibrary extends AssembledLibrary {
+  /** As the manifest has them. */
+  functions: ManifestFunction[];
+}
+
+/** Builds one library, with the rights that its functions need. */
+function buildLibrary(name: string, version: string, declarations: readonly Declaration[], budgetBytes: number): BuiltLibrary {
   const chunk = compileLibrary(ROOT, name);
   const problems = checkLua(chunk, budgetBytes);
   if (problems.length > 0) throw new Error(`${name}:\n${problems.map((problem) => `  ${problem}`).join("\n")}`);
-  return assemble(name, version, chunk, declarations);
+  const rights = findRights(readProgram(chunk), name, declarations);
+  const functions = declarations.map((declaration, at) => ({ ...declaration, rights: rights[at]! }));
+  return { ...assemble(name, version, chunk, declarations), functions };
 }
 
-async function bundleHost(version: string): Promise<void> {
-  const outfile = resolve(ROOT, "dist/hotpath.js");
+/** Dependencies in CommonJS call require, which a module does not have. */
+const REQUIRE = 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);';
+
+async function bundleHost(version: string, entry: string, outfile: string, firstLine = ""): Promise<void> {
   await bundle({
-    entryPoints: [resolve(ROOT, "host/cli.ts")],
-    outfile,
+    entryPoints: [resolve(ROOT, entry)],
+    outfile: resolve(ROOT, outfile),
     bundle: true,
     platform: "node",
     target: "node20",
@@ -51,12 +68,17 @@ async function bundleHost(version: string): Promise<void> {
     minifySyntax: true,
     logLevel: "warning",
     define: { HOTPATH_VERSION: JSON.stringify(version) },
-    banner: {
-      // Dependencies in CommonJS call require, which a module does not have.
-      js: '#!/usr/bin/env node\nimport { createRequire } from "node:module"; const require = createRequire(import.meta.url);',
-    },
+    banner: { js: `${firstLine}${REQUIRE}` },
   });
-  await chmod(outfile, 0o755);
+}
+
+/** The command in one file; the package as a library in another, with its types. */
+async function buildHost(version: string): Promise<void> {
+  await bundleHost(version, "host/cli.ts", "dist/hotpath.js", "#!/usr/bin/env node\n");
+  await chmod(resolve(ROOT, "dist/hotpath.js"), 0o755);
+  await bundleHost(version, "host/index.ts", "dist/index.js");
+  const types = declareTypes(resolve(ROOT, "host/index.ts"));
+  for (const [path, text] of types) await write(join("dist/types", relative(resolve(ROOT, "host"), path)), text);
 }
 
 async function main(): Promise<void> {
@@ -73,16 +95,16 @@ async function main(): Promise<void> {
   for (const library of libraries) await write(`dist/${library.name}.lua`, library.code);
   const manifest = {
     version,
-    libraries: libraries.map(({ name, hash, code }) => ({
+    libraries: libraries.map(({ name, hash, code, functions }) => ({
       name,
       file: `${name}.lua`,
       hash,
       bytes: Buffer.byteLength(code),
-      functions: declarations.get(name),
+      functions,
     })),
   };
   await write("dist/manifest.json", `${JSON.stringify(manifest, null, 2)}\n`);
-  await bundleHost(version);
+  await buildHost(version);
   for (const { name, hash, code } of libraries) {
     console.log(`dist/${name}.lua  ${Buffer.byteLength(code)} bytes  ${hash.slice(0, 12)}`);
   }

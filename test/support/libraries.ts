@@ -26,5 +26,6 @@ export function testLibrary(
     hash,
     code: [`#!lua name=${name}`, identity, ...others, body].join("\n"),
     functions: [`${name}_library`, ...functions],
+    rated: [],
   };
 }

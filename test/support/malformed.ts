@@ -249,7 +249,7 @@ export function itTakesBothEnds(library: Library, calls: Calls, declaration: Dec
     const good = calls.goodCall(declaration);
     const requireTaken = async (argument: string, value: string, args: string[]): Promise<void> => {
       const message = (await refusalOf(library.routed([], name, ...args))) ?? "";
-      expect.soft(message, `${argument} ${quoted(value)}`).not.toMatch(new RegExp(`${argument} must be (an? |one |text )|^ERR `));
+      expect.soft(message, `${argument} ${quoted(value)}`).not.toMatch(new RegExp(`${argument} must be (text of |an integer from |a unix time in |one of |an id of |a JSON object of )|^ERR `));
     };
     expect((await refusalOf(library.routed([], name, ...flat(good)))) ?? "NOTFOUND", "a good call").toMatch(/^NOTFOUND/);
     for (const [at, parameter] of positional.entries()) {

@@ -2,6 +2,7 @@ import { spawn } from "node:child_process";
 import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
 import { afterAll, onTestFinished } from "vitest";
+import { AS_ROLES, asHost } from "./role-client";
 import { until, type WaitOptions } from "./wait";
 
 export interface RunOptions {
@@ -45,6 +46,7 @@ export function runNode(args: string[], options: RunOptions = {}): RunningProces
   const env = Object.fromEntries(
     Object.entries({ ...process.env, ...options.env }).filter(([, value]) => value !== undefined),
   );
+  if (AS_ROLES && env["REDIS_URL"]) env["REDIS_URL"] = asHost(env["REDIS_URL"]);
   const child = spawn(process.execPath, [...loader, ...args], {
     env: env,
     cwd: options.cwd,

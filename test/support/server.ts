@@ -1,10 +1,11 @@
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { randomUUID } from "node:crypto";
 import { createClient } from "redis";
-import { afterAll, beforeAll, describe, inject } from "vitest";
+import { afterAll, beforeAll, describe, expect, inject } from "vitest";
 import { startServer, type EmbeddedServer, type ServerProgram } from "../../host/embedded";
+import { aclFile, AS_ROLES, callAsRoles, refusedAsRoles } from "./role-client";
 import { until } from "./wait";
 
 export interface TestServerOptions {
@@ -79,8 +80,11 @@ export function useServer(options: TestServerOptions = {}): TestServer {
   });
 
   afterAll(async () => {
+    const refusals = AS_ROLES ? await refusedAsRoles(clients[0]) : [];
     for (const client of clients) client.destroy();
     await backend?.dispose();
+    // Some functions pass over what goes wrong, so that a lacking right is seen nowhere else.
+    expect(refusals, "what was refused to the users of roles").toEqual([]);
   });
 
   const kill = (signal: NodeJS.Signals = "SIGKILL"): Promise<void> => ready().end(signal);
@@ -125,12 +129,12 @@ function connectTo(url: string) {
   const client = createClient({ url, RESP: 2, socket: { reconnectStrategy: RECONNECT_MS } });
   // A crash test cuts connections on purpose; a command that fails by it rejects by itself.
   client.on("error", () => undefined);
-  return client;
+  return AS_ROLES ? callAsRoles(client) : client;
 }
 
 function ownBackend(program: ServerProgram, options: TestServerOptions): Backend {
   const persistence = options.persistence ?? false;
-  const args = [...(persistence ? ["--appendfsync", "always"] : []), ...(options.args ?? [])];
+  const givenArgs = [...(persistence ? ["--appendfsync", "always"] : []), ...(options.args ?? [])];
   let dir = "";
   let port: number | undefined;
   let server: EmbeddedServer | undefined;
@@ -147,6 +151,7 @@ function ownBackend(program: ServerProgram, options: TestServerOptions): Backend
     flushCommand: "FLUSHALL",
     start: async () => {
       dir ||= await mkdtemp(join(tmpdir(), "hotpath-test-"));
+      const args = [...givenArgs, ...(AS_ROLES ? await aclArgs(dir) : [])];
       server = await startServer({ program, dir, persistence, args, ...(port === undefined ? {} : { port }) });
       port = server.port;
     },
@@ -159,6 +164,12 @@ function ownBackend(program: ServerProgram, options: TestServerOptions): Backend
       await rm(dir, { recursive: true, force: true });
     },
   };
+}
+
+async function aclArgs(dir: string): Promise<string[]> {
+  const path = join(dir, "users.acl");
+  await writeFile(path, aclFile());
+  return ["--aclfile", path];
 }
 
 /** Takes an empty database of the shared server, marked as taken by a key in database 0. */

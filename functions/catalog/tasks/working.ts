@@ -1,10 +1,10 @@
 /** Workers take tasks under a lease, keep the lease, and end it. */
 import { clock } from "../../runtime/clock";
-import { command, integerReply, json, jsonReply, NOW, nullable, text } from "../../runtime/declare";
+import { command, integer, integerReply, json, jsonReply, NOW, nullable, text } from "../../runtime/declare";
 import { fail, quote } from "../../runtime/errors";
 import { decodeObject } from "../../runtime/json";
 import { firstReady } from "../../runtime/priority";
-import { backoffMs, giveOut, takeBack, takeOut } from "../../runtime/queue";
+import { backoffMs, giveOut, handBack, takeBack, takeOut } from "../../runtime/queue";
 import { requireType } from "../../runtime/types";
 import { childrenOf, giveBackTask, requireFamily, requireFinish, settle } from "./ending";
 import { QUEUE, taskQueue, type TaskQueue } from "./queues";
@@ -134,15 +134,17 @@ export const finishTask = command(
   },
 );
 
+const FINAL = { name: "FINAL", type: integer(0, 1), default: 0, doc: "1: trying again is of no use" } as const;
+
 export const failTask = command(
   {
     name: "fail_task",
     summary: "Ends an attempt that failed: the task waits for its back-off, or is dead if that was the last",
-    doc: "It waits BACKOFF × 2^(attempt − 1), an hour at most. After ATTEMPTS it is kept as dead, and can be retried; a dead child has ended for its parent.",
+    doc: "It waits BACKOFF × 2^(attempt − 1), an hour at most. After ATTEMPTS, or at once with FINAL 1, it is kept as dead, and can be retried; a dead child has ended for its parent.",
     role: "worker",
     flags: [],
     positional: [TASK_ID],
-    options: [TOKEN, { name: "REASON", type: text(1, 1024), default: "failed", doc: "what went wrong; shown in lists" }, NOW],
+    options: [TOKEN, { name: "REASON", type: text(1, 1024), default: "failed", doc: "what went wrong; shown in lists" }, FINAL, NOW],
     reply: integerReply,
     errors: ["BADARG", "NOTFOUND", "CONFLICT"],
   },
@@ -151,8 +153,31 @@ export const failTask = command(
     const task = requireTask(args.id);
     requireLease(task, args.token);
     const queue = taskQueue(task.queue);
-    const waitMs = backoffMs(queue.retryOf(task.id), task.attempt);
-    giveBackTask(queue, task.id, task.attempt, nowMs + waitMs, args.reason, nowMs);
+    const retry = queue.retryOf(task.id);
+    const attempt = args.final === 1 ? retry.attempts : task.attempt;
+    giveBackTask(queue, task.id, attempt, nowMs + backoffMs(retry, task.attempt), args.reason, nowMs);
+    return 1;
+  },
+);
+
+export const releaseTask = command(
+  {
+    name: "release_task",
+    summary: "Gives a task back that was not done, as a worker does that stops: it may go out again at once, and has used no attempt",
+    role: "worker",
+    flags: [],
+    positional: [TASK_ID],
+    options: [TOKEN, NOW],
+    reply: integerReply,
+    errors: ["BADARG", "NOTFOUND", "CONFLICT"],
+  },
+  (args) => {
+    const task = requireTask(args.id);
+    requireLease(task, args.token);
+    const queue = taskQueue(task.queue);
+    requireType(queue.leased, "zset");
+    requireType(queue.ready, "zset");
+    handBack(queue, task.id, task.attempt, clock(args.now));
     return 1;
   },
 );

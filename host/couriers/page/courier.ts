@@ -6,6 +6,7 @@ import { decodePage } from "./decode";
 import { Extraction } from "./extract";
 import { PageFailure } from "./failure";
 import { Fetcher } from "./fetch";
+import { ACCEPT_HTML, requireHtml } from "./html";
 import { fetchItem } from "./items";
 import type { Metadata } from "./metadata";
 import { Politeness } from "./politeness";
@@ -27,8 +28,6 @@ export interface CourierHooks {
   resolve?: Resolve;
 }
 
-const ACCEPT = "text/html, application/xhtml+xml;q=0.9";
-const HTML = /^\s*(text\/html|application\/xhtml\+xml)\s*(;|$)/i;
 /** How long a site that had no https is asked for http at once. */
 const REMEMBER_HTTP_MS = 3_600_000;
 const MAX_REMEMBERED = 10_000;
@@ -148,16 +147,13 @@ export class PageCourier {
   async #fetchPage(url: URL, signal: AbortSignal): Promise<Metadata> {
     const robots = this.#robots;
     const admit = robots && ((hop: URL) => robots.check(hop, signal));
-    return this.#fetcher.fetch(url, { accept: ACCEPT, signal, ...(admit && { admit }) }, (answer, from) =>
+    return this.#fetcher.fetch(url, { accept: ACCEPT_HTML, signal, ...(admit && { admit }) }, (answer, from) =>
       this.#readPage(answer, from),
     );
   }
 
   async #readPage(answer: Answer, url: URL): Promise<Metadata> {
-    const contentType = answer.header("content-type");
-    if (contentType !== undefined && !HTML.test(contentType)) {
-      throw new PageFailure("type", `${url.host}${url.pathname} is ${contentType.slice(0, 100)}, not HTML`);
-    }
+    const contentType = requireHtml(answer, url);
     let extraction = new Extraction(this.config.timeZone, Date.now());
     const start = (): void => {
       extraction = new Extraction(this.config.timeZone, Date.now());

@@ -4,7 +4,7 @@ import { AddressPolicy, type Resolve } from "./addresses";
 import { ACCEPTED_ENCODINGS } from "./body";
 import { PageFailure } from "./failure";
 import { Politeness, retryAfterMs } from "./politeness";
-import { get, type Answer, type Timeouts } from "./request";
+import { get, type Answer, type RequestTiming, type Timeouts } from "./request";
 
 export interface FetcherOptions {
   timeouts: Timeouts;
@@ -15,12 +15,16 @@ export interface FetcherOptions {
   /** Where those who run a site can complain: a mail or web address. */
   contact: string | undefined;
   resolve?: Resolve | undefined;
+  /** Told of each request when it is over. */
+  onRequest?: ((timing: RequestTiming) => void) | undefined;
 }
 
 export interface FetchOptions {
   accept: string;
   /** More headers; left out once a redirect leads elsewhere. */
   headers?: Record<string, string>;
+  /** Statuses besides 2xx that `use` reads. */
+  statuses?: readonly number[];
   /** Asked before each hop: throws if the URL is not to be fetched. */
   admit?: (url: URL) => Promise<void>;
   signal: AbortSignal;
@@ -50,7 +54,7 @@ export class Fetcher {
   /**
    * Fetches a URL and follows redirects, each hop checked anew.
    *
-   * @param use reads an answer with status 2xx
+   * @param use reads an answer with status 2xx, or one of `statuses`
    * @throws PageFailure for every other outcome
    */
   async fetch<T>(start: URL, options: FetchOptions, use: (answer: Answer, url: URL) => Promise<T>): Promise<T> {
@@ -84,7 +88,7 @@ export class Fetcher {
   async #hop<T>(
     url: URL,
     start: URL,
-    { accept, headers, signal }: FetchOptions,
+    { accept, headers, statuses, signal }: FetchOptions,
     use: (answer: Answer, url: URL) => Promise<T>,
   ): Promise<{ value: T } | { next: URL }> {
     const request = {
@@ -97,11 +101,13 @@ export class Fetcher {
       timeouts: this.options.timeouts,
       policy: this.#policy,
       signal,
+      onEnd: this.options.onRequest,
     };
     return this.politeness.run(url.host, signal, () =>
       get(url, request, async (answer) => {
         if (REDIRECTS.has(answer.status)) return { next: followed(url, answer) };
-        if (answer.status >= 200 && answer.status < 300) return { value: await use(answer, url) };
+        const isWanted = (answer.status >= 200 && answer.status < 300) || statuses?.includes(answer.status);
+        if (isWanted) return { value: await use(answer, url) };
         throw this.#refusedBy(url, answer);
       }),
     );

@@ -21,7 +21,8 @@ const ARTICLE = /Article$|^(BlogPosting|Report|Review|AnalysisNewsArticle|LiveBl
 const PAGE = /Page$/;
 const WORK = /^(CreativeWork|VideoObject|AudioObject|PodcastEpisode|Recipe|Event|Episode|Movie|Book)$/;
 
-type Node = Record<string, unknown>;
+/** One object of JSON-LD. */
+export type Node = Record<string, unknown>;
 
 /**
  * Reads all scripts of a page.
@@ -30,9 +31,7 @@ type Node = Record<string, unknown>;
  * @returns of the first article there is, completed by the pages and works after it
  */
 export function readLinkedData(scripts: readonly string[]): LinkedData {
-  const nodes: Node[] = [];
-  for (const script of scripts) collect(parse(script), 0, nodes);
-  const ranked = nodes
+  const ranked = readNodes(scripts)
     .map((node, at) => ({ node, at, rank: rankOf(node) }))
     .filter(({ rank }) => rank !== undefined)
     .sort((a, b) => a.rank! - b.rank! || a.at - b.at);
@@ -43,6 +42,18 @@ export function readLinkedData(scripts: readonly string[]): LinkedData {
     }
   }
   return found;
+}
+
+/** All objects that the scripts of a page describe, in the order in which they stand. */
+export function readNodes(scripts: readonly string[]): Node[] {
+  const nodes: Node[] = [];
+  for (const script of scripts) collect(parse(script), 0, nodes);
+  return nodes;
+}
+
+/** The types of an object, without the vocabulary: `Product`. */
+export function typesOf(node: Node): string[] {
+  return [node["@type"]].flat().map((type) => String(type).replace(/^(https?:\/\/schema\.org\/|schema:)/, ""));
 }
 
 function parse(script: string): unknown {
@@ -69,7 +80,7 @@ function collect(value: unknown, depth: number, nodes: Node[]): void {
 }
 
 function rankOf(node: Node): number | undefined {
-  const types = [node["@type"]].flat().map((type) => String(type).replace(/^(https?:\/\/schema\.org\/|schema:)/, ""));
+  const types = typesOf(node);
   if (types.some((type) => ARTICLE.test(type))) return 0;
   if (types.some((type) => PAGE.test(type))) return 1;
   return types.some((type) => WORK.test(type)) ? 2 : undefined;
@@ -87,7 +98,7 @@ function describe(node: Node): Record<keyof LinkedData, string | undefined> {
 }
 
 /** The first text of a value: `"x"`, `["x", …]`, `{"@value": "x"}`. */
-function text(value: unknown, depth = 0): string | undefined {
+export function text(value: unknown, depth = 0): string | undefined {
   if (typeof value === "string") return value.trim() === "" ? undefined : withoutMarkup(value);
   if (typeof value === "number") return String(value);
   if (typeof value !== "object" || value === null || depth > 2) return undefined;

@@ -11,7 +11,21 @@ export interface PolitenessOptions {
   perSite: number;
   /** A site that rests for longer is not waited for, in milliseconds. */
   patienceMs: number;
+  /** Between the starts of two requests to one site, in milliseconds; 0 unless given. */
+  intervalMs?: number;
+  /** By which requests are spaced; the machine's unless given. */
+  clock?: Clock | undefined;
 }
+
+/** Time, for tests that do not want to wait for it. */
+export interface Clock {
+  /** Monotonic, in milliseconds. */
+  now(): number;
+  /** Ends early, without an error, when the signal is aborted. */
+  pause(ms: number, signal: AbortSignal): Promise<void>;
+}
+
+export const MACHINE_CLOCK: Clock = { now: () => performance.now(), pause };
 
 interface Site {
   limit: LimitFunction;
@@ -24,11 +38,12 @@ interface Site {
 /** Sites that are remembered; the oldest that are idle go first. */
 const MAX_SITES = 10_000;
 /** The longest rest that a site is granted. */
-const MAX_REST_MS = 24 * 3_600_000;
+export const MAX_REST_MS = 24 * 3_600_000;
 
 export class Politeness {
   readonly #overall: LimitFunction;
   readonly #sites = new Map<string, Site>();
+  readonly #clock: Clock;
   #waiting = 0;
 
   /** @param onChange told when {@link waiting} has changed */
@@ -37,6 +52,7 @@ export class Politeness {
     private readonly onChange: () => void = () => undefined,
   ) {
     this.#overall = pLimit(options.concurrency);
+    this.#clock = options.clock ?? MACHINE_CLOCK;
   }
 
   /** Requests that wait for their site, and would not be helped by more room for all. */
@@ -59,17 +75,16 @@ export class Politeness {
     let waits = true;
     try {
       return await state.limit(async () => {
-        this.#checkRest(site, state);
-        const restMs = state.notBeforeMs - performance.now();
-        if (restMs > 0) await pause(restMs, signal);
+        await this.#turn(site, state, signal);
         waits = false;
         this.#wait(-1);
         return await this.#overall(async () => {
-          signal.throwIfAborted();
+          // Others of the site may have started while this one waited for room.
+          await this.#turn(site, state, signal, Math.max(this.options.intervalMs ?? 0, state.spacingMs));
           try {
             return await request();
           } finally {
-            state.notBeforeMs = Math.max(state.notBeforeMs, performance.now() + state.spacingMs);
+            this.#notBefore(state, state.spacingMs);
           }
         });
       });
@@ -85,12 +100,26 @@ export class Politeness {
 
   /** A site asked to be left alone. */
   rest(site: string, ms: number): void {
-    const state = this.#site(site);
-    state.notBeforeMs = Math.max(state.notBeforeMs, performance.now() + Math.min(ms, MAX_REST_MS));
+    this.#notBefore(this.#site(site), Math.min(ms, MAX_REST_MS));
+  }
+
+  #notBefore(state: Site, ms: number): void {
+    state.notBeforeMs = Math.max(state.notBeforeMs, this.#clock.now() + ms);
+  }
+
+  /** Waits until the site may be asked, and has the next one wait for so long; in one step, so that no two have one turn. */
+  async #turn(site: string, state: Site, signal: AbortSignal, intervalMs = 0): Promise<void> {
+    for (;;) {
+      signal.throwIfAborted();
+      this.#checkRest(site, state);
+      const restMs = state.notBeforeMs - this.#clock.now();
+      if (restMs <= 0) return this.#notBefore(state, intervalMs);
+      await this.#clock.pause(restMs, signal);
+    }
   }
 
   #checkRest(site: string, { notBeforeMs }: Site): void {
-    const restMs = notBeforeMs - performance.now();
+    const restMs = notBeforeMs - this.#clock.now();
     if (restMs <= this.options.patienceMs) return;
     throw new PageFailure("resting", `${site} asked to be left alone for ${Math.ceil(restMs / 1000)} s more`, {
       passing: true,
@@ -115,7 +144,7 @@ export class Politeness {
   }
 
   #forgetIdle(): void {
-    const now = performance.now();
+    const now = this.#clock.now();
     for (const [name, { limit, notBeforeMs }] of this.#sites) {
       if (limit.activeCount + limit.pendingCount === 0 && notBeforeMs <= now) this.#sites.delete(name);
     }

@@ -1,7 +1,9 @@
 /** One GET request on a connection of its own, with limits on everything; redirects are answers like any other. */
+import { performance } from "node:perf_hooks";
 import type { Readable } from "node:stream";
 import { buildConnector, Client } from "undici";
 import { describeError } from "../../errors";
+import { showUrl } from "../show-url";
 import type { AddressPolicy } from "./addresses";
 import { PageFailure } from "./failure";
 
@@ -17,12 +19,25 @@ export interface Timeouts {
   totalMs: number;
 }
 
+/** One HTTP request, for metrics: pages, robots.txt, and each hop of a redirect. */
+export interface RequestTiming {
+  /** Without a query, which may be long and hold what is nobody's business. */
+  url: string;
+  /** 0 where no answer came. */
+  status: number;
+  /** From the start, connection included, until the head of the answer was there; all of it where no answer came. */
+  firstByteMs: number;
+  totalMs: number;
+}
+
 export interface RequestOptions {
   headers: Record<string, string>;
   timeouts: Timeouts;
   policy: AddressPolicy;
   /** Ends the request. */
   signal: AbortSignal;
+  /** Told when the request is over, however it ended. */
+  onEnd?: ((timing: RequestTiming) => void) | undefined;
 }
 
 export interface Answer {
@@ -40,12 +55,13 @@ export interface Answer {
  * @throws PageFailure where the answer cannot be had, or not in time; what `use` throws
  */
 export async function get<T>(url: URL, options: RequestOptions, use: (answer: Answer) => Promise<T>): Promise<T> {
-  const { timeouts, policy, signal, headers } = options;
+  const { timeouts, policy, signal, headers, onEnd } = options;
   signal.throwIfAborted();
   policy.checkLiteral(url.hostname);
   const state = { connected: false };
   const client = openClient(url, policy, timeouts, state);
   const deadline = startDeadline(signal, timeouts.totalMs);
+  const timing = { url: showUrl(url.href), status: 0, startedAtMs: performance.now(), firstByteMs: NaN };
   try {
     const response = await client.request({
       method: "GET",
@@ -53,6 +69,8 @@ export async function get<T>(url: URL, options: RequestOptions, use: (answer: An
       headers,
       signal: deadline.signal,
     });
+    timing.status = response.statusCode;
+    timing.firstByteMs = performance.now() - timing.startedAtMs;
     // Also told by the iterator that reads it; unheard, the event would end the process.
     response.body.on("error", () => undefined);
     return await use({
@@ -71,6 +89,8 @@ export async function get<T>(url: URL, options: RequestOptions, use: (answer: An
     deadline.end();
     // Not awaited: it waits for the socket's end, and there may be no socket.
     void client.destroy().catch(() => undefined);
+    const totalMs = performance.now() - timing.startedAtMs;
+    onEnd?.({ url: timing.url, status: timing.status, firstByteMs: timing.status === 0 ? totalMs : timing.firstByteMs, totalMs });
   }
 }
 

@@ -50,7 +50,18 @@ export class Robots {
     }
   }
 
-  #rulesOf(url: URL, signal: AbortSignal): Promise<Rules | undefined> {
+  async #rulesOf(url: URL, signal: AbortSignal): Promise<Rules | undefined> {
+    for (;;) {
+      try {
+        return await this.#rulesOnce(url, signal);
+      } catch (error) {
+        // Whoever asked first for all of us gave up; that is none of our failures.
+        if (error instanceof PageFailure || signal.aborted) throw error;
+      }
+    }
+  }
+
+  #rulesOnce(url: URL, signal: AbortSignal): Promise<Rules | undefined> {
     const { origin } = url;
     const known = this.#entries.get(origin);
     if (known && known.endsMs > performance.now()) return known.rules;

@@ -2,12 +2,13 @@
 import { z } from "zod";
 import { parseRange } from "./addresses";
 
-const seconds = (least: number, most: number) => z.number().min(least).max(most);
+export const seconds = (least: number, most: number): z.ZodNumber => z.number().min(least).max(most);
 
 /** Property names with dots between them: `data.title`, `titles.0.text`. */
-const propertyPath = z.string().regex(/^[^.\s]+(\.[^.\s]+)*$/, "must be property names with dots between them");
+export const propertyPath = z.string().regex(/^[^.\s]+(\.[^.\s]+)*$/, "must be property names with dots between them");
 
-const range = z.string().superRefine((text, context) => {
+/** An address range that is reached although it is not public: `10.1.0.0/16`. */
+export const range = z.string().superRefine((text, context) => {
   try {
     parseRange(text);
   } catch (error) {
@@ -39,19 +40,19 @@ const itemSchema = z.strictObject({
   headers: z.record(z.string().regex(/^[\w-]{1,100}$/, "must be the name of a header"), z.string().regex(/^[\t\x20-\x7e]*$/, "must be printable ASCII")).default({}),
 });
 
-const timeoutsSchema = z.strictObject({
+export const timeoutsSchema = z.strictObject({
   connectSeconds: seconds(0.05, 60).default(5),
   headersSeconds: seconds(0.05, 300).default(10),
   bodySeconds: seconds(0.05, 300).default(10),
   totalSeconds: seconds(0.05, 600).default(30),
 });
 
+/** Where those who run a site can complain. */
+export const contact = z.string().regex(/^[\x21-\x7e]{1,200}$/, "must be a mail or web address");
+
 export const enrichmentSchema = z.strictObject({
   enabled: z.boolean().default(true),
-  contact: z
-    .string()
-    .regex(/^[\x21-\x7e]{1,200}$/, "must be a mail or web address")
-    .optional(),
+  contact: contact.optional(),
   concurrency: z.int().min(1).max(256).default(8),
   perHost: z.int().min(1).max(64).default(1),
   attempts: z.int().min(1).max(100).default(5),

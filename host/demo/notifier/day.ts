@@ -2,8 +2,8 @@
 import type { Connection } from "../../connection";
 import type { HotpathFunctions } from "../../contract";
 import type { Courier } from "../../couriers/courier";
-import { deliverOnce, isClosed, type DeliveryReport } from "../../jobs/deliver";
-import { gateOf, type Gate } from "../../jobs/gate";
+import { deliverOnce, type DeliveryReport } from "../../jobs/deliver";
+import { gateOf, isClosed, type Gate } from "../../jobs/gate";
 import { queueOf, type QueueFunctions } from "../../jobs/queue";
 import { drainScans, type ScanFunctions } from "../../jobs/scans";
 import { Wakeup } from "../../wakeup";

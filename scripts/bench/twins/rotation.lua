@@ -21,7 +21,7 @@ local function load()
 
   -- The running call: partition in braces, clock, days that points are kept, and what may still be done.
   local part, now, fine_days, coarse_days = "", 0, 30, 400
-  local left, windows_left, windows, merged, blocked = 0, 0, 0, 0, false
+  local left, windows_left, windows, merged, blocked, backfill = 0, 0, 0, 0, false, nil
 
   local function fail(message) error({ err = message }) end
 
@@ -266,10 +266,44 @@ local function load()
     return call("ZCOUNT", pending_of(target.tier - 1, target.dimension, metric), "" .. target.start, "(" .. last) > 0
   end
 
+  -- Up to where the slowest back-fill in progress has come.
+  local function slowest_backfill()
+    local name = "H:BACKFILL::" .. part .. "::"
+    local flat = try("HGETALL", name)
+    if flat.err then fail("CONFLICT " .. name .. " holds something that is no hash") end
+    if #flat == 0 then return nil end
+    local time, slowest = call("TIME"), nil
+    local server_now = tonumber(time[1]) * 1000 + floor(tonumber(time[2]) / 1000)
+    for at = 2, #flat, 2 do
+      local clock_ms, deadline = string.match(flat[at], "^(%d+):(%d+)$")
+      clock_ms = tonumber(clock_ms)
+      if tonumber(deadline) > server_now and (not slowest or clock_ms < slowest) then slowest = clock_ms end
+    end
+    return slowest
+  end
+
+  local function between(pending, count, first, last)
+    return call("ZRANGE", pending, first, last, "BYSCORE", "LIMIT", "0", count)
+  end
+
+  local function due_windows(tier, dimension, metric)
+    local pending, last = pending_of(tier, dimension, metric), "" .. now - LENGTHS[tier]
+    local count = "" .. (tier == 2 and MAX_WINDOWS or MAX_EXAMINED)
+    if backfill then
+      local from = backfill - KEEPS[tier - 1] - LENGTHS[tier] + 1
+      local to = now - KEEPS[tier - 1] - LENGTHS[tier - 1]
+      if from <= to then
+        local due, complete = between(pending, count, "(" .. to, last), between(pending, count, "-inf", "(" .. from)
+        for at = 1, #complete do due[#due + 1] = complete[at] end
+        return due
+      end
+    end
+    return between(pending, count, "-inf", last)
+  end
+
   local function rotate_dimension(tier, dimension, metric, merge)
     local pending = pending_of(tier, dimension, metric)
-    local count = tier == 2 and MAX_WINDOWS or MAX_EXAMINED
-    local due = call("ZRANGE", pending, "-inf", "" .. now - LENGTHS[tier], "BYSCORE", "LIMIT", "0", "" .. count)
+    local due = due_windows(tier, dimension, metric)
     local before = windows_left
     for at = 1, #due do
       local target = { tier = tier, dimension = dimension, start = tonumber(due[at]) }
@@ -331,20 +365,27 @@ local function load()
     local given = options(args)
     now = clock(given.NOW)
     local state, rotated, latest = read_state()
+    backfill = nil
+    if metric == "UD" then backfill = slowest_backfill() end
     left, windows_left, windows, merged, blocked = given.LIMIT or limit, MAX_WINDOWS, 0, 0, false
     local tiers = given.TIER and { TIERS[given.TIER] } or ALL_TIERS
     local dimensions = given.DIMENSION and { given.DIMENSION } or ALL_DIMENSIONS
+    local lanes, busy = {}, {}
     for at = 1, #tiers do
       for index = 1, #dimensions do
-        require_type(pending_of(tiers[at], dimensions[index], metric), "zset")
-        if tiers[at] < COARSEST then require_type(pending_of(tiers[at] + 1, dimensions[index], metric), "zset") end
+        local tier, dimension = tiers[at], dimensions[index]
+        local count = try("ZCARD", pending_of(tier, dimension, metric))
+        if type(count) ~= "number" then fail("CONFLICT " .. pending_of(tier, dimension, metric) .. " is no sorted set") end
+        if count > 0 or busy[dimension] then
+          busy[dimension] = true
+          lanes[#lanes + 1] = { tier, dimension }
+          if tier < COARSEST then require_type(pending_of(tier + 1, dimension, metric), "zset") end
+        end
       end
     end
     local remaining = 0
-    for at = 1, #tiers do
-      for index = 1, #dimensions do
-        if not blocked and rotate_dimension(tiers[at], dimensions[index], metric, merge) then remaining = 1 end
-      end
+    for at = 1, #lanes do
+      if not blocked and rotate_dimension(lanes[at][1], lanes[at][2], metric, merge) then remaining = 1 end
     end
     if now > latest then call("HSET", state, "clock", "" .. now) end
     local until_ms = now - now % LENGTHS[2]
@@ -382,7 +423,7 @@ local function load()
     end
   end
 
-  return { views = callback("PG", merge_views, 60), devices = callback("UD", merge_devices, 20) }
+  return { views = callback("PG", merge_views, 40), devices = callback("UD", merge_devices, 20) }
 end
 
 -- While a library loads, `redis` is the only global there is.

@@ -1,0 +1,130 @@
+/** Entries of the index: what clients send, checked before anything is written, and what is read of those that are there. */
+import { fail, quote } from "../runtime/errors";
+import type { Configuration } from "./configuration";
+import { isNs } from "./nanoseconds";
+
+/**
+ * An entry, as it is decoded: the checked fields have these types, other fields are none of our business. Half of the time of
+ * a call goes into decoding, so no other record is made of it.
+ */
+export interface Entry {
+  cmd: "ADD" | "DELETE" | undefined;
+  database: string;
+  table: string;
+  path: string;
+  /** Undefined where a DELETE leaves it to the entry that is there, as with writer_id. */
+  layer: string | undefined;
+  writer_id: string | undefined;
+  /** The rest is checked in an ADD only. */
+  size_bytes: number;
+  str_min_time: string | undefined;
+  str_max_time: string | undefined;
+  str_chunk_time: string | undefined;
+}
+
+/** The table of a call, where it is one. */
+export interface Place {
+  db: string;
+  table: string;
+}
+
+/** Which entry of the call is looked at, for errors. */
+let index = 0;
+
+function shown(value: unknown): string {
+  if (value === undefined) return "nothing";
+  if (value === cjson.null) return "null";
+  if (type(value) === "table") return "an object";
+  return type(value) === "string" ? quote(value as string) : tostring(value);
+}
+
+function refuse(what: string, value: unknown): never {
+  return fail("BADARG", `entry ${index}: ${what}, got ${shown(value)}`);
+}
+
+/** A name of a database or a table: that of the call, where there is one. */
+function nameOf(field: string, value: unknown, ofCall: string | undefined): string {
+  if (value === undefined && ofCall !== undefined) return ofCall;
+  if (type(value) !== "string" || value === "") refuse(`${field} must be text that is not empty`, value);
+  if (ofCall !== undefined && value !== ofCall) refuse(`${field} must be that of the call, ${quote(ofCall)}`, value);
+  return value as string;
+}
+
+/** Text that may be left out; null is as good. */
+function textOf(field: string, value: unknown, ifAbsent: string | undefined): string | undefined {
+  if (value === undefined || value === cjson.null) return ifAbsent;
+  if (type(value) !== "string") refuse(`${field} must be text`, value);
+  return value as string;
+}
+
+function requireTime(field: string, value: unknown): void {
+  if (value === undefined || value === "") return;
+  if (type(value) !== "string" || !isNs(value as string)) refuse(`${field} must be nanoseconds as decimal text`, value);
+}
+
+/** The names of an entry, in its fields. */
+function requireNames(entry: Entry, place: Place | undefined, isDelete: boolean, { layers }: Configuration): void {
+  entry.database = nameOf("database", entry.database, place?.db);
+  entry.table = nameOf("table", entry.table, place?.table);
+  if (type(entry.path) !== "string") refuse("path must be text", entry.path);
+  const ifAbsent = isDelete ? undefined : "";
+  entry.layer = textOf("layer", entry.layer, ifAbsent);
+  if (entry.layer !== undefined && !layers.has(entry.layer)) refuse("layer must be one of the configured layers", entry.layer);
+  entry.writer_id = textOf("writer_id", entry.writer_id, ifAbsent);
+}
+
+/**
+ * Reads an entry.
+ *
+ * @param at its place in the call, from 0
+ * @param place the table of the call, unless each entry names its own
+ *
+ * Errors: BADARG, naming the place, the field and its value.
+ */
+export function parseEntry(text: string, at: number, place: Place | undefined, configuration: Configuration): Entry {
+  index = at;
+  const [ok, decoded] = pcall(cjson.decode, text);
+  if (!ok || type(decoded) !== "table") refuse("an entry must be a JSON object", text);
+  const entry = decoded as Entry;
+  const { cmd, size_bytes: size } = entry;
+  const isDelete = cmd === "DELETE";
+  if (!isDelete && cmd !== "ADD" && cmd !== undefined) refuse("cmd must be ADD or DELETE", cmd);
+  requireNames(entry, place, isDelete, configuration);
+  if (isDelete) return entry;
+  if (type(size) !== "number" || size < 0 || size === math.huge) refuse("size_bytes must be a number of 0 or more", size);
+  requireTime("str_min_time", entry.str_min_time);
+  requireTime("str_max_time", entry.str_max_time);
+  requireTime("str_chunk_time", entry.str_chunk_time);
+  return entry;
+}
+
+/**
+ * Takes the path of the entry that was read last apart.
+ *
+ * @returns everything before its last slash, and the iteration that the name tells, -1 where it tells none
+ *
+ * Errors: BADARG, naming the place of the entry.
+ */
+export function splitPath({ path, cmd }: Entry): LuaMultiReturn<[folder: string, iteration: number]> {
+  const [folder, iteration] = string.match(path, "^([^/].*)/[^/]+%.(%d+)%.parquet$");
+  if (folder !== undefined && iteration!.length <= 9) return $multi(folder, tonumber(iteration)!);
+  requireIteration(cmd, path, -1);
+  const [directory] = string.match(path, "^([^/].*)/[^/]+$");
+  if (directory === undefined) refuse("path must be <folder>/<name>", path);
+  return $multi(directory, -1);
+}
+
+/** Fails with BADARG unless a file of this iteration can be added. */
+export function requireIteration(cmd: Entry["cmd"], path: string, iteration: number): void {
+  if (iteration < 0 && cmd !== "DELETE") refuse("path must be <folder>/<name>.<iteration>.parquet", path);
+}
+
+/** Reads what decides where a file is planned from an entry that is in the index. What others wrote there may lack anything. */
+export function parseStored(text: string): Entry {
+  const [ok, decoded] = pcall(cjson.decode, text);
+  const entry = (ok && type(decoded) === "table" ? decoded : {}) as Entry;
+  if (type(entry.layer) !== "string") entry.layer = "";
+  if (type(entry.writer_id) !== "string") entry.writer_id = "";
+  if (type(entry.size_bytes) !== "number") entry.size_bytes = 0;
+  return entry;
+}

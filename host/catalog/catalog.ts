@@ -1,0 +1,131 @@
+/** The catalogue of a host: its vendors, their couriers, and how its tasks are defined in Redis. */
+import type { Connection } from "../connection";
+import type { HotpathFunctions } from "../contract";
+import type { RequestTiming, VendorCourier } from "../couriers/vendor/types";
+import { createVendorCourier } from "../couriers/vendor/courier";
+import { gateOf, type Gate } from "../jobs/gate";
+import { serverTime } from "../jobs/queue";
+import type { TaskQueue } from "../jobs/work";
+import type { Logger } from "../log";
+import type { CatalogConfig } from "./config";
+import { taskQueueOf } from "./task-queue";
+import { DEFINITIONS, TASK_TYPES, type TaskType } from "./task-types";
+
+/** A vendor of the configuration. Its queue has its name. */
+export interface Vendor {
+  name: string;
+  courier: VendorCourier;
+  /** Tasks at once. */
+  concurrency: number;
+}
+
+/** What the catalogue needs of a host. */
+export interface CatalogHost {
+  /** Names it, in lists of what is out. */
+  readonly worker: string;
+  readonly connection: Connection;
+  functions(partition: string | null): HotpathFunctions;
+}
+
+export interface CatalogOptions {
+  log: Pick<Logger, "debug">;
+  /** Told of each request when it is over. */
+  onRequest: (vendor: string, timing: RequestTiming) => void;
+}
+
+type DefineArguments = Omit<Parameters<HotpathFunctions["defineTask"]>[0], "type">;
+
+export class Catalog {
+  /** In the order of the configuration. */
+  readonly vendors: readonly Vendor[];
+
+  constructor(
+    private readonly host: CatalogHost,
+    readonly config: CatalogConfig,
+    { log, onRequest }: CatalogOptions,
+  ) {
+    this.vendors = config.vendors.map((vendor) => ({
+      name: vendor.vendor,
+      courier: createVendorCourier(vendor, { log, onRequest: (timing) => onRequest(vendor.vendor, timing) }),
+      concurrency: vendor.concurrency,
+    }));
+  }
+
+  /** Where the catalogue lies in a cluster; null without one. */
+  get partition(): string | null {
+    return this.config.partition ?? null;
+  }
+
+  /** To be asked for when the host is connected. */
+  get functions(): HotpathFunctions {
+    return this.host.functions(this.partition);
+  }
+
+  /** The tasks of a vendor. */
+  queueOf({ name }: Vendor): TaskQueue {
+    const { host, partition } = this;
+    return taskQueueOf(this.functions, name, host.worker, () => serverTime(host.connection, partition));
+  }
+
+  /** Whether a vendor wants to be left alone: what it says holds for all hosts. */
+  gateOf({ name }: Vendor): Gate {
+    return gateOf(this.host.connection, { topic: `vendor/${name}`, partition: this.partition });
+  }
+
+  /**
+   * Applies those settings that the configuration names; the others stay as they are in Redis. A type of task that is not there
+   * is made. Costs a dozen calls, and may be repeated.
+   */
+  async apply(): Promise<void> {
+    const { functions } = this;
+    const isDefined = new Map<TaskType, boolean>();
+    for (const type of TASK_TYPES) isDefined.set(type, (await functions.getTaskType({ type })) !== null);
+    for (const type of TASK_TYPES) await this.#define(functions, type, isDefined, []);
+    await this.#configure(functions);
+  }
+
+  /** In one call, hooks included: whatever is enqueued after it has them. They must be there before they can be named. */
+  async #define(functions: HotpathFunctions, type: TaskType, isDefined: Map<TaskType, boolean>, forWhom: readonly TaskType[]): Promise<void> {
+    const { attempts, backoff, lease, pre, post } = DEFINITIONS[type];
+    const isNew = !isDefined.get(type);
+    const settings = this.config.tasks[type] ?? {};
+    const hooks = isNew ? { pre, post, ...definedOf({ pre: settings.pre, post: settings.post }) } : settings;
+    for (const hook of [...(hooks.pre ?? []), ...(hooks.post ?? [])]) {
+      if (isDefined.get(hook)) continue;
+      // In a circle of hooks, one has to be there without its own for a moment.
+      if (forWhom.includes(hook)) await functions.defineTask({ type: hook });
+      else await this.#define(functions, hook, isDefined, [...forWhom, type]);
+    }
+    const given = { ...(isNew && { attempts, backoff, lease }), ...this.#settingsOf(type), ...hooksOf(hooks) };
+    if (Object.keys(given).length > 0) await functions.defineTask({ type, ...given });
+    isDefined.set(type, true);
+  }
+
+  #settingsOf(type: TaskType): DefineArguments {
+    const { attempts, backoffSeconds, leaseSeconds } = this.config.tasks[type] ?? {};
+    return {
+      ...(attempts !== undefined && { attempts }),
+      ...(backoffSeconds !== undefined && { backoff: Math.round(backoffSeconds * 1000) }),
+      ...(leaseSeconds !== undefined && { lease: Math.round(leaseSeconds * 1000) }),
+    };
+  }
+
+  async #configure(functions: HotpathFunctions): Promise<void> {
+    const { audit, auditMaxlen, auditDays, removedDays } = this.config;
+    const given: Parameters<HotpathFunctions["configureCatalog"]>[0] = {
+      ...(audit && { audit: ["product", audit.product.join(",")] }),
+      ...(auditMaxlen !== undefined && { auditMaxlen }),
+      ...(auditDays !== undefined && { auditDays }),
+      ...(removedDays !== undefined && { removedDays }),
+    };
+    if (Object.keys(given).length > 0) await functions.configureCatalog(given);
+  }
+}
+
+function definedOf<T extends object>(values: T): Partial<T> {
+  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as Partial<T>;
+}
+
+function hooksOf({ pre, post }: { pre?: readonly TaskType[] | undefined; post?: readonly TaskType[] | undefined }): DefineArguments {
+  return { ...(pre && { pre: pre.join(",") }), ...(post && { post: post.join(",") }) };
+}

@@ -1,0 +1,91 @@
+/** `hotpath demo metadata`: three days of data files, planned and merged by workers that die now and then. */
+import { HotpathError, UserError } from "../errors";
+import { DatabaseIndex } from "../metadata/database-index";
+import { TableIndex } from "../metadata/table-index";
+import { startProgress } from "../report/progress";
+import { styleOf } from "../report/report";
+import { interruptible, requireRunning } from "./interruption";
+import { liveThrough, type Clock, type DaysSummary } from "./metadata/days";
+import { DAY_MS, makeFiles, type DataFile } from "./metadata/files";
+import { renderThreeDays } from "./metadata/report";
+import { resultOf, type ThreeDaysResult } from "./metadata/result";
+import { checkPlainOptions, type DemoOptions } from "./options";
+import { openServer, type DemoServer } from "./server";
+import type { Tracker } from "./tracker";
+
+const EXIT_DIFFERS = 1;
+const DATABASE = "demo";
+const TABLE = "hits";
+
+/**
+ * Runs the demo. Messages and progress go to standard error, the report to standard output; exits with 1 if a row was lost
+ * or counted twice, if a plan did not come back, or if anything else is not as it was written.
+ *
+ * @throws UsageError, UserError and others whose message is for the person who asked
+ */
+export async function runMetadataDemo(options: DemoOptions): Promise<void> {
+  checkPlainOptions(options, "metadata");
+  await interruptible((signal) => demonstrate(options, signal), say);
+}
+
+/** Standard output is for the report. */
+function say(message: string): void {
+  console.error(message);
+}
+
+async function demonstrate(options: DemoOptions, signal: AbortSignal): Promise<void> {
+  const server = await openServer({ url: process.env["REDIS_URL"], force: false, log: say, refuse: refuseIfInUse });
+  try {
+    requireRunning(signal);
+    const result = await runDays(server, options.seed ?? 1, signal);
+    process.stdout.write(options.json ? `${JSON.stringify(result)}\n` : renderThreeDays(result, styleOf(process.stdout, process.env)));
+    if (result.checks.some(({ expected, counted }) => expected !== counted)) process.exitCode = EXIT_DIFFERS;
+  } finally {
+    await server.close();
+  }
+}
+
+async function runDays({ tracker, program }: DemoServer, seed: number, signal: AbortSignal): Promise<ThreeDaysResult> {
+  // The last day ended before today: with the hours after it, all times are in the past.
+  const fromMs = Math.floor(Date.now() / DAY_MS) * DAY_MS - 4 * DAY_MS;
+  const clock: Clock = { nowMs: fromMs };
+  const files = makeFiles(fromMs, seed);
+  const index = new TableIndex(tracker.connection, { database: DATABASE, table: TABLE, partition: tracker.partition, now: () => clock.nowMs });
+  const summary = await live(index, { clock, files, fromMs, signal });
+  return resultOf({ server: program, index, files, summary, fromMs, nowMs: clock.nowMs });
+}
+
+interface Setting {
+  clock: Clock;
+  files: readonly DataFile[];
+  fromMs: number;
+  signal: AbortSignal;
+}
+
+async function live(index: TableIndex, { files, ...setting }: Setting): Promise<DaysSummary> {
+  const progress = startProgress({ label: "Indexing", total: files.length, unit: "files" });
+  try {
+    return await liveThrough({ index, ...setting, onProgress: (written) => progress.update(written) }, files);
+  } finally {
+    progress.stop();
+  }
+}
+
+/** The demo would merge and drop what others have written. */
+async function refuseIfInUse({ connection, partition }: Tracker): Promise<void> {
+  const databases = await databasesOf(new DatabaseIndex(connection, { partition }));
+  if (!databases.includes(DATABASE)) return;
+  throw new UserError(
+    `the index of ${connection.shown} has a database '${DATABASE}' already, and the demo would merge and drop its files; ` +
+      "choose an empty database of the server, such as redis://host:port/1",
+  );
+}
+
+async function databasesOf(index: DatabaseIndex): Promise<string[]> {
+  try {
+    return await index.databases();
+  } catch (error) {
+    if (error instanceof HotpathError && /function not found/i.test(error.message)) return [];
+    throw error;
+  }
+}
