@@ -143,12 +143,14 @@ class Session {
     expect(claimed).toEqual({ id, token, type, attempt, queue, priority, ...ofParent, enqueued_at: enqueuedMs, lease_until: expected.atMs, payload });
   }
 
-  /** Mostly one of the last leases; without one, any task. */
+  /** Mostly one of the last leases; without one, a dead task or any. */
   #target(step: Ending): { id: string; token: string | undefined } {
     const leases = this.#leases.slice(-6);
     const lease = leases[step.pick % Math.max(leases.length, 1)];
     if (step.do === "retry" || lease === undefined || (step.do === "cancel" && step.token === "none")) {
-      return { id: this.#ids[step.pick % Math.max(this.#ids.length, 1)] ?? "nobody", token: undefined };
+      const dead = QUEUES.flatMap((queue) => this.model.in(queue, "dead").map((each) => each.id));
+      const ids = step.pick % 2 === 0 && dead.length > 0 ? dead : this.#ids;
+      return { id: ids[step.pick % Math.max(ids.length, 1)] ?? "nobody", token: undefined };
     }
     return { id: lease.id, token: step.token === "none" ? undefined : step.token === "own" ? lease.token : "1-1" };
   }

@@ -342,11 +342,22 @@ describe("parents and children", () => {
     expect(await shown("p")).toMatchObject({ state: "finished", children_finished: 3, children_failed: 0 });
   });
 
+  it("a dead child that is cancelled stays one that failed", async () => {
+    await claim("q", 20);
+    await tasks.call("fail_task", "a", ...at(20));
+    await tasks.call("cancel_task", "a", ...at(30));
+    expect(await shown("p")).toMatchObject({ children_failed: 1, children_cancelled: 0 });
+    await drain("q", 40);
+    await finish("p", 50);
+    expect(await shown("p")).toMatchObject({ state: "finished", children_total: 3, children_failed: 1, children_finished: 2 });
+  });
+
   it("another task under the id of the parent is not the parent", async () => {
     await tasks.call("cancel_task", "p", ...at(20));
     await tasks.enqueue("parents", { type: "parent" }, "ID", "p", ...at(30));
     expect(await drain("q", 40)).toEqual(["a", "b", "c"]);
-    expect((await shown("p")).children_total).toBeUndefined();
+    await tasks.enqueue("q", { type: "child" }, "ID", "z", "PARENT", "p", ...at(50));
+    expect(await shown("p")).toMatchObject({ children_total: 1, children_finished: 0 });
   });
 
   it("generations: the last of the last ends all above; a seventeenth is refused", async () => {
