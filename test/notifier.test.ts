@@ -702,7 +702,10 @@ describe("what a stream tells", () => {
     await record("ingest_scans", "packages", "NOW", NOON);
     await put(`${NOON + 2 * HOUR}-1`, "20", "B");
     expect(await claim("packages", "NOW", NOON + 30 * MINUTE)).toEqual({ next: NOON + HOUR, claimed: [] });
-    expect((await claim("packages", "NOW", NOON + HOUR)).claimed).toMatchObject([{ subject: "10" }]);
+    // It still collects: another scan restarts its quiet time.
+    await scan("10", "C", NOON + 40 * MINUTE);
+    expect((await claim("packages", "NOW", NOON + HOUR)).claimed).toEqual([]);
+    expect((await claim("packages", "NOW", NOON + HOUR + 40 * MINUTE)).claimed).toMatchObject([{ subject: "10", items: ["A", "C"] }]);
   });
 
   it("is kept to the largest MAXLEN of the topics that read it, whichever of them reads", async () => {
