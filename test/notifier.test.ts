@@ -695,3 +695,24 @@ describe("keys of others in the way", () => {
     expect(await digest(notifier.client)).toEqual(before);
   });
 });
+
+describe("what a stream tells", () => {
+  it("of a time that is still to come does not bring anybody's quiet time to its end", async () => {
+    await put(`${NOON}-1`, "10", "A");
+    await record("ingest_scans", "packages", "NOW", NOON);
+    await put(`${NOON + 2 * HOUR}-1`, "20", "B");
+    expect(await claim("packages", "NOW", NOON + 30 * MINUTE)).toEqual({ next: NOON + HOUR, claimed: [] });
+    // It still collects: another scan restarts its quiet time.
+    await scan("10", "C", NOON + 40 * MINUTE);
+    expect((await claim("packages", "NOW", NOON + HOUR)).claimed).toEqual([]);
+    expect((await claim("packages", "NOW", NOON + HOUR + 40 * MINUTE)).claimed).toMatchObject([{ subject: "10", items: ["A", "C"] }]);
+  });
+
+  it("is kept to the largest MAXLEN of the topics that read it, whichever of them reads", async () => {
+    await call("configure_topic", "packages", "MAXLEN", 0);
+    await call("configure_topic", "others", "STREAM", "packages", "SUBJECT", "seller_id", "ITEM", "package_id", "MAXLEN", 500);
+    for (let at = 1; at <= 600; at += 1) await put(`${NOON}-${at}`, "10", `P${at}`);
+    for (const topic of ["others", "packages"]) await record("ingest_scans", topic, "LIMIT", 1000, "NOW", NOON);
+    expect(await notifier.client.xLen("packages")).toBeGreaterThanOrEqual(500);
+  });
+});
