@@ -52,6 +52,8 @@ export const CATALOG_STEPS: Step[] = [
   { name: "enqueue_task", args: ["q", task("job"), "ID", "child", "PARENT", "parent", "PRIORITY", 1, "NOW", NOON], reply: "child" },
   { name: "enqueue_task", args: ["q", task("job"), "ID", "parent", "NOW", NOON], reply: "parent" },
   claim("parent", NOON),
+  { name: "release_task", args: (replies) => [...withToken(replies), "NOW", NOON], reply: 1 },
+  claim("parent", NOON),
   { name: "extend_task", args: (replies) => [...withToken(replies), "LEASE", 2000, "NOW", NOON], reply: 1 },
   { name: "finish_task", args: (replies) => [...withToken(replies), "RESULT", "{}", "NOW", NOON], reply: 1 },
   { name: "list_tasks", args: ["q", "STATE", "waiting_children"], reply: [1, expect.stringContaining("parent")] },
