@@ -50,7 +50,7 @@ export interface HotpathFunctions {
     tier?: "5MINUTES" | "10MINUTES" | "1HOUR" | "3HOURS";
     /** one dimension; all if it is left out */
     dimension?: "W" | "S" | "P" | "A" | "V" | "PC";
-    /** most records (id and window) to merge (default 40) */
+    /** most records (id and window) to merge (default 50) */
     limit?: number;
     /** clock of the call, in place of the server's */
     now?: number;

@@ -30,6 +30,9 @@ function parseInteger(value: string, min: number, max: number): number | undefin
 }
 
 function parseChoice(value: string, values: readonly string[]): string | undefined {
+  for (const candidate of values) {
+    if (candidate === value) return candidate;
+  }
   const wanted = string.upper(value);
   for (const candidate of values) {
     if (string.upper(candidate) === wanted) return candidate;

@@ -26,13 +26,19 @@ type KeyCommand = {
 
 type AfterKey<C extends KeyCommand> = Parameters<RedisCommands[C]> extends [string, ...infer Rest] ? Rest : never;
 
-/** Fails with CONFLICT, naming the key, if what a command replied says that the key holds another type than the command is for. */
-export function requirePass(commandName: string, name: string, reply: unknown): void {
-  if (type(reply) !== "table") return;
+/** The error that a command replied; CONFLICT, naming the key, if it says that this holds another type than the command is for. */
+export function problemOf(commandName: string, name: string, reply: unknown): RedisError | undefined {
+  if (type(reply) !== "table") return undefined;
   const problem = (reply as RedisError).err;
-  if (problem === undefined) return;
-  if (string.sub(problem, 1, 9) !== "WRONGTYPE") error({ err: problem });
-  fail("CONFLICT", `${name} holds another type than ${commandName} is for`);
+  if (problem === undefined) return undefined;
+  const isForeign = string.sub(problem, 1, 9) === "WRONGTYPE";
+  return { err: isForeign ? `CONFLICT ${name} holds another type than ${commandName} is for` : problem };
+}
+
+/** Fails with the error that a command replied, if it did; see `problemOf`. */
+export function requirePass(commandName: string, name: string, reply: unknown): void {
+  const problem = problemOf(commandName, name, reply);
+  if (problem !== undefined) error(problem);
 }
 
 /** Runs a command on a key; CONFLICT, naming the key, if it holds another type than the command is for. */

@@ -98,11 +98,13 @@ export function readRetention(): Retention {
 }
 
 /** What rotation needs to know, in one read; CONFLICT if the state hash is no hash. */
-export function readRotation(): { state: RotationState; retention: PointRetention } {
+export function readRotation(): RotationState & PointRetention {
   const [rotated, clockMs, fine, coarse] = onKey("HMGET", names.state(), "rotated", "clock", "config:series_fine_days", "config:series_coarse_days");
   return {
-    state: { rotatedMs: numberOr(rotated, 0), clockMs: numberOr(clockMs, 0) },
-    retention: { seriesFineDays: numberOr(fine, DEFAULTS.seriesFineDays), seriesCoarseDays: numberOr(coarse, DEFAULTS.seriesCoarseDays) },
+    rotatedMs: numberOr(rotated, 0),
+    clockMs: numberOr(clockMs, 0),
+    seriesFineDays: numberOr(fine, DEFAULTS.seriesFineDays),
+    seriesCoarseDays: numberOr(coarse, DEFAULTS.seriesCoarseDays),
   };
 }
 

@@ -100,9 +100,15 @@ export function openDevices(tier: number, dimension: string, start: string): str
   return key("S", OPEN_NAMES[tier]!, dimension, "", start, "UD");
 }
 
+/** Every call of rotation names them all. */
+const PENDING: Record<string, string>[] = [];
+for (const name of PENDING_NAMES) PENDING.push(families("SS", name));
+const NO_TIME_VIEWS = suffix("", "PG");
+const NO_TIME_DEVICES = suffix("", "UD");
+
 /** The windows of `tier` with something to take over from the tier before (start → start). */
 export function pendingWindows(tier: number, dimension: string, metric: Metric): string {
-  return key("SS", PENDING_NAMES[tier]!, dimension, "", "", metric);
+  return member(PENDING[tier]![dimension]!, "", metric === "PG" ? NO_TIME_VIEWS : NO_TIME_DEVICES);
 }
 
 /** The beginning of the names of HyperLogLogs of a tier. */

@@ -15,7 +15,7 @@ import { backfillClock } from "./backfill";
 import { noteRotation, readRotation, type PointRetention } from "./configuration";
 import type { Dimension, Metric } from "./names";
 import * as names from "./names";
-import { addToPoint, placePoint, pointHash, readPoint, setPoint, VIEWS_TIER, type PointPlace } from "./series";
+import { addToPoints, placePoint, pointHash, readPoint, setPoint, VIEWS_TIER, type PointPlace } from "./series";
 import {
   COARSEST,
   FINEST,
@@ -189,15 +189,16 @@ function checkViews(plan: ViewsPlan, source: ViewsSource): void {
   requireType(plan.above, "zset");
 }
 
-/** Adds a slice to the series and to the window above; an error leaves its id as it was. What of it was added. */
+/** Adds a slice to the series and to the window above; an id whose point cannot be written stays as it was. What of it was added. */
 function addSlice({ point, above, aboveLifeMs }: ViewsPlan, flat: string[], work: Work): string[] {
-  const failed = attemptEach(work, flat.length / 2, (position) => {
-    const id = flat[2 * position - 2]!;
-    const views = flat[2 * position - 1]!;
-    if (point !== undefined) addToPoint(point, id, views);
-    if (aboveLifeMs > 0) redis.call("ZINCRBY", above, views, id);
-  });
-  return without(failed, flat, 2);
+  const failed: number[] = [];
+  const problem = point === undefined ? undefined : addToPoints(point, flat, failed);
+  work.problem ??= problem;
+  const added = without(failed, flat, 2);
+  if (aboveLifeMs > 0) {
+    for (const at of $range(1, added.length, 2)) redis.call("ZINCRBY", above, added[at]!, added[at - 1]!);
+  }
+  return added;
 }
 
 /** Carries some of a source's open views on; false where a foreign key leaves some. */
@@ -453,12 +454,12 @@ function lanesOf(tiers: readonly string[], dimensions: readonly Dimension[], met
   return lanes;
 }
 
-function rotate(args: RotateArguments, metric: Metric, merge: Merge): { windows: number; merged: number; remaining: number } {
+function rotate(args: RotateArguments, metric: Metric, merge: Merge): unknown[] {
   const nowMs = clock(args.now);
-  const { state, retention } = readRotation();
+  const state = readRotation();
   const work: Work = {
     nowMs,
-    retention,
+    retention: state,
     // Views move, so it does not matter when. Devices are united, and what they were united from goes.
     backfillMs: metric === "UD" ? backfillClock() : undefined,
     left: args.limit,
@@ -475,7 +476,8 @@ function rotate(args: RotateArguments, metric: Metric, merge: Merge): { windows:
   }
   if (work.problem !== undefined && work.merged === 0 && work.windows === 0) error(work.problem as RedisError);
   noteRotation(state, nowMs, tiers[0] === MADE_TIERS[0]);
-  return { windows: work.windows, merged: work.merged, remaining: isLeft ? 1 : 0 };
+  // As it goes on the wire: slices are short, and what each of them costs beside its records counts.
+  return ["windows", work.windows, "merged", work.merged, "remaining", isLeft ? 1 : 0];
 }
 
 const ROTATE_OPTIONS = (defaultLimit: number) =>
@@ -500,7 +502,7 @@ export const rotatePg = command(
     role: "scheduler",
     flags: [],
     positional: [],
-    options: ROTATE_OPTIONS(40),
+    options: ROTATE_OPTIONS(50),
     reply: ROTATE_REPLY,
     errors: ["BADARG", "CONFLICT"],
   },

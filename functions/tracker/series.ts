@@ -4,8 +4,8 @@
  */
 import { choice, command, integerReply, list, recordId, tuple, unixMs } from "../runtime/declare";
 import { fail } from "../runtime/errors";
-import { member, suffix } from "../runtime/keys";
-import { fields, onKey, requirePass } from "../runtime/types";
+import { member, prefix, suffix } from "../runtime/keys";
+import { fields, onKey, problemOf } from "../runtime/types";
 import type { PointRetention } from "./configuration";
 import type { Metric } from "./names";
 import { DIMENSIONS, seriesChunk, seriesFamily } from "./names";
@@ -78,14 +78,29 @@ export function readPoint(place: PointPlace, hash: string): number {
   return value === false ? 0 : tonumber(value)!;
 }
 
-/** Adds to a point; CONFLICT, with nothing written, if its hash is something else. */
-export function addToPoint(place: PointPlace, id: string, by: string): void {
-  const { life } = place;
-  if (life === undefined) return;
-  const hash = member(place.family, id, place.end);
-  const added = redis.pcall("HINCRBY", hash, place.position, by);
-  if (type(added) !== "number") requirePass("HINCRBY", hash, added);
-  redis.call("PEXPIRE", hash, life);
+/**
+ * Adds to the points of many ids; an id whose hash is something else is passed over.
+ *
+ * @param flat id, value, id, value
+ * @param failed gets the places of the ids that were passed over, from 1
+ * @returns the first CONFLICT
+ */
+export function addToPoints(place: PointPlace, flat: string[], failed: number[]): RedisError | undefined {
+  const { position, life, end } = place;
+  if (life === undefined) return undefined;
+  const start = prefix(place.family);
+  let problem: RedisError | undefined;
+  for (const at of $range(1, flat.length, 2)) {
+    const hash = start + flat[at - 1]! + end;
+    const added = redis.pcall("HINCRBY", hash, position, flat[at]!);
+    if (type(added) === "number") {
+      redis.call("PEXPIRE", hash, life);
+    } else {
+      problem ??= problemOf("HINCRBY", hash, added);
+      failed.push((at + 1) / 2);
+    }
+  }
+  return problem;
 }
 
 /** Sets a point. */

@@ -8,7 +8,7 @@ import { restore, save } from "../saved";
 import { requireRotated, rotationData, viewsCommands, type RotationData } from "./rotation-data";
 import { inSequence, requireTwin } from "./rotation-runs";
 
-const DEFAULT_LIMIT = 40;
+const DEFAULT_LIMIT = 50;
 
 function side(bench: Bench, label: string, name: string, data: RotationData): Side {
   const { ids, minutes, startMs } = data;

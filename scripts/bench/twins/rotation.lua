@@ -423,7 +423,7 @@ local function load()
     end
   end
 
-  return { views = callback("PG", merge_views, 40), devices = callback("UD", merge_devices, 20) }
+  return { views = callback("PG", merge_views, 50), devices = callback("UD", merge_devices, 20) }
 end
 
 -- While a library loads, `redis` is the only global there is.
