@@ -16,9 +16,8 @@ const MAX_PRODUCT_BYTES = 16384;
 const ID = { name: "id", type: recordId, doc: "id of the product: SHA-1 of `vendor/sku`" } as const;
 
 /** Prices are the same if their amounts are: `15.9` and `15.90`. */
-function isSame(field: ContentField, a: string | undefined, b: string | undefined): boolean {
-  if (a === b) return true;
-  return field === "price" && a !== undefined && b !== undefined && tonumber(a) === tonumber(b);
+function isSamePrice(a: string | undefined, b: string | undefined): boolean {
+  return a !== undefined && b !== undefined && tonumber(a) === tonumber(b);
 }
 
 /** What a product's fields change to, in the order of CONTENT; fields that were not named stay. */
@@ -27,8 +26,11 @@ function changesOf(before: LuaMap<ContentField, string>, { content }: ProductInp
   for (const field of CONTENT) {
     const given = content.get(field);
     const old = before.get(field);
-    const after = given === false ? undefined : given;
-    if (given !== undefined && !isSame(field, old, after)) changes.push({ field, old, new: after });
+    if (given !== undefined && given !== old) {
+      const after = given === false ? undefined : given;
+      const isChanged = after !== old && !(field === "price" && isSamePrice(old, after));
+      if (isChanged) changes.push({ field, old, new: after });
+    }
   }
   return changes;
 }

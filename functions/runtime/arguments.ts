@@ -40,28 +40,33 @@ function parseChoice(value: string, values: readonly string[]): string | undefin
   return undefined;
 }
 
-function parse(value: string, expected: ArgumentType<unknown>): unknown {
-  switch (expected.kind) {
-    case "integer":
-    case "time":
-      return parseInteger(value, expected.min!, expected.max!);
-    case "choice":
-      return parseChoice(value, expected.values!);
-    case "id": {
-      const [hex] = string.match(value, "^%x+$");
-      return hex !== undefined && hex.length === 40 ? string.lower(hex) : undefined;
-    }
-    case "json": {
-      const [brace] = string.find(value, "^%s*{");
-      return brace !== undefined && value.length <= expected.max! ? value : undefined;
-    }
-    default:
-      return value.length >= expected.min! && value.length <= expected.max! ? value : undefined;
-  }
+function parseId(value: string): string | undefined {
+  const [hex] = string.match(value, "^%x+$");
+  return hex !== undefined && hex.length === 40 ? string.lower(hex) : undefined;
 }
 
+function parseJson(value: string, max: number): string | undefined {
+  const [brace] = string.find(value, "^%s*{");
+  return brace !== undefined && value.length <= max ? value : undefined;
+}
+
+/** The value as it is bound; undefined if it is none of its kind. */
+type Parser = (this: void, value: string, expected: ArgumentType<unknown>) => unknown;
+
+const parseNumber: Parser = (value, { min, max }) => parseInteger(value, min!, max!);
+
+/** By kind: a table is one look-up, where a switch compares with one kind after the other. */
+const PARSERS: Record<string, Parser> = {
+  integer: parseNumber,
+  time: parseNumber,
+  choice: (value, { values }) => parseChoice(value, values!),
+  id: parseId,
+  json: (value, { max }) => parseJson(value, max!),
+  text: (value, { min, max }) => (value.length >= min! && value.length <= max! ? value : undefined),
+};
+
 function bindValue(name: string, value: string, expected: ArgumentType<unknown>): unknown {
-  const parsed = parse(value, expected);
+  const parsed = PARSERS[expected.kind]!(value, expected);
   if (parsed === undefined) fail("BADARG", `${name} must be ${describe(expected)}, got ${quote(value)}`);
   return parsed;
 }
