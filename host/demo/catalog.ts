@@ -5,19 +5,17 @@ import { catalogSchema, type CatalogConfig } from "../catalog/config";
 import { CatalogMetrics } from "../catalog/metrics";
 import { HotpathError, UserError } from "../errors";
 import { formatCount } from "../report/format";
-import { styleOf } from "../report/report";
 import { mortalHost } from "./catalog/mortal";
 import { renderCatalog } from "./catalog/report";
 import { resultOf, type CatalogResult } from "./catalog/result";
 import { syncAll, type Season } from "./catalog/season";
 import { openShops, USUAL_TROUBLES, type Shop } from "./catalog/shop";
 import { loopbackVendor } from "./catalog/vendors";
-import { interruptible, requireRunning } from "./interruption";
-import { checkPlainOptions, type DemoOptions } from "./options";
-import { openServer, type DemoServer } from "./server";
+import { runSimulation, say } from "./frame";
+import type { DemoOptions } from "./options";
+import type { DemoServer } from "./server";
 import type { Tracker } from "./tracker";
 
-const EXIT_DIFFERS = 1;
 
 /** Six products in a hundred of what the vendors have. */
 const STOCK = { scale: 0.06, from: 1973, to: 2020, troubles: USUAL_TROUBLES };
@@ -41,25 +39,7 @@ const SETTINGS = {
  * @throws UsageError, UserError and others whose message is for the person who asked
  */
 export async function runCatalogDemo(options: DemoOptions): Promise<void> {
-  checkPlainOptions(options, "catalogue");
-  await interruptible((signal) => demonstrate(options, signal), say);
-}
-
-/** Standard output is for the report. */
-function say(message: string): void {
-  console.error(message);
-}
-
-async function demonstrate(options: DemoOptions, signal: AbortSignal): Promise<void> {
-  const server = await openServer({ url: process.env["REDIS_URL"], force: false, log: say, refuse: refuseIfInUse });
-  try {
-    requireRunning(signal);
-    const result = await withShops(server, options.seed ?? 1, signal);
-    process.stdout.write(options.json ? `${JSON.stringify(result)}\n` : renderCatalog(result, styleOf(process.stdout, process.env)));
-    if (result.checks.some(({ expected, counted }) => expected !== counted)) process.exitCode = EXIT_DIFFERS;
-  } finally {
-    await server.close();
-  }
+  await runSimulation({ what: "catalogue", refuse: refuseIfInUse, live: withShops, render: renderCatalog }, options);
 }
 
 async function withShops(server: DemoServer, seed: number, signal: AbortSignal): Promise<CatalogResult> {

@@ -3,17 +3,15 @@ import { HotpathError, UserError } from "../errors";
 import { DatabaseIndex } from "../metadata/database-index";
 import { TableIndex } from "../metadata/table-index";
 import { startProgress } from "../report/progress";
-import { styleOf } from "../report/report";
-import { interruptible, requireRunning } from "./interruption";
+import { runSimulation } from "./frame";
 import { liveThrough, type Clock, type DaysSummary } from "./metadata/days";
 import { DAY_MS, makeFiles, type DataFile } from "./metadata/files";
 import { renderThreeDays } from "./metadata/report";
 import { resultOf, type ThreeDaysResult } from "./metadata/result";
-import { checkPlainOptions, type DemoOptions } from "./options";
-import { openServer, type DemoServer } from "./server";
+import type { DemoOptions } from "./options";
+import type { DemoServer } from "./server";
 import type { Tracker } from "./tracker";
 
-const EXIT_DIFFERS = 1;
 const DATABASE = "demo";
 const TABLE = "hits";
 
@@ -24,25 +22,7 @@ const TABLE = "hits";
  * @throws UsageError, UserError and others whose message is for the person who asked
  */
 export async function runMetadataDemo(options: DemoOptions): Promise<void> {
-  checkPlainOptions(options, "metadata");
-  await interruptible((signal) => demonstrate(options, signal), say);
-}
-
-/** Standard output is for the report. */
-function say(message: string): void {
-  console.error(message);
-}
-
-async function demonstrate(options: DemoOptions, signal: AbortSignal): Promise<void> {
-  const server = await openServer({ url: process.env["REDIS_URL"], force: false, log: say, refuse: refuseIfInUse });
-  try {
-    requireRunning(signal);
-    const result = await runDays(server, options.seed ?? 1, signal);
-    process.stdout.write(options.json ? `${JSON.stringify(result)}\n` : renderThreeDays(result, styleOf(process.stdout, process.env)));
-    if (result.checks.some(({ expected, counted }) => expected !== counted)) process.exitCode = EXIT_DIFFERS;
-  } finally {
-    await server.close();
-  }
+  await runSimulation({ what: "metadata", refuse: refuseIfInUse, live: runDays, render: renderThreeDays }, options);
 }
 
 async function runDays({ tracker, program }: DemoServer, seed: number, signal: AbortSignal): Promise<ThreeDaysResult> {

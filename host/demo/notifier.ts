@@ -3,19 +3,17 @@ import { createWebhookCourier } from "../couriers/webhook";
 import { HotpathError, UserError } from "../errors";
 import { formatCount } from "../report/format";
 import { startProgress } from "../report/progress";
-import { styleOf } from "../report/report";
 import { seededRandom } from "../traffic/random";
-import { interruptible, requireRunning } from "./interruption";
+import { runSimulation } from "./frame";
 import { liveThrough, TOPIC, type Clock, type Day, type DaySummary } from "./notifier/day";
 import { startReceiver, type DemoReceiver } from "./notifier/receiver";
 import { renderDay } from "./notifier/report";
 import { resultOf, type DayResult } from "./notifier/result";
 import { makeScans, type Scan } from "./notifier/scans";
-import { checkPlainOptions, type DemoOptions } from "./options";
-import { openServer, type DemoServer } from "./server";
+import type { DemoOptions } from "./options";
+import type { DemoServer } from "./server";
 import { routingOf, type Tracker } from "./tracker";
 
-const EXIT_DIFFERS = 1;
 const DAY_MS = 24 * 3_600_000;
 /** Of real time, each. */
 const TIMEOUTS = { connectTimeoutMs: 1000, answerTimeoutMs: 1000 };
@@ -27,25 +25,7 @@ const TIMEOUTS = { connectTimeoutMs: 1000, answerTimeoutMs: 1000 };
  * @throws UsageError, UserError and others whose message is for the person who asked
  */
 export async function runNotifierDemo(options: DemoOptions): Promise<void> {
-  checkPlainOptions(options, "notifier");
-  await interruptible((signal) => demonstrate(options, signal), say);
-}
-
-/** Standard output is for the report. */
-function say(message: string): void {
-  console.error(message);
-}
-
-async function demonstrate(options: DemoOptions, signal: AbortSignal): Promise<void> {
-  const server = await openServer({ url: process.env["REDIS_URL"], force: false, log: say, refuse: refuseIfInUse });
-  try {
-    requireRunning(signal);
-    const result = await runDay(server, options.seed ?? 1, signal);
-    process.stdout.write(options.json ? `${JSON.stringify(result)}\n` : renderDay(result, styleOf(process.stdout, process.env)));
-    if (result.checks.some(({ expected, counted }) => expected !== counted)) process.exitCode = EXIT_DIFFERS;
-  } finally {
-    await server.close();
-  }
+  await runSimulation({ what: "notifier", refuse: refuseIfInUse, live: runDay, render: renderDay }, options);
 }
 
 async function runDay(server: DemoServer, seed: number, signal: AbortSignal): Promise<DayResult> {
