@@ -186,6 +186,19 @@ export function join(draft: Draft, file: File, sizeBytes: number, maxSize: numbe
   else addTo(makePlan(draft, timeS), file, sizeBytes);
 }
 
+/** Puts new files into a merge queue, one after the other, as `join` does; for a queue of which no path counts as taken out. */
+export function joinAll(draft: Draft, paths: string[], sizes: number[], maxSize: number, timeS: number): void {
+  let plan = openPlan(draft);
+  for (const at of $range(1, paths.length)) {
+    const size = sizes[at - 1]!;
+    if (plan === undefined || plan.sizeBytes + size > maxSize) plan = makePlan(draft, timeS);
+    plan.parts[plan.parts.length] = paths[at - 1]!;
+    plan.count += 1;
+    plan.sizeBytes += size;
+    plan.isChanged = true;
+  }
+}
+
 /** Plans that a file moves to the next layer. */
 export function planMove(draft: Draft, file: File, timeS: number): void {
   if (isBack(draft, file)) return;
