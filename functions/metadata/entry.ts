@@ -41,9 +41,9 @@ export interface Reader {
 /** Which entry of the call is looked at, for errors. */
 let index = 0;
 
-/** Times that were found sound lately: a file ends where the next begins, and many have a chunk in common. */
-let soundNs: unknown = "0";
-let soundBefore: unknown = "0";
+/** Times that were found sound last: a file may begin where the one before ends, and many have a chunk in common. */
+let soundEnd: unknown = "0";
+let soundChunk: unknown = "0";
 
 function shown(value: unknown): string {
   if (value === undefined) return "nothing";
@@ -74,8 +74,6 @@ function textOf(field: string, value: unknown, ifAbsent: string | undefined): st
 function requireTime(field: string, value: unknown): void {
   if (value === undefined || value === "") return;
   if (type(value) !== "string" || !isNs(value as string)) refuse(`${field} must be nanoseconds as decimal text`, value);
-  soundBefore = soundNs;
-  soundNs = value;
 }
 
 /** Whether all names of two entries are the same. */
@@ -119,9 +117,11 @@ export function parseEntry(reader: Reader, text: string, at: number): Entry {
   const { size_bytes: size } = entry;
   if (type(size) !== "number" || size < 0 || size === math.huge) refuse("size_bytes must be a number of 0 or more", size);
   const { str_min_time: minNs, str_max_time: maxNs, str_chunk_time: chunkNs } = entry;
-  if (minNs !== soundNs && minNs !== soundBefore) requireTime("str_min_time", minNs);
-  if (maxNs !== soundNs && maxNs !== soundBefore) requireTime("str_max_time", maxNs);
-  if (chunkNs !== soundNs && chunkNs !== soundBefore) requireTime("str_chunk_time", chunkNs);
+  if (minNs !== soundEnd) requireTime("str_min_time", minNs);
+  if (maxNs !== soundEnd) requireTime("str_max_time", maxNs);
+  if (chunkNs !== soundChunk) requireTime("str_chunk_time", chunkNs);
+  soundEnd = maxNs;
+  soundChunk = chunkNs;
   return entry;
 }
 
