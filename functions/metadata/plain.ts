@@ -14,9 +14,9 @@ import { mergeQueueOf, type Queue } from "./queues";
 export interface Group {
   queue: Queue;
   folder: Folder;
-  /** What their paths begin with, and the iteration as it stands in the last of them. */
+  /** What their paths begin with, up to the last slash, and what the last of them ends with, from the dot before its iteration. */
   prefix: string;
-  digits: string;
+  suffix: string;
   iteration: number;
   layer: string;
   count: number;
@@ -54,13 +54,13 @@ function findGroup(plain: Plain, touched: Touched, configuration: Configuration,
   const folder = folderOf(tableOf(touched, db, table), name);
   let group = plain.byQueue.get(queue.name);
   if (group === undefined) {
-    group = { queue, folder, prefix: `${name}/`, digits: digits!, iteration, layer: layer!, count: 0, paths: [], sizes: [], fields: [], minNs: minNs!, maxNs: maxNs! };
+    group = { queue, folder, prefix: `${name}/`, suffix: "", iteration, layer: layer!, count: 0, paths: [], sizes: [], fields: [], minNs: minNs!, maxNs: maxNs! };
     plain.byQueue.set(queue.name, group);
     plain.groups.push(group);
   }
   // Names with colons may give two folders, or two layers, one queue.
   if (group.folder !== folder || group.layer !== layer) return undefined;
-  group.digits = digits!;
+  group.suffix = `.${digits!}.parquet`;
   plain.last = group;
   return group;
 }
@@ -76,10 +76,11 @@ export function gather(plain: Plain, touched: Touched, { configuration, isLikeLa
   if (entry.cmd === "DELETE" || paths.has(path) || minNs === undefined || minNs === "" || maxNs === undefined || maxNs === "") return false;
   let group: Group | undefined;
   if (isLikeLast && last !== undefined) {
-    const { prefix } = last;
-    if (string.sub(path, 1, prefix.length) === prefix) {
-      const [digits] = string.match(path, "^[^/]+%.(%d+)%.parquet$", prefix.length + 1);
-      if (digits === last.digits) group = last;
+    const { prefix, suffix } = last;
+    // Cheaper than to take the path apart, and the same: what is between the two must be a name.
+    if (string.sub(path, 1, prefix.length) === prefix && string.sub(path, -suffix.length) === suffix && path.length > prefix.length + suffix.length) {
+      const [slash] = string.find(path, "/", prefix.length + 1, true);
+      if (slash === undefined) group = last;
     }
   }
   group ??= findGroup(plain, touched, configuration, entry);
