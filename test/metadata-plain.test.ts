@@ -2,13 +2,14 @@
  * A batch of new files alone is gathered by queue and any other is applied file by file: both leave the same. A DELETE of a file
  * that is not there, which is passed over, makes a batch one of the second kind.
  */
+import { createHash } from "node:crypto";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { entryOf, NOON, SECOND, useMetadata, type TestMetadata } from "./support/metadata";
 
 const RUNS = 150 * Number(process.env["HOTPATH_RUNS"] ?? 1);
 const MERGE = "[[10,100,1],[1000,250,2]]";
-const LAYERS = JSON.stringify({ "": { ttl_sec: 0 }, hot: { ttl_sec: 100, layer_to: "cold" }, cold: { ttl_sec: 0 }, "a:b": {}, a: {} });
+const LAYERS = JSON.stringify({ "": { ttl_sec: 0 }, hot: { ttl_sec: 100, layer_to: "cold" }, cold: { ttl_sec: 0 }, "a:b": {}, a: {}, b: {} });
 const NOTHING = JSON.stringify({ cmd: "DELETE", path: "none/none.1.parquet" });
 
 const timeArb = fc.constantFrom("-5", "0", "7", "-9223372036854775808", "999999999", "1705320000000000000", "1705320000000000001", "9223372036854775807");
@@ -70,4 +71,29 @@ describe("a batch of new files alone", () => {
       { numRuns: RUNS },
     );
   }, 120_000);
+
+  it("counts in two folders what goes to one queue, as names have colons", async () => {
+    await together.server.flush();
+    const entries = [
+      entryOf({ path: "day/a.1.parquet", layer: "a", writer_id: "b:w" }),
+      entryOf({ path: "day:a/a.1.parquet", layer: "b", writer_id: "w" }),
+    ].map((each) => JSON.stringify(each));
+    await together.client.sendCommand(["FCALL", "patch_index", "2", "[[10,5000,1]]", LAYERS, ...entries]);
+    expect({ ...(await together.client.hGetAll("folders:d:t")) }).toEqual({ day: "1", "day:a": "1" });
+  });
+
+  it("plans no file again that counts as taken out of a plan", async () => {
+    await together.server.flush();
+    const queue = "merge:d:t:1:day:cold:w";
+    const path = "day/a.1.parquet";
+    const add = ["FCALL", "patch_index", "2", "[[10,5000,1]]", LAYERS, JSON.stringify(entryOf({ path, layer: "cold" }))];
+    await together.client.sendCommand(add);
+    await together.client.del(["files:d:t:day", "folders:d:t"]);
+    const gone = `S:METADATA.GONE::${createHash("sha1").update(queue).digest("hex")}::`;
+    await together.client.sAdd(gone, path);
+    await together.client.sendCommand(add);
+    const plans = await together.client.lRange(`${queue}:idle`, 0, -1);
+    expect(plans.map((text) => (JSON.parse(text) as { paths: string[] }).paths)).toEqual([[path]]);
+    expect(await together.client.exists(gone)).toBe(0);
+  });
 });

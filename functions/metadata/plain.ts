@@ -58,8 +58,8 @@ function findGroup(plain: Plain, touched: Touched, configuration: Configuration,
     plain.byQueue.set(queue.name, group);
     plain.groups.push(group);
   }
-  // Names with colons may give two folders, or two layers, one queue.
-  if (group.folder !== folder || group.layer !== layer) return undefined;
+  // Names with colons may give two folders one queue.
+  if (group.folder !== folder) return undefined;
   group.suffix = `.${digits!}.parquet`;
   plain.last = group;
   return group;
