@@ -59,7 +59,6 @@ interface Batch {
   entries: Entry[];
   files: File[];
   touched: Touched;
-  reader: Reader;
   /** The batch as one of new files alone; undefined once it is known to be more than that. */
   plain: Plain | undefined;
   /** Queues of merge and move plans by name, and in the order in which they were met. */
@@ -73,27 +72,20 @@ function newBatch(configuration: Configuration, nowMs: number): Batch {
   const nowS = Math.floor(nowMs / 1000);
   const [texts, entries, files]: [string[], Entry[], File[]] = [[], [], []];
   const touched = nothingTouched();
-  const reader: Reader = { place: undefined, configuration, last: undefined, isLikeLast: false };
-  return { configuration, nowS, texts, entries, files, touched, reader, plain: newPlain(), byName: new LuaMap(), drafts: [], dropsByName: new LuaMap(), drops: [] };
+  return { configuration, nowS, texts, entries, files, touched, plain: newPlain(), byName: new LuaMap(), drafts: [], dropsByName: new LuaMap(), drops: [] };
 }
 
-/**
- * Goes over to file by file. Entries are read again: to keep them all decoded would cost every batch more.
- *
- * @param last place of the last of them in the call, from 0; those before it are known to be sound
- */
-function touchAll({ texts, entries, files, touched }: Batch, reader: Reader, last: number): void {
-  for (const at of $range(1, texts.length)) {
-    const entry = parseEntry(reader, texts[at - 1]!, last);
-    entries[at - 1] = entry;
-    files[at - 1] = touch(touched, entry);
-  }
+/** Goes over to file by file, with the entries that were read. */
+function touchAll(batch: Batch): void {
+  const { entries, files, touched } = batch;
+  batch.plain = undefined;
+  for (const at of $range(1, entries.length)) files[at - 1] = touch(touched, entries[at - 1]!);
 }
 
 /** Reads the entries of a call; empty ones are passed over. */
 function readEntries(batch: Batch, given: string[], place: Place | undefined): void {
-  const { texts, entries, files, touched, plain, reader } = batch;
-  reader.place = place;
+  const { configuration, texts, entries, files, touched, plain } = batch;
+  const reader: Reader = { place, configuration, last: undefined, isLikeLast: false };
   let isPlain = true;
   let size = 0;
   for (const at of $range(1, given.length)) {
@@ -101,13 +93,12 @@ function readEntries(batch: Batch, given: string[], place: Place | undefined): v
     if (text !== "") {
       const entry = parseEntry(reader, text, at - 1);
       texts[size] = text;
+      entries[size] = entry;
       size += 1;
       if (isPlain && !gather(plain!, touched, reader, entry, text)) {
         isPlain = false;
-        batch.plain = undefined;
-        touchAll(batch, reader, at - 1);
+        touchAll(batch);
       } else if (!isPlain) {
-        entries[size - 1] = entry;
         files[size - 1] = touch(touched, entry);
       }
     }
@@ -282,13 +273,10 @@ function applyEach(batch: Batch): void {
 
 /** Applies all entries in order, first in memory; nothing is written unless all of it is. */
 function apply(batch: Batch): number {
-  const { texts, touched, plain, reader, configuration, nowS } = batch;
+  const { entries, touched, plain, configuration, nowS } = batch;
   if (plain !== undefined) {
     load(touched);
-    if (!addAll(batch, plain)) {
-      batch.plain = undefined;
-      touchAll(batch, reader, texts.length - 1);
-    }
+    if (!addAll(batch, plain)) touchAll(batch);
   }
   if (batch.plain === undefined) applyEach(batch);
   write(touched);
@@ -301,7 +289,7 @@ function apply(batch: Batch): number {
   };
   for (const draft of batch.drafts) writeDraft(draft, configuration, idsOf(draft.queue));
   for (const drops of batch.drops) writeDrops(drops, nowS + DROP_DELAY_S, idsOf(drops.queue));
-  return texts.length;
+  return entries.length;
 }
 
 export const patchIndex = command(
