@@ -186,6 +186,35 @@ export function join(draft: Draft, file: File, sizeBytes: number, maxSize: numbe
   else addTo(makePlan(draft, timeS), file, sizeBytes);
 }
 
+/** Notes that paths were added to a plan, and how many bytes it is of with them. */
+function extend(plan: Plan, added: number, sizeBytes: number): void {
+  if (added === 0) return;
+  plan.count += added;
+  plan.sizeBytes = sizeBytes;
+  plan.isChanged = true;
+}
+
+/** Puts new files into a merge queue, one after the other, as `join` does; for a queue of which no path counts as taken out. */
+export function joinAll(draft: Draft, paths: string[], sizes: number[], maxSize: number, timeS: number): void {
+  let plan = openPlan(draft) ?? makePlan(draft, timeS);
+  let { parts, sizeBytes } = plan;
+  let had = parts.length;
+  let count = had;
+  for (const at of $range(1, paths.length)) {
+    const size = sizes[at - 1]!;
+    if (sizeBytes + size > maxSize && (count > 0 || plan.position !== 0)) {
+      extend(plan, count - had, sizeBytes);
+      plan = makePlan(draft, timeS);
+      parts = plan.parts;
+      [had, count, sizeBytes] = [0, 0, 0];
+    }
+    parts[count] = paths[at - 1]!;
+    count += 1;
+    sizeBytes += size;
+  }
+  extend(plan, count - had, sizeBytes);
+}
+
 /** Plans that a file moves to the next layer. */
 export function planMove(draft: Draft, file: File, timeS: number): void {
   if (isBack(draft, file)) return;

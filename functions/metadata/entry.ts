@@ -34,14 +34,16 @@ export interface Reader {
   configuration: Configuration;
   /** The entry that was read last: what the next has alike needs no second look. */
   last: Entry | undefined;
+  /** Whether that has all names as the one before it. */
+  isLikeLast: boolean;
 }
 
 /** Which entry of the call is looked at, for errors. */
 let index = 0;
 
-/** Times that were found sound lately: a file ends where the next begins, and many have a chunk in common. */
-let soundNs: unknown = "0";
-let soundBefore: unknown = "0";
+/** Times that were found sound last: a file may begin where the one before ends, and many have a chunk in common. */
+let soundEnd: unknown = "0";
+let soundChunk: unknown = "0";
 
 function shown(value: unknown): string {
   if (value === undefined) return "nothing";
@@ -70,10 +72,8 @@ function textOf(field: string, value: unknown, ifAbsent: string | undefined): st
 }
 
 function requireTime(field: string, value: unknown): void {
-  if (value === soundNs || value === soundBefore || value === undefined || value === "") return;
+  if (value === undefined || value === "") return;
   if (type(value) !== "string" || !isNs(value as string)) refuse(`${field} must be nanoseconds as decimal text`, value);
-  soundBefore = soundNs;
-  soundNs = value;
 }
 
 /** Whether all names of two entries are the same. */
@@ -108,15 +108,20 @@ export function parseEntry(reader: Reader, text: string, at: number): Entry {
   if (!ok || type(decoded) !== "table") refuse("an entry must be a JSON object", text);
   const entry = decoded as Entry;
   const { last } = reader;
-  if (last === undefined || !areAlike(entry, last)) requireNames(entry, reader);
+  const isLikeLast = last !== undefined && areAlike(entry, last);
+  if (!isLikeLast) requireNames(entry, reader);
+  reader.isLikeLast = isLikeLast;
   reader.last = entry;
   if (type(entry.path) !== "string") refuse("path must be text", entry.path);
   if (entry.cmd === "DELETE") return entry;
   const { size_bytes: size } = entry;
   if (type(size) !== "number" || size < 0 || size === math.huge) refuse("size_bytes must be a number of 0 or more", size);
-  requireTime("str_min_time", entry.str_min_time);
-  requireTime("str_max_time", entry.str_max_time);
-  requireTime("str_chunk_time", entry.str_chunk_time);
+  const { str_min_time: minNs, str_max_time: maxNs, str_chunk_time: chunkNs } = entry;
+  if (minNs !== soundEnd) requireTime("str_min_time", minNs);
+  if (maxNs !== soundEnd) requireTime("str_max_time", maxNs);
+  if (chunkNs !== soundChunk) requireTime("str_chunk_time", chunkNs);
+  soundEnd = maxNs;
+  soundChunk = chunkNs;
   return entry;
 }
 

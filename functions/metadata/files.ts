@@ -43,10 +43,14 @@ export interface Folder {
 }
 
 /** A first folder of a table, and the files in it that a call touches. */
-interface FirstFolder {
+export interface FirstFolder {
   table: Table;
   name: string;
+  /** How many files are stored in it. */
+  size: number;
   files: File[];
+  /** Lists of path and entry in turn, of files that are known to be new. */
+  fresh: string[][];
   folders: Folder[];
 }
 
@@ -74,7 +78,8 @@ export function nothingTouched(): Touched {
   return { tables: [], byKey: new LuaMap(), last: undefined };
 }
 
-function tableOf(touched: Touched, db: string, table: string): Table {
+/** A table that the call touches, or begins to touch. */
+export function tableOf(touched: Touched, db: string, table: string): Table {
   const { last } = touched;
   if (last !== undefined && last.db === db && last.table === table) return last;
   const name = foldersKey(db, table);
@@ -92,14 +97,15 @@ function homeOf(table: Table, folder: string): FirstFolder {
   const [name] = string.match(folder, "^[^/]+");
   let found = table.firstByName.get(name!);
   if (found === undefined) {
-    found = { table, name: name!, files: [], folders: [] };
+    found = { table, name: name!, size: 0, files: [], fresh: [], folders: [] };
     table.firstByName.set(name!, found);
     table.firstFolders.push(found);
   }
   return found;
 }
 
-function folderOf(table: Table, name: string): Folder {
+/** A folder that the call touches, or begins to touch. */
+export function folderOf(table: Table, name: string): Folder {
   let found = table.folderByName.get(name);
   if (found === undefined) {
     const home = homeOf(table, name);
@@ -135,13 +141,16 @@ export function entryOf(file: File): Entry {
   return file.entry;
 }
 
-function keyOf({ table, name }: FirstFolder): string {
+/** The key of a first folder's files. */
+export function keyOf({ table, name }: FirstFolder): string {
   return filesKey(table.db, table.table, name);
 }
 
-function loadFiles({ table, files }: FirstFolder, name: string): void {
+function loadFiles(home: FirstFolder, name: string): void {
+  const { table, files } = home;
+  home.size = onKey("HLEN", name);
   // Nothing is there of a day that begins.
-  if (onKey("HLEN", name) === 0) return;
+  if (home.size === 0) return;
   const paths: string[] = [];
   for (const at of $range(1, files.length)) paths[at - 1] = files[at - 1]!.path;
   inChunks(paths, (part) => {
@@ -198,7 +207,7 @@ export function put(file: File, entry: Entry, text: string): void {
 }
 
 /** Writes the files of a first folder. */
-function writeFiles({ files }: FirstFolder, name: string): LuaMultiReturn<[added: number, removed: number]> {
+function writeFiles({ files, fresh }: FirstFolder, name: string): LuaMultiReturn<[added: number, removed: number]> {
   const changed: string[] = [];
   const gone: string[] = [];
   let size = 0;
@@ -212,6 +221,10 @@ function writeFiles({ files }: FirstFolder, name: string): LuaMultiReturn<[added
       size += 2;
       if (!wasStored) added += 1;
     }
+  }
+  for (const each of fresh) {
+    inChunks(each, (part) => redis.call("HSET", name, ...part));
+    added += each.length / 2;
   }
   inChunks(changed, (part) => redis.call("HSET", name, ...part));
   inChunks(gone, (part) => redis.call("HDEL", name, ...part));

@@ -7,10 +7,11 @@ import { DB, TABLE } from "./arguments";
 import { courseOf, parseConfiguration, readConfiguration, type Configuration } from "./configuration";
 import { newBudget, presume, search, want } from "./draft-search";
 import { writeDraft } from "./draft-writing";
-import { join, newDraft, planMove, resize, takeOut, type Draft } from "./drafts";
+import { join, joinAll, newDraft, planMove, resize, takeOut, type Draft } from "./drafts";
 import { parseEntry, type Entry, type Place, type Reader } from "./entry";
 import { entryOf, load, nothingTouched, put, touch, write, type File, type Touched } from "./files";
 import { newIds } from "./ids";
+import { gather, isAnyStored, newPlain, putAll, type Group, type Plain } from "./plain";
 import { IDLE, plannersKey, tableKey } from "./names";
 import { floorSeconds } from "./nanoseconds";
 import { fileQueueOf, mergeQueueOf, notePlanner, type Queue } from "./queues";
@@ -58,6 +59,8 @@ interface Batch {
   entries: Entry[];
   files: File[];
   touched: Touched;
+  /** The batch as one of new files alone; undefined once it is known to be more than that. */
+  plain: Plain | undefined;
   /** Queues of merge and move plans by name, and in the order in which they were met. */
   byName: LuaMap<string, Draft>;
   drafts: Draft[];
@@ -69,12 +72,21 @@ function newBatch(configuration: Configuration, nowMs: number): Batch {
   const nowS = Math.floor(nowMs / 1000);
   const [texts, entries, files]: [string[], Entry[], File[]] = [[], [], []];
   const touched = nothingTouched();
-  return { configuration, nowS, texts, entries, files, touched, byName: new LuaMap(), drafts: [], dropsByName: new LuaMap(), drops: [] };
+  return { configuration, nowS, texts, entries, files, touched, plain: newPlain(), byName: new LuaMap(), drafts: [], dropsByName: new LuaMap(), drops: [] };
+}
+
+/** Goes over to file by file, with the entries that were read. */
+function touchAll(batch: Batch): void {
+  const { entries, files, touched } = batch;
+  batch.plain = undefined;
+  for (const at of $range(1, entries.length)) files[at - 1] = touch(touched, entries[at - 1]!);
 }
 
 /** Reads the entries of a call; empty ones are passed over. */
-function readEntries({ configuration, texts, entries, files, touched }: Batch, given: string[], place: Place | undefined): void {
-  const reader: Reader = { place, configuration, last: undefined };
+function readEntries(batch: Batch, given: string[], place: Place | undefined): void {
+  const { configuration, texts, entries, files, touched, plain } = batch;
+  const reader: Reader = { place, configuration, last: undefined, isLikeLast: false };
+  let isPlain = true;
   let size = 0;
   for (const at of $range(1, given.length)) {
     const text = given[at - 1]!;
@@ -82,8 +94,13 @@ function readEntries({ configuration, texts, entries, files, touched }: Batch, g
       const entry = parseEntry(reader, text, at - 1);
       texts[size] = text;
       entries[size] = entry;
-      files[size] = touch(touched, entry);
       size += 1;
+      if (isPlain && !gather(plain!, touched, reader, entry, text)) {
+        isPlain = false;
+        touchAll(batch);
+      } else if (!isPlain) {
+        files[size - 1] = touch(touched, entry);
+      }
     }
   }
 }
@@ -223,9 +240,28 @@ function writeDrops({ queue, paths }: Drops, timeS: number, newId: (this: void) 
   notePlanner(queue);
 }
 
-/** Applies all entries in order, first in memory; nothing is written unless all of it is. */
-function apply(batch: Batch): number {
-  const { entries, texts, files, configuration, nowS } = batch;
+/** Adds new files alone; answers whether that is what the batch does. */
+function addAll(batch: Batch, plain: Plain): boolean {
+  const { configuration, nowS } = batch;
+  if (isAnyStored(plain)) return false;
+  const merged: Group[] = [];
+  for (const group of plain.groups) {
+    if (courseOf(configuration, group.iteration, group.layer) === "merge") {
+      if (draftOf(batch, group.queue).hasGone) return false;
+      merged.push(group);
+    }
+  }
+  for (const { queue, iteration, paths, sizes } of merged) {
+    const { timeoutS, maxSize } = configuration.steps[iteration - 1]!;
+    joinAll(draftOf(batch, queue), paths, sizes, maxSize, nowS + timeoutS);
+  }
+  putAll(plain);
+  return true;
+}
+
+/** Applies the entries file by file. */
+function applyEach(batch: Batch): void {
+  const { entries, texts, files } = batch;
   load(batch.touched);
   findPlans(batch);
   for (const at of $range(1, entries.length)) {
@@ -233,7 +269,17 @@ function apply(batch: Batch): number {
     if (entry.cmd === "DELETE") remove(batch, entry, files[at - 1]!);
     else add(batch, entry, texts[at - 1]!, files[at - 1]!);
   }
-  write(batch.touched);
+}
+
+/** Applies all entries in order, first in memory; nothing is written unless all of it is. */
+function apply(batch: Batch): number {
+  const { entries, touched, plain, configuration, nowS } = batch;
+  if (plain !== undefined) {
+    load(touched);
+    if (!addAll(batch, plain)) touchAll(batch);
+  }
+  if (batch.plain === undefined) applyEach(batch);
+  write(touched);
   const ids = new LuaMap<string, (this: void) => string>();
   const idsOf = ({ db, table }: Queue): ((this: void) => string) => {
     const name = tableKey(db, table);

@@ -12,8 +12,9 @@ const TIME = '"time_s":';
 const PATHS = '"paths":["';
 const LAST_PATH = '.parquet"]';
 
-/** How 17 digits print a number: bytes and seconds stay whole. */
+/** How 17 digits print a number: bytes and seconds stay whole. Whole ones, as nearly all are, print faster by themselves. */
 function digits(value: number): string {
+  if (value % 1 === 0 && value < 1e15 && value >= 0) return string.format("%d", value);
   return string.format("%.17g", value);
 }
 
@@ -49,7 +50,7 @@ function decoded(text: string): Record<string, unknown> | undefined {
 
 /** A merge plan of our own, with one path at least. */
 export function newMergePlan(id: string, timeS: number, size: number, paths: string[]): string {
-  return `{"id":"${id}","time_s":${digits(timeS)},"size":${digits(size)},"paths":[${encoded(paths)}]}`;
+  return `{"id":"${id}","time_s":${digits(timeS)},"size":${digits(size)},"paths":${cjson.encode(paths)}}`;
 }
 
 /** The id of a plan; undefined if it has none. */
