@@ -73,17 +73,18 @@ function attempted(work: Work, run: (this: void) => void): boolean {
 }
 
 /**
- * Runs what may meet a foreign key for each of so many records, numbered from 1: under one guard until it meets one.
+ * Runs what may meet a foreign key for each of some ids: under one guard until it meets one.
  *
- * @returns the numbers of those that met one
+ * @returns the places of those that met one, from 1
  */
-function attemptEach(work: Work, count: number, run: (this: void, position: number) => void): number[] {
+function attemptEach<P>(work: Work, ids: string[], plan: P, run: (this: void, plan: P, id: string) => void): number[] {
   const failed: number[] = [];
+  const count = ids.length;
   let position = 0;
   const rest = (): void => {
-    while (position < count) {
-      position += 1;
-      run(position);
+    for (const next of $range(position + 1, count)) {
+      position = next;
+      run(plan, ids[next - 1]!);
     }
   };
   while (position < count) {
@@ -333,7 +334,7 @@ function openAbove(target: Target): string | undefined {
 /** Takes over the devices of some announced ids; false where a foreign key leaves some. */
 function mergeSlice(plan: DevicesPlan, open: string, above: string | undefined, work: Work): boolean {
   const ids = redis.call("SRANDMEMBER", open, `${Math.min(work.left, MAX_SLICE)}`);
-  const failed = attemptEach(work, ids.length, (position) => mergeId(plan, ids[position - 1]!));
+  const failed = attemptEach(work, ids, plan, mergeId);
   const finished = without(failed, ids, 1);
   if (finished.length === 0) return false;
   announceAbove(plan.target, above, finished);

@@ -5,7 +5,7 @@
 import { choice, command, integerReply, list, recordId, tuple, unixMs } from "../runtime/declare";
 import { fail } from "../runtime/errors";
 import { member, prefix, suffix } from "../runtime/keys";
-import { fields, onKey, problemOf } from "../runtime/types";
+import { fields, problemOf, requirePass } from "../runtime/types";
 import type { PointRetention } from "./configuration";
 import type { Metric } from "./names";
 import { DIMENSIONS, seriesChunk, seriesFamily } from "./names";
@@ -74,8 +74,10 @@ export function pointHash(place: PointPlace, id: string): string {
 
 /** The value of a point, 0 for none; CONFLICT if its hash is something else. */
 export function readPoint(place: PointPlace, hash: string): number {
-  const value = onKey("HGET", hash, place.position);
-  return value === false ? 0 : tonumber(value)!;
+  const value = redis.pcall("HGET", hash, place.position);
+  if (value === false) return 0;
+  if (type(value) === "table") requirePass("HGET", hash, value);
+  return tonumber(value)!;
 }
 
 /**
