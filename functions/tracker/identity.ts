@@ -24,12 +24,14 @@ export interface Naming {
 interface Memory {
   pageIds: LuaMap<string, string>;
   sections: LuaMap<string, Section>;
+  /** The same sections by host, port and directories: pages share them, else most of the memory were copies of a few. */
+  byPlace: LuaMap<string, Section>;
   /** Bytes of addresses. */
   size: number;
 }
 
 function newMemory(): Memory {
-  return { pageIds: new LuaMap(), sections: new LuaMap(), size: 0 };
+  return { pageIds: new LuaMap(), sections: new LuaMap(), byPlace: new LuaMap(), size: 0 };
 }
 
 /**
@@ -93,19 +95,30 @@ type Found = LuaMultiReturn<
   [pageId: string | undefined, section: Section | undefined, reason: "url" | "website" | undefined]
 >;
 
+function newSection(host: string, port: string, path: string, naming: Naming): Section | undefined {
+  const websiteName = websiteOf(host, port, naming);
+  if (websiteName === "") return undefined;
+  const name = sectionName(path);
+  return { id: idOfSection(websiteName, name), name, path, websiteId: idOfWebsite(websiteName), websiteName };
+}
+
+/** The section at a place, undefined if its host is refused. */
+function sectionAt(host: string, port: string, path: string, naming: Naming): Section | undefined {
+  const place = host + port + path;
+  const known = recent.byPlace.get(place);
+  if (known !== undefined) return known;
+  const section = former.byPlace.get(place) ?? newSection(host, port, path, naming);
+  if (section === undefined) return undefined;
+  recent.byPlace.set(place, section);
+  recent.size += place.length;
+  return section;
+}
+
 function resolve(address: string, naming: Naming): Found {
   const [host, port, path] = parseAddress(address);
   if (host === undefined) return $multi(undefined, undefined, "url");
-  const websiteName = websiteOf(host, port, naming);
-  if (websiteName === "") return $multi(undefined, undefined, "website");
-  const name = sectionName(path);
-  const section = {
-    id: idOfSection(websiteName, name),
-    name,
-    path: directoryPath(path),
-    websiteId: idOfWebsite(websiteName),
-    websiteName,
-  };
+  const section = sectionAt(host, port, directoryPath(path), naming);
+  if (section === undefined) return $multi(undefined, undefined, "website");
   return $multi(redis.sha1hex(host + port + path), section, undefined);
 }
 
