@@ -82,8 +82,9 @@ function newTallies(): Tallies {
 function add(tallies: Tallies, id: string, section: Section, url: string, device: string, timeMs: number): void {
   const known = tallies.byId.get(id);
   if (known !== undefined) {
-    known.views += 1;
-    known.devices[known.views - 1] = device;
+    const { views, devices } = known;
+    devices[views] = device;
+    known.views = views + 1;
     return;
   }
   const tally = { id, section, url, views: 1, devices: [device], timeMs };
@@ -121,18 +122,16 @@ export function countMedia(batch: Batch, media: Media, section: Section, url: st
 
 /** Adds what a page got to its website or section. */
 function addAll(tallies: Tallies, id: string, page: Tally): void {
-  const known = tallies.byId.get(id);
+  const { views: more, devices: others } = page;
+  let known = tallies.byId.get(id);
   if (known === undefined) {
-    const { section, url, views, timeMs } = page;
-    const tally: Tally = { id, section, url, views, devices: [], timeMs };
-    for (const position of $range(1, views)) tally.devices[position - 1] = page.devices[position - 1]!;
-    tallies.byId.set(id, tally);
-    tallies.list.push(tally);
-    return;
+    known = { id, section: page.section, url: page.url, views: 0, devices: [], timeMs: page.timeMs };
+    tallies.byId.set(id, known);
+    tallies.list.push(known);
   }
   const { views, devices } = known;
-  for (const position of $range(1, page.views)) devices[views + position - 1] = page.devices[position - 1]!;
-  known.views = views + page.views;
+  for (const position of $range(1, more)) devices[views + position - 1] = others[position - 1]!;
+  known.views = views + more;
 }
 
 function parentStart(minute: Minute): number {
@@ -162,23 +161,40 @@ function groupMinute(minute: Minute, rotatedMs: number, groups: Group[]): void {
   }
 }
 
-/** Counts a group's views; what was new in its minute, and what rotation has to hear of. */
-function addViews(group: Group, newSections: LuaSet<string>): Tally[] {
-  const { dimension, list, isLate, announced } = group;
-  const open = names.minuteNames(group.minute.startMs).openViews[dimension];
+/** Small numbers as text: most ids of a batch have few views, and to print a number costs as much as to count it. */
+const DIGITS: string[] = [];
+for (const views of $range(1, 64)) DIGITS.push(`${views}`);
+
+/**
+ * The hash to which views are being added, else nothing: an error is raised there as the command's own, and then is about
+ * this key. To look at each reply for one would cost a tenth of a batch.
+ */
+let countingIn: string | undefined;
+
+/**
+ * Counts a group's views; what was new in its minute, and what rotation has to hear of.
+ *
+ * @param newSections sections that are new in this minute; nothing where none is looked for
+ */
+function addViews(group: Group, newSections: LuaSet<string> | undefined): Tally[] {
+  const { list, isLate, announced } = group;
+  const open = names.minuteNames(group.minute.startMs).openViews[group.dimension];
   const fresh: Tally[] = [];
+  countingIn = open;
   for (const position of $range(1, list.length)) {
     const tally = list[position - 1]!;
     const { id, views } = tally;
-    const total = redis.pcall("HINCRBY", open, id, views === 1 ? "1" : `${views}`);
-    if (type(total) !== "number") fail("CONFLICT", `${open} holds something that is no hash of views`);
+    const total = redis.call("HINCRBY", open, id, DIGITS[views - 1] ?? `${views}`);
     group.counted = position;
     // A page that was seen in its minute is new to a section that was not: the table of hosts was changed.
-    const isFresh = total === views || (dimension === "P" && newSections.has(tally.section.id));
-    if (isFresh) fresh.push(tally);
-    if (isFresh && dimension === "S") newSections.add(id);
-    if (isFresh || isLate) announced.push(tally);
+    if (total === views || (newSections !== undefined && newSections.has(tally.section.id))) {
+      fresh.push(tally);
+      announced.push(tally);
+    } else if (isLate) {
+      announced.push(tally);
+    }
   }
+  countingIn = undefined;
   return fresh;
 }
 
@@ -193,6 +209,14 @@ function checkAnnounced({ dimension, minute, announced, opensWindow }: Group): v
   requireType(names.pendingWindows(PARENT, dimension, "UD"), "zset");
 }
 
+/** The ids of tallies; nothing where there are none. */
+function idsOf(tallies: Tally[]): LuaSet<string> | undefined {
+  if (tallies.length === 0) return undefined;
+  const ids = new LuaSet<string>();
+  for (const { id } of tallies) ids.add(id);
+  return ids;
+}
+
 /**
  * Counts the views of all groups, and checks what else will be written. Rotation hears of a minute's window when a website is
  * new in it (no section and no page is counted without its website, so theirs is known by then), when a medium is, and
@@ -200,11 +224,11 @@ function checkAnnounced({ dimension, minute, announced, opensWindow }: Group): v
  */
 function countViews(groups: Group[], visited: VisitedSets): void {
   let opensWindow = false;
-  let newSections = new LuaSet<string>();
+  let newSections: LuaSet<string> | undefined;
   for (const group of groups) {
     const { dimension } = group;
-    if (dimension === "W") newSections = new LuaSet();
-    const fresh = addViews(group, newSections);
+    const fresh = addViews(group, dimension === "P" ? newSections : undefined);
+    if (dimension === "S") newSections = idsOf(fresh);
     const hasDocument = hasDocuments(dimension);
     if (dimension === "W" || !hasDocument) opensWindow = group.announced.length > 0;
     group.opensWindow = opensWindow;
@@ -274,6 +298,15 @@ function countGroups(groups: Group[]): ReturnType<typeof prepareVisits> {
   return visits;
 }
 
+/** Leaves everything as it was, and raises why. */
+function giveUp(groups: Group[], raised: RedisError): never {
+  const open = countingIn;
+  countingIn = undefined;
+  takeBack(groups);
+  if (open !== undefined) fail("CONFLICT", `${open} holds something that is no hash of views`);
+  return error(raised);
+}
+
 /**
  * Counts a batch, or leaves everything as it was.
  *
@@ -284,10 +317,7 @@ export function write(batch: Batch, rotatedMs: number): number {
   const groups: Group[] = [];
   for (const [, minute] of batch.minutes) groupMinute(minute, rotatedMs, groups);
   const [ok, visits] = xpcall(() => countGroups(groups), asRaised);
-  if (!ok) {
-    takeBack(groups);
-    error(visits as RedisError);
-  }
+  if (!ok) giveUp(groups, visits as RedisError);
   let late = 0;
   for (const group of groups) {
     if (group.announced.length > 0) announce(group);
@@ -311,10 +341,11 @@ function addToSeen(name: string, id: string): boolean {
  */
 function addToAll({ devicesBefore, devicesAfter }: names.MinuteNames, section: Section, devicesOfPage: string, device: string): boolean {
   const ofWebsite = redis.pcall("PFADD", devicesBefore.W + section.websiteId + devicesAfter, device);
-  if (type(ofWebsite) !== "number") return false;
+  if (ofWebsite !== 0 && ofWebsite !== 1) return false;
   const ofSection = redis.pcall("PFADD", devicesBefore.S + section.id + devicesAfter, device);
-  if (type(ofSection) !== "number") return false;
-  return type(redis.pcall("PFADD", devicesOfPage, device)) === "number";
+  if (ofSection !== 0 && ofSection !== 1) return false;
+  const ofPage = redis.pcall("PFADD", devicesOfPage, device);
+  return ofPage === 0 || ofPage === 1;
 }
 
 /**

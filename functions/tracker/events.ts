@@ -45,11 +45,19 @@ function asText(value: unknown): string | undefined {
   return type(value) === "number" && isWhole(value as number) ? `${value as number}` : undefined;
 }
 
+/** The digits that were read last: where there are many events, the next one often has the same millisecond. */
+let latestDigits = "0";
+let latestMs = 0;
+
 /** A unix time from digits; undefined for anything else. */
 export function fromDigits(text: string): number | undefined {
+  if (text === latestDigits) return latestMs;
   if (text.length > 14) return undefined;
   const [digits] = string.find(text, "^%d+$");
-  return digits === undefined ? undefined : tonumber(text);
+  if (digits === undefined) return undefined;
+  latestDigits = text;
+  latestMs = tonumber(text)!;
+  return latestMs;
 }
 
 /** Whether text can be a device id. */
@@ -72,8 +80,9 @@ export function untimely(timeMs: number, nowMs: number): Reason | undefined {
 /** The time in the field `dt`, or the reason why the event is refused. */
 export function timeOf(dt: unknown, nowMs: number): LuaMultiReturn<[timeMs: number | undefined, reason: Reason | undefined]> {
   let timeMs: number | undefined;
-  if (type(dt) === "string") timeMs = fromDigits(dt as string);
-  else if (type(dt) === "number" && isWhole(dt as number)) timeMs = dt as number;
+  const kind = type(dt);
+  if (kind === "number" && isWhole(dt as number)) timeMs = dt as number;
+  else if (kind === "string") timeMs = fromDigits(dt as string);
   if (timeMs === undefined) return $multi(undefined, "dt");
   if (timeMs > nowMs + MAX_AHEAD_MS || timeMs < nowMs - MAX_AGE_MS) return $multi(undefined, untimely(timeMs, nowMs));
   return $multi(timeMs, undefined);
@@ -99,17 +108,20 @@ export function mediaOf(raw: RawEvent): Media | undefined | false {
   return media;
 }
 
-/** An event from a JSON object; undefined for what is none. */
-export function rawFromJson(text: string): RawEvent | undefined {
+const BRACE = 123;
+
+/** Whether text begins as a JSON object does. What does is decoded to a table, or not at all. */
+function beginsObject(text: string): boolean {
+  if (string.byte(text) === BRACE) return true;
   const [brace] = string.find(text, "^%s*{");
-  if (brace === undefined) return undefined;
-  const [ok, decoded] = pcall(cjson.decode, text);
-  return ok && type(decoded) === "table" ? (decoded as RawEvent) : undefined;
+  return brace !== undefined;
 }
 
-/** Whether a stream entry is `url … uui … dt …` and nothing else, as most are: no table is needed to take it apart. */
-export function isPlainEntry(flat: string[]): boolean {
-  return flat[0] === "url" && flat[2] === "uui" && flat[4] === "dt" && flat[6] === undefined;
+/** An event from a JSON object; undefined for what is none. */
+export function rawFromJson(text: string): RawEvent | undefined {
+  if (!beginsObject(text)) return undefined;
+  const [ok, decoded] = pcall(cjson.decode, text);
+  return ok ? (decoded as RawEvent) : undefined;
 }
 
 /** An event from the flat fields of a stream entry. */

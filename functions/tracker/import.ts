@@ -95,7 +95,8 @@ function countChunk(state: State, chunk: Chunk, kept: Kept, name: string, id: st
   const place = placeBackfill(id);
   const step = newStep(state);
   const earliestMs = takeChunk(step, chunk.events, chunk.nowMs);
-  const { accepted, rejections } = countStep(step, chunk.nowMs);
+  const { rejections } = countStep(step, chunk.nowMs);
+  const accepted = chunk.events.length - rejections.length;
   if (chunk.nowMs < place.nowMs - DAY_MS) markImported(step, place.nowMs);
   const sums = { accepted: kept.accepted + accepted, rejected: kept.rejected + rejections.length };
   redis.call("HSET", name, "position", chunk.to, "accepted", `${sums.accepted}`, "rejected", `${sums.rejected}`);

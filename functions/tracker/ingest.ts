@@ -8,7 +8,6 @@ import {
   deviceOf,
   fromDigits,
   isDevice,
-  isPlainEntry,
   mediaOf,
   rawFromEntry,
   rawFromJson,
@@ -34,7 +33,6 @@ const MAX_REPORTED = 100;
 const DEFAULT_LIMIT = 250;
 
 export interface Outcome {
-  accepted: number;
   late: number;
   rejections: Rejection[];
 }
@@ -43,13 +41,12 @@ export interface Outcome {
 export interface Step {
   state: State;
   batch: Batch;
-  accepted: number;
   rejections: Rejection[];
 }
 
 /** An empty step. */
 export function newStep(state: State): Step {
-  return { state, batch: newBatch(), accepted: 0, rejections: [] };
+  return { state, batch: newBatch(), rejections: [] };
 }
 
 /** Adds an event to the step; the reason if it is refused. */
@@ -62,7 +59,6 @@ function take(step: Step, url: unknown, uui: unknown, dt: unknown, media: Media 
   if (timeMs === undefined) return noTime;
   if (media === false) return "media";
   count(step.batch, pageId, section!, url as string, device, timeMs);
-  step.accepted += 1;
   if (media !== undefined) countMedia(step.batch, media, section!, url as string, device, timeMs);
   return undefined;
 }
@@ -72,9 +68,12 @@ export function takeRaw(step: Step, raw: RawEvent, nowMs: number): Reason | unde
   return take(step, raw.url, raw.uui, raw.dt, mediaOf(raw), nowMs);
 }
 
-/** An entry of a stream: `take` for what is text, as most are, without looking for other types and for media. */
+/**
+ * An entry of a stream. One of `url … uui … dt …` and nothing else, as most are, is taken apart without a table, and without
+ * looking for other types and for media.
+ */
 function takeEntry(step: Step, flat: string[], nowMs: number): Reason | undefined {
-  if (!isPlainEntry(flat)) return takeRaw(step, rawFromEntry(flat), nowMs);
+  if (flat[0] !== "url" || flat[2] !== "uui" || flat[4] !== "dt" || flat[6] !== undefined) return takeRaw(step, rawFromEntry(flat), nowMs);
   const url = flat[1]!;
   const device = flat[3]!;
   const [pageId, section, unidentified] = identify(url, step.state);
@@ -85,7 +84,6 @@ function takeEntry(step: Step, flat: string[], nowMs: number): Reason | undefine
   const reason = untimely(timeMs, nowMs);
   if (reason !== undefined) return reason;
   count(step.batch, pageId, section!, url, device, timeMs);
-  step.accepted += 1;
   return undefined;
 }
 
@@ -94,7 +92,7 @@ export function countStep(step: Step, nowMs: number): Outcome {
   if (step.rejections.length > 0) requireType(names.rejectedStream(), "stream");
   const late = write(step.batch, step.state.rotatedMs);
   if (step.rejections.length > 0) keepRejections(step.rejections, nowMs);
-  return { accepted: step.accepted, late, rejections: step.rejections };
+  return { late, rejections: step.rejections };
 }
 
 function commit(step: Step, nowMs: number): Outcome {
@@ -170,8 +168,9 @@ export const trackEvents = command(
       const reason = raw === undefined ? "json" : takeRaw(step, raw, nowMs);
       if (reason !== undefined) step.rejections.push({ index: position - 1, reason, event });
     }
-    const { accepted, late, rejections } = commit(step, nowMs);
-    return { accepted, rejected: rejections.length, late, errors: report(rejections) };
+    const { late, rejections } = commit(step, nowMs);
+    const rejected = rejections.length;
+    return { accepted: events.length - rejected, rejected, late, errors: report(rejections) };
   },
 );
 
@@ -253,12 +252,12 @@ export const ingestEvents = command(
       const [ok, done] = attempt(total.read === 0, state, stream, place, limit, nowMs);
       if (!ok) break;
       total.read += done.read;
-      total.accepted += done.outcome.accepted;
       total.rejected += done.outcome.rejections.length;
       total.late += done.outcome.late;
       place = done.place;
       more = done.more;
     }
+    total.accepted = total.read - total.rejected;
     total.remaining = more ? 1 : 0;
     trim(stream, place, readRetention().maxlen);
     return total;
