@@ -78,6 +78,7 @@ Object.assign(globalThis, {
     return Number.isNaN(parsed) ? undefined : parsed;
   },
   tostring: String,
+  collectgarbage: () => 0,
   LuaMap: Map,
   LuaSet: Set,
   $multi: (...values: unknown[]) => values,

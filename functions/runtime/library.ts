@@ -1,5 +1,6 @@
 /** From commands to what Redis calls: routing key, arguments, reply, and errors without script positions. */
 import { bind, newBinder, type Binder } from "./arguments";
+import { slowCollector } from "./collector";
 import type { Command, ReplyType } from "./declare";
 import { command, record, textReply } from "./declare";
 import { fail, quote, toErrorReply } from "./errors";
@@ -88,8 +89,9 @@ export function libraryInfo(functionName: string): Command {
   );
 }
 
-/** The callbacks of a library by function name. */
+/** The callbacks of a library by function name; made once, at its first call. */
 export function callbacks(commands: readonly Command[]): Record<string, Callback> {
+  slowCollector();
   const byName: Record<string, Callback> = {};
   for (const each of commands) byName[each.declaration.name] = callback(each);
   return byName;

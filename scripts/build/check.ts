@@ -8,7 +8,7 @@ const ALLOWED_LUALIB: Record<string, string> = {};
 /** All that a running function may read; anything else raises "nonexistent global variable" inside Redis. */
 const ALLOWED_GLOBALS = new Set([
   "redis", "cjson", "string", "table", "math", "type", "tonumber", "tostring", "pcall", "xpcall", "error", "ipairs", "pairs",
-  "next", "select", "unpack", "assert", "setmetatable", "getmetatable", "rawget", "rawset",
+  "next", "select", "collectgarbage", "unpack", "assert", "setmetatable", "getmetatable", "rawget", "rawset",
 ]);
 
 /** The head of an assembled library, before the chunk itself. */
