@@ -1,12 +1,12 @@
 /** The server under measurement and what every group needs of it. */
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import { fileURLToPath } from "node:url";
 import { createClient } from "redis";
 import { inspectServer, startServer, type EmbeddedServer } from "../../host/embedded";
 import { runPipeline } from "./pipeline";
 import { sizesOf, type Sizes } from "./sizes";
+import { COMPILED, Libraries } from "./libraries";
 
 /** Answers of any command, as redis hands them over. */
 export type Reply = string | number | null | Reply[];
@@ -22,33 +22,17 @@ export interface Bench {
   pipeline(commands: readonly Buffer[]): Promise<number>;
   /** Empties the database; functions stay. */
   flush(): Promise<void>;
+  /** The functions on the server: the compiled ones at first. */
+  libraries: Libraries;
   /** Milliseconds of processor time that the server's main thread has used. */
   cpuMs(): Promise<number>;
 }
-
-const LIBRARIES = [
-  "../../dist/tracker.lua",
-  "../../dist/notifier.lua",
-  "../../dist/metadata.lua",
-  "../../dist/catalog.lua",
-  "./twins/counting.lua",
-  "./twins/floor.lua",
-  "./twins/rotation.lua",
-  "./twins/catalog.lua",
-];
 
 function connect(url: string) {
   return createClient({ url, RESP: 2 }).on("error", (error: Error) => console.error(error.message)).connect();
 }
 
 type Client = Awaited<ReturnType<typeof connect>>;
-
-async function loadLibraries(client: Client): Promise<void> {
-  for (const path of LIBRARIES) {
-    const code = readFileSync(fileURLToPath(new URL(path, import.meta.url)), "utf8");
-    await client.sendCommand(["FUNCTION", "LOAD", "REPLACE", code]);
-  }
-}
 
 async function info(client: Client, section: string): Promise<(field: string) => string | undefined> {
   const text = (await client.sendCommand(["INFO", section])) as unknown as string;
@@ -63,9 +47,10 @@ async function serverName(client: Client): Promise<string> {
 
 async function connected(server: EmbeddedServer, quick: boolean): Promise<{ bench: Bench; client: Client }> {
   const client = await connect(server.url);
-  await loadLibraries(client);
   const call = (...args: (string | number)[]): Promise<Reply> =>
     client.sendCommand(args.map(String)) as unknown as Promise<Reply>;
+  const libraries = new Libraries(call);
+  await libraries.use(COMPILED);
   const bench: Bench = {
     port: server.port,
     sizes: sizesOf(quick),
@@ -73,6 +58,7 @@ async function connected(server: EmbeddedServer, quick: boolean): Promise<{ benc
     call,
     pipeline: (commands) => runPipeline(server.port, commands),
     flush: async () => void (await call("FLUSHALL", "SYNC")),
+    libraries,
     cpuMs: async () => {
       const field = await info(client, "cpu");
       return 1000 * (Number(field("used_cpu_user_main_thread")) + Number(field("used_cpu_sys_main_thread")));

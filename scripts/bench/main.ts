@@ -3,6 +3,7 @@ import { writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { withServer, type Bench } from "./bench";
 import { configurationOf, documentOf } from "./document";
+import { COMPILED } from "./libraries";
 import { readOptions } from "./options";
 import type { Findings, Group } from "./row";
 import { catalogProducts } from "./rows/catalog-products";
@@ -26,6 +27,7 @@ async function measure(bench: Bench, groups: readonly Group[]): Promise<Findings
   const all: Findings = { rows: [], notes: [] };
   for (const group of groups) {
     console.error(`${group.name} …`);
+    await bench.libraries.use(COMPILED);
     const { rows, notes } = await group.run(bench);
     await bench.flush();
     all.rows.push(...rows);

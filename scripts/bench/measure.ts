@@ -1,9 +1,12 @@
 /** Sides measured in turn, so that whatever else the machine does falls on all of them. */
 import type { Bench } from "./bench";
+import { COMPILED, type LibraryName } from "./libraries";
 
 /** One of the things compared. */
 export interface Side {
   label: string;
+  /** What is on the server meanwhile: the compiled libraries if it does not say. */
+  libraries?: readonly LibraryName[];
   /** Brings the database into the state to start from; not measured. */
   prepare(): Promise<void>;
   /** Does the work; milliseconds as the client sees them. */
@@ -32,7 +35,9 @@ export function quantile(values: readonly number[], share: number): number {
 }
 
 async function sample(bench: Bench, side: Side): Promise<Sample> {
+  await bench.libraries.use(side.libraries ?? COMPILED);
   await side.prepare();
+  await bench.libraries.collectGarbage();
   const before = await bench.cpuMs();
   const wallMs = await side.run();
   return { wallMs, cpuMs: (await bench.cpuMs()) - before };

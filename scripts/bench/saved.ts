@@ -9,4 +9,5 @@ export async function save(bench: Bench): Promise<void> {
 /** Replaces the database by the one saved last. */
 export async function restore(bench: Bench): Promise<void> {
   await bench.call("DEBUG", "RELOAD", "NOSAVE");
+  await bench.libraries.reload();
 }

@@ -1,6 +1,7 @@
 /** The catalogue's products: a first sync, an hourly one in which little changes, and one in which every price does. */
 import type { Bench } from "../bench";
 import { interleave, rateOf, ratioOf, type Samples, type Side } from "../measure";
+import { COMPILED, withTwin, type LibraryName } from "../libraries";
 import { encode } from "../pipeline";
 import { bytes, milliseconds, perSecond, type Findings, type Group, type Row } from "../row";
 import { requireSame, takePicture, type Picture } from "../same-data";
@@ -79,24 +80,25 @@ function syncsOf(products: BenchProduct[], nowMs: number): Sync[] {
 /** The function, the twin and the raw pipeline, all from the same database. */
 async function measure(bench: Bench, sync: Sync): Promise<Samples> {
   const prepare = (): Promise<void> => (sync.isFirst ? bench.flush() : restore(bench));
-  const side = (label: string, name: Upsert): Side => {
+  const side = (label: string, name: Upsert, libraries: readonly LibraryName[]): Side => {
     const commands = sync.products.map((product) => upsert(product, sync.nowMs, name));
     const run = async (): Promise<number> => {
       const elapsed = await bench.pipeline(commands);
       for (const [outcome, count] of Object.entries(sync.outcomes)) await requireOutcome(bench, outcome, count);
       return elapsed;
     };
-    return { label, prepare, run };
+    return { label, libraries, prepare, run };
   };
   const theirs = sync.products.flatMap((product) => raw(product, sync.nowMs));
-  const ours = side("ours", "upsert_product");
-  const twin = side("twin", "twin_upsert_product");
+  const ours = side("ours", "upsert_product", COMPILED);
+  const twin = side("twin", "twin_upsert_product", withTwin("catalog twin", "catalog"));
   const samples = await interleave(bench, [ours, twin, { label: "raw", prepare, run: () => bench.pipeline(theirs) }], bench.sizes.rounds);
   requireSame(sync.what, await pictureAfter(bench, ours), await pictureAfter(bench, twin));
   return samples;
 }
 
 async function pictureAfter(bench: Bench, side: Side): Promise<Picture> {
+  await bench.libraries.use(side.libraries ?? COMPILED);
   await side.prepare();
   await side.run();
   return takePicture(bench);
@@ -104,6 +106,7 @@ async function pictureAfter(bench: Bench, side: Side): Promise<Picture> {
 
 async function syncRows(bench: Bench, products: BenchProduct[]): Promise<Row[]> {
   const nowMs = Date.now() - HOUR_MS;
+  await bench.libraries.use(COMPILED);
   await bench.flush();
   await bench.pipeline(products.map((product) => upsert(product, nowMs)));
   await save(bench);

@@ -1,6 +1,7 @@
 /** Counting events: compiled functions, their twins by hand, and the raw pipeline, in the same rounds. */
 import type { Bench } from "../bench";
 import { interleave, rateOf, ratioOf, type Samples, type Side } from "../measure";
+import { COMPILED, withTwin, type LibraryName } from "../libraries";
 import { encode } from "../pipeline";
 import { perSecond, type Findings, type Group, type Row } from "../row";
 import { requireSame, takePicture, type Picture } from "../same-data";
@@ -62,11 +63,23 @@ function workload(bench: Bench, perMinute: number, isRunning: boolean): Workload
   };
 }
 
+/** What the names of a side's functions begin with, and the libraries that are on its server. */
+interface Kind {
+  prefix: "" | "twin_" | "floor_";
+  libraries: readonly LibraryName[];
+}
+
+const TWIN_LIBRARIES = withTwin("counting twin", "tracker");
+const OURS: Kind = { prefix: "", libraries: COMPILED };
+const BY_HAND: Kind = { prefix: "twin_", libraries: TWIN_LIBRARIES };
+const LEAST: Kind = { prefix: "floor_", libraries: ["floor"] };
+
 /** The side that sends `commands` to a database that has seen every page. */
-function side(bench: Bench, label: string, warm: Buffer[], commands: Buffer[], stream: Buffer[] = []): Side {
+function side(bench: Bench, label: string, libraries: readonly LibraryName[], warm: Buffer[], commands: Buffer[], stream: Buffer[] = []): Side {
   const writes = glued(commands);
   return {
     label,
+    libraries,
     prepare: async () => {
       await bench.flush();
       await bench.pipeline(warm);
@@ -77,20 +90,23 @@ function side(bench: Bench, label: string, warm: Buffer[], commands: Buffer[], s
 }
 
 function sidesOf(bench: Bench, { warm, events }: Workload): Record<"raw" | "others", Side[]> {
-  const known = glued(trackCommands("track_events", warm, 1000));
   const stream = glued(streamCommands(events));
-  const counted = (label: string, commands: Buffer[], entries?: Buffer[]): Side => side(bench, label, known, commands, entries);
+  const known = (prefix: string): Buffer[] => glued(trackCommands(`${prefix}track_events`, warm, prefix === "floor_" ? 1 : 1000));
+  const ingest = (label: string, { prefix, libraries }: Kind): Side =>
+    side(bench, label, libraries, known(prefix), ingestCommands(`${prefix}ingest_events`, events.length, INGEST_LIMIT), stream);
+  const track = (label: string, { prefix, libraries }: Kind, batch: number): Side =>
+    side(bench, label, libraries, known(prefix), trackCommands(`${prefix}track_events`, events, batch));
   return {
-    raw: [side(bench, "raw", glued(rawCommands(warm)), rawCommands(events))],
+    raw: [side(bench, "raw", COMPILED, glued(rawCommands(warm)), rawCommands(events))],
     others: [
-      counted("ingest", ingestCommands("ingest_events", events.length, INGEST_LIMIT), stream),
-      counted("ingest twin", ingestCommands("twin_ingest_events", events.length, INGEST_LIMIT), stream),
-      counted("batch", trackCommands("track_events", events, BATCH)),
-      counted("batch twin", trackCommands("twin_track_events", events, BATCH)),
-      counted("single", trackCommands("track_events", events, 1)),
-      counted("single twin", trackCommands("twin_track_events", events, 1)),
-      counted("ingest floor", ingestCommands("floor_ingest_events", events.length, INGEST_LIMIT), stream),
-      counted("single floor", trackCommands("floor_track_events", events, 1)),
+      ingest("ingest", OURS),
+      ingest("ingest twin", BY_HAND),
+      track("batch", OURS, BATCH),
+      track("batch twin", BY_HAND, BATCH),
+      track("single", OURS, 1),
+      track("single twin", BY_HAND, 1),
+      ingest("ingest floor", LEAST),
+      track("single floor", LEAST, 1),
     ],
   };
 }
@@ -130,6 +146,7 @@ async function requireTwin(bench: Bench, what: string, run: Runner): Promise<voi
 
 /** The twins must do the same work on the same input, bad and late events and a routing key included. */
 async function requireTwins(bench: Bench, { pages, events }: Workload): Promise<void> {
+  await bench.libraries.use([...COMPILED, "counting twin"]);
   const few = events.slice(0, 20_000);
   const startMs = few[0]!.timeMs;
   const odd = oddEvents(pages, startMs).map((event) => JSON.stringify(event));
@@ -235,7 +252,7 @@ async function wholeMinutes(bench: Bench, perMinute: number): Promise<Row[]> {
 /** Nothing but the call: what of a single event's cost is neither ours nor the raw pipeline's. */
 function emptyCalls(bench: Bench, count: number): Side {
   const writes = glued(Array.from({ length: count }, () => encode(["FCALL", "tracker_library", 0])));
-  return { label: "empty", prepare: () => bench.flush(), run: () => bench.pipeline(writes) };
+  return { label: "empty", libraries: COMPILED, prepare: () => bench.flush(), run: () => bench.pipeline(writes) };
 }
 
 async function run(bench: Bench): Promise<Findings> {

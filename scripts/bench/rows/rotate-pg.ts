@@ -2,6 +2,7 @@
 import type { Bench } from "../bench";
 import { interleave, rateOf, ratioOf, type Side } from "../measure";
 import { describeWaits } from "../ping";
+import { COMPILED, withTwin, type LibraryName } from "../libraries";
 import { encode } from "../pipeline";
 import { milliseconds, perSecond, type Findings, type Group } from "../row";
 import { restore, save } from "../saved";
@@ -10,12 +11,13 @@ import { inSequence, requireTwin } from "./rotation-runs";
 
 const DEFAULT_LIMIT = 50;
 
-function side(bench: Bench, label: string, name: string, data: RotationData): Side {
+function side(bench: Bench, label: string, name: string, libraries: readonly LibraryName[], data: RotationData): Side {
   const { ids, minutes, startMs } = data;
   const count = Math.ceil((ids.length * minutes.length) / DEFAULT_LIMIT) + 1;
   const calls = Array.from({ length: count }, () => encode(["FCALL", name, 0, "TIER", "5MINUTES"]));
   return {
     label,
+    libraries,
     prepare: () => restore(bench),
     run: async () => {
       const ms = await bench.pipeline(calls);
@@ -33,7 +35,7 @@ async function run(bench: Bench): Promise<Findings> {
   const records = pages * data.minutes.length;
   await bench.pipeline(viewsCommands(data));
   await save(bench);
-  const sides = [side(bench, "ours", "rotate_pg", data), side(bench, "twin", "twin_rotate_pg", data)];
+  const sides = [side(bench, "ours", "rotate_pg", COMPILED, data), side(bench, "twin", "twin_rotate_pg", withTwin("rotation twin", "tracker"), data)];
   const samples = await interleave(bench, sides, rotationRounds);
   const { wallMs, calls, waits } = await inSequence(bench, "rotate_pg");
   const what = `rotate_pg, ${pages} pages of 5 minutes`;

@@ -2,6 +2,7 @@
 import type { Bench } from "../bench";
 import { interleave, median, rateOf, ratioOf, type Samples, type Side } from "../measure";
 import { describeWaits, pingIdle, type Waits } from "../ping";
+import { COMPILED, withTwin, type LibraryName } from "../libraries";
 import { encode } from "../pipeline";
 import { milliseconds, perSecond, type Findings, type Group, type Row } from "../row";
 import { restore, save } from "../saved";
@@ -55,11 +56,12 @@ function sidesOf(bench: Bench, data: RotationData): Side[] {
   const calls = (name: string): Buffer[] =>
     Array.from({ length: Math.ceil(pages / DEFAULT_LIMIT) + 1 }, () => encode(["FCALL", name, 0, "TIER", "5MINUTES"]));
   const above = `S:10MINUTES.OPEN:P::${data.startMs - (data.startMs % 600_000)}:UD`;
-  const rotation = (label: string, name: string, run: () => Promise<number>): Side => ({
+  const rotation = (label: string, name: string, libraries: readonly LibraryName[]): Side => ({
     label,
+    libraries,
     prepare: () => restore(bench),
     run: async () => {
-      const ms = await run();
+      const ms = await bench.pipeline(calls(name));
       await requireRotated(bench, name, above, pages);
       return ms;
     },
@@ -67,8 +69,8 @@ function sidesOf(bench: Bench, data: RotationData): Side[] {
   return [
     { label: "raw", prepare: () => restore(bench), run: () => bench.pipeline(merges) },
     { label: "writes", prepare: () => restore(bench), run: () => bench.pipeline(writes) },
-    rotation("ours", "rotate_ud", () => bench.pipeline(calls("rotate_ud"))),
-    rotation("ours twin", "twin_rotate_ud", () => bench.pipeline(calls("twin_rotate_ud"))),
+    rotation("ours", "rotate_ud", COMPILED),
+    rotation("ours twin", "twin_rotate_ud", withTwin("rotation twin", "tracker")),
   ];
 }
 

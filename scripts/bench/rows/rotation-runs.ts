@@ -1,5 +1,6 @@
 /** What the rows of both rotations do alike: the check of a twin, and calls in sequence with a PING beside them. */
 import type { Bench } from "../bench";
+import { COMPILED } from "../libraries";
 import { pingWhile, type Waits } from "../ping";
 import { requireSame, takePicture } from "../same-data";
 import { restore } from "../saved";
@@ -11,6 +12,7 @@ const HOURS_LATER_MS = 4 * 3_600_000;
 
 /** Fails unless `name` and `twin_<name>` make the same of the same data. */
 export async function requireTwin(bench: Bench, name: string, commandsOf: (data: RotationData) => Buffer[]): Promise<void> {
+  await bench.libraries.use([...COMPILED, "rotation twin"]);
   const data = rotationData(TWIN_PAGES);
   const options = ["NOW", data.startMs + HOURS_LATER_MS];
   const pictures = [];
@@ -31,6 +33,7 @@ export interface InSequence {
 
 /** Rotates the saved data as a host does, one call after the reply to the one before. */
 export async function inSequence(bench: Bench, name: string): Promise<InSequence> {
+  await bench.libraries.use(COMPILED);
   await restore(bench);
   let calls = 0;
   let wallMs = 0;
