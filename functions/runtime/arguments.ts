@@ -140,12 +140,6 @@ function restEnd(args: string[], from: number): number {
   return from;
 }
 
-/** Whether all arguments are JSON objects, and not too many. */
-function isAllRest(args: string[], max: number): boolean {
-  const last = args[args.length - 1];
-  return last !== undefined && args.length <= max && string.byte(last) === BRACE;
-}
-
 /** Binds the JSON objects that begin at `from`; where the options begin. */
 function bindRest(rest: Rest, declaration: Declaration, args: string[], from: number, bound: Record<string, unknown>): number {
   const end = restEnd(args, from);
@@ -206,9 +200,12 @@ function bindOptions(binder: Binder, args: string[], from: number, bound: Record
  */
 export function bind(binder: Binder, args: string[]): Record<string, unknown> {
   const { declaration } = binder;
-  // As most calls of such a function are.
-  if (binder.takesOnlyRest && isAllRest(args, declaration.rest!.max)) return { rest: args };
-  const { positional } = declaration;
+  const { positional, rest } = declaration;
+  if (binder.takesOnlyRest) {
+    const last = args[args.length - 1];
+    // All are JSON objects, as in most calls of such a function.
+    if (last !== undefined && string.byte(last) === BRACE && args.length <= rest!.max) return { rest: args };
+  }
   const bound: Record<string, unknown> = {};
   let at = positional.length;
   for (const position of $range(1, at)) {
@@ -217,7 +214,7 @@ export function bind(binder: Binder, args: string[]): Record<string, unknown> {
     if (value === undefined) fail("BADARG", `${name} is missing; usage: ${usage(declaration)}`);
     bound[name] = bindValue(name, value, expected);
   }
-  if (declaration.rest !== undefined) at = bindRest(declaration.rest, declaration, args, at, bound);
+  if (rest !== undefined) at = bindRest(rest, declaration, args, at, bound);
   if (at < args.length || binder.assured.length > 0) bindOptions(binder, args, at, bound);
   return bound;
 }

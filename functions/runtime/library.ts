@@ -44,26 +44,30 @@ let calledArgs: string[];
 
 function dispatch(): unknown {
   const routingKey = calledKeys[0];
-  const { keysForm } = calledCommand.declaration;
-  if (keysForm !== undefined && calledKeys.length === keysForm.keys.length) {
-    usePartition("");
-    return encode(keysForm.reply, calledCommand.runKeys!(calledKeys, calledArgs));
-  }
   usePartition(routingKey === undefined ? "" : partitionOf(calledKeys, routingKey));
   const args = bind(calledBinder, calledArgs);
   return encode(calledCommand.declaration.reply, calledCommand.run(args as never));
+}
+
+/** A command that has a form with keys, told by how many there are. */
+function dispatchByKeys(): unknown {
+  const { keys, reply } = calledCommand.declaration.keysForm!;
+  if (calledKeys.length !== keys.length) return dispatch();
+  usePartition("");
+  return encode(reply, calledCommand.runKeys!(calledKeys, calledArgs));
 }
 
 /** xpcall, because Redis replaces pcall by one that flattens `{err}` to its text: ours could not be told from a defect. */
 function callback(target: Command): Callback {
   const onError = (raised: unknown): RedisError => toErrorReply(target.declaration.name, raised);
   const binder = newBinder(target.declaration);
+  const run = target.declaration.keysForm === undefined ? dispatch : dispatchByKeys;
   return (keys, args) => {
     calledCommand = target;
     calledBinder = binder;
     calledKeys = keys;
     calledArgs = args;
-    const [, result] = xpcall(dispatch, onError);
+    const [, result] = xpcall(run, onError);
     return result;
   };
 }

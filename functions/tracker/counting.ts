@@ -331,8 +331,9 @@ export function write(batch: Batch, rotatedMs: number): number {
 /** Adds a view to an id that has some; leaves everything as it was if it has none, or if the key is something else. */
 function addToSeen(name: string, id: string): boolean {
   const views = redis.pcall("HINCRBY", name, id, "1");
-  if (views === 1) redis.call("HDEL", name, id);
-  return views !== 1 && type(views) === "number";
+  if (views !== 1) return type(views) === "number";
+  redis.call("HDEL", name, id);
+  return false;
 }
 
 /**

@@ -41,8 +41,9 @@ function isWhole(value: number): boolean {
 
 /** Text as it is; a whole number as its digits; undefined for anything else. */
 function asText(value: unknown): string | undefined {
-  if (type(value) === "string") return value as string;
-  return type(value) === "number" && isWhole(value as number) ? `${value as number}` : undefined;
+  const kind = type(value);
+  if (kind === "string") return value as string;
+  return kind === "number" && isWhole(value as number) ? `${value as number}` : undefined;
 }
 
 /** The digits that were read last: where there are many events, the next one often has the same millisecond. */
@@ -67,7 +68,7 @@ export function isDevice(text: string): boolean {
 
 /** The device id in the field `uui`, or undefined where it cannot be one. */
 export function deviceOf(uui: unknown): string | undefined {
-  const device = type(uui) === "string" ? (uui as string) : asText(uui);
+  const device = asText(uui);
   return device !== undefined && isDevice(device) ? device : undefined;
 }
 
@@ -79,11 +80,15 @@ export function untimely(timeMs: number, nowMs: number): Reason | undefined {
 
 /** The time in the field `dt`, or the reason why the event is refused. */
 export function timeOf(dt: unknown, nowMs: number): LuaMultiReturn<[timeMs: number | undefined, reason: Reason | undefined]> {
-  let timeMs: number | undefined;
   const kind = type(dt);
-  if (kind === "number" && isWhole(dt as number)) timeMs = dt as number;
-  else if (kind === "string") timeMs = fromDigits(dt as string);
-  if (timeMs === undefined) return $multi(undefined, "dt");
+  let timeMs: number | undefined;
+  if (kind === "number") {
+    if (!isWhole(dt as number)) return $multi(undefined, "dt");
+    timeMs = dt as number;
+  } else {
+    timeMs = kind === "string" ? fromDigits(dt as string) : undefined;
+    if (timeMs === undefined) return $multi(undefined, "dt");
+  }
   if (timeMs > nowMs + MAX_AHEAD_MS || timeMs < nowMs - MAX_AGE_MS) return $multi(undefined, untimely(timeMs, nowMs));
   return $multi(timeMs, undefined);
 }
@@ -110,16 +115,13 @@ export function mediaOf(raw: RawEvent): Media | undefined | false {
 
 const BRACE = 123;
 
-/** Whether text begins as a JSON object does. What does is decoded to a table, or not at all. */
-function beginsObject(text: string): boolean {
-  if (string.byte(text) === BRACE) return true;
-  const [brace] = string.find(text, "^%s*{");
-  return brace !== undefined;
-}
-
 /** An event from a JSON object; undefined for what is none. */
 export function rawFromJson(text: string): RawEvent | undefined {
-  if (!beginsObject(text)) return undefined;
+  if (string.byte(text) !== BRACE) {
+    const [brace] = string.find(text, "^%s*{");
+    if (brace === undefined) return undefined;
+  }
+  // What begins with a brace is decoded to a table, or not at all.
   const [ok, decoded] = pcall(cjson.decode, text);
   return ok ? (decoded as RawEvent) : undefined;
 }

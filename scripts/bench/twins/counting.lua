@@ -157,7 +157,7 @@ local function load()
   end
 
   -- Page ids and sections of addresses seen lately; two memories take turns.
-  local function new_memory() return { pages = {}, sections = {}, size = 0 } end
+  local function new_memory() return { pages = {}, sections = {}, by_place = {}, size = 0 } end
   local recent, former, known_unknown, known_hosts = new_memory(), new_memory(), "", ""
 
   local function remember(address, page, section)
@@ -204,13 +204,21 @@ local function load()
     end
     local host, port, path = parse_address(address)
     if not host then return nil, nil, "url" end
-    local website = website_of(host, port, unknown, hosts)
-    if website == "" then return nil, nil, "website" end
-    local name, page = section_of(path), sha1hex(host .. port .. path)
-    local section = {
-      id = sha1hex(website .. "/" .. name), name = name, path = directory_path(path),
-      website_id = sha1hex(website), website = website,
-    }
+    local page, directories = sha1hex(host .. port .. path), directory_path(path)
+    local place = host .. port .. directories
+    local section = recent.by_place[place]
+    if not section then
+      section = former.by_place[place]
+      if not section then
+        local website, name = website_of(host, port, unknown, hosts), section_of(directories)
+        if website == "" then return nil, nil, "website" end
+        section = {
+          id = sha1hex(website .. "/" .. name), name = name, path = directories,
+          website_id = sha1hex(website), website = website,
+        }
+      end
+      recent.by_place[place], recent.size = section, recent.size + #place
+    end
     remember(address, page, section)
     return page, section
   end
@@ -233,12 +241,20 @@ local function load()
     if device and device ~= "" and device ~= "null" and #device <= 256 then return device end
   end
 
+  local latest_digits, latest_time = "0", 0
+
   local function time_of(dt, now)
     local time
-    if type(dt) == "number" then
-      if dt >= 0 and dt <= MAX_EXACT and dt == floor(dt) then time = dt end
-    elseif type(dt) == "string" and #dt <= 14 and find(dt, "^%d+$") then
-      time = tonumber(dt)
+    if dt == latest_digits then
+      time = latest_time
+    else
+      local kind = type(dt)
+      if kind == "number" then
+        if dt >= 0 and dt <= MAX_EXACT and dt == floor(dt) then time = dt end
+      elseif kind == "string" and #dt <= 14 and find(dt, "^%d+$") then
+        time = tonumber(dt)
+        latest_digits, latest_time = dt, time
+      end
     end
     if not time then return nil, "dt" end
     if time > now + MAX_AHEAD_MS then return nil, "future" end
@@ -477,22 +493,28 @@ local function load()
     end
   end
 
+  local DIGITS = {}
+  for views = 1, 64 do DIGITS[views] = "" .. views end
+
+  -- The hash that views are being added to, for the error that one of another type raises.
+  local counting_in
+
   local function add_views(group, new_sections)
     local dimension, late, list = group.dimension, group.late, group.tallies.list
     local open, announced, fresh = open_views[dimension], group.announced, group.fresh
+    counting_in = open
     for at = 1, group.tallies.count do
       local tally = list[at]
-      local views = tally.views
-      local total = try("HINCRBY", open, tally.id, views == 1 and "1" or "" .. views)
-      if type(total) ~= "number" then fail("CONFLICT " .. open .. " holds something that is no hash of views") end
+      local id, views = tally.id, tally.views
+      local total = call("HINCRBY", open, id, DIGITS[views] or "" .. views)
       group.counted = at
-      local is_fresh = total == views or (dimension == "P" and new_sections[tally.section.id])
-      if is_fresh then
-        fresh[#fresh + 1] = tally
-        if dimension == "S" then new_sections[tally.id] = true end
+      if total == views or (new_sections and new_sections[tally.section.id]) then
+        fresh[#fresh + 1], announced[#announced + 1] = tally, tally
+      elseif late then
+        announced[#announced + 1] = tally
       end
-      if is_fresh or late then announced[#announced + 1] = tally end
     end
+    counting_in = nil
   end
 
   local function check_announced(group)
@@ -518,13 +540,19 @@ local function load()
 
   -- Everything that may still meet a foreign key; what was noted of visits.
   local function count_groups(groups)
-    local sets, opens, new_sections = {}, false, {}
+    local sets, opens, new_sections = {}, false, nil
     for at = 1, #groups do
       local group = groups[at]
       local dimension = group.dimension
       use_minute(group.start)
-      if dimension == "W" then new_sections = {} end
-      add_views(group, new_sections)
+      add_views(group, dimension == "P" and new_sections)
+      if dimension == "S" then
+        new_sections = nil
+        for position = 1, #group.fresh do
+          new_sections = new_sections or {}
+          new_sections[group.fresh[position].id] = true
+        end
+      end
       if dimension == "W" or not DOCUMENTED[dimension] then opens = #group.announced > 0 end
       group.opens = opens
       check_announced(group)
@@ -633,7 +661,10 @@ local function load()
     for _, minute in pairs(minutes) do group_minute(minute, rotated, groups) end
     local ok, sets = xpcall(function() return count_groups(groups) end, same)
     if not ok then
+      local open = counting_in
+      counting_in = nil
       take_back(groups)
+      if open then fail("CONFLICT " .. open .. " holds something that is no hash of views") end
       error(sets)
     end
     local late = 0
@@ -649,9 +680,9 @@ local function load()
   end
 
   local function decode_event(text)
-    if not find(text, "^%s*{") then return end
+    if byte(text) ~= 123 and not find(text, "^%s*{") then return end
     local ok, raw = pcall(decode, text)
-    if ok and type(raw) == "table" then return raw end
+    if ok then return raw end
   end
 
   -- One more view of an id that has some; nothing is changed where it has none.
