@@ -30,6 +30,9 @@ const HOW_TO_READ = `## How to read it
   server's main thread: where the two differ, something else used the machine.
 - **The raw pipeline** is what a client would send without functions: it parses no address, makes no id, keeps no document and no series, finds
   no late event and may count twice after a crash. It is the price of the counting alone.
+- **The libraries on the server** are, for each side, those that a server of its users would have: the four compiled ones; for a twin, it in
+  place of the library it stands for; for the least that a function can do, that alone. All functions share one Lua heap, and its
+  collector walks all of it: it starts from a collected heap on each side.
 - **Twins** are the same functions written in Lua by hand (\`scripts/bench/twins/\`). Before the clock starts, both must have left the same keys,
   values and times to live (to 30 s), and counting the same replies. What is lost against a twin is lost by the TypeScript.
 - **PING** is sent every millisecond by a client with a thread of its own, whether or not the one before was answered.
@@ -42,7 +45,11 @@ const LIMITS = `## What the limits are, and why
   event apart, the commands and the reply cost, which no code of ours can save. One event a call, that is less than half the speed of the
   raw pipeline: a target of 0.5 × is beyond what a function of Redis can do with an event in JSON, six writes and this reply. In batches it is
   about as fast as the raw pipeline, because grouping saves what handing entries to Lua costs; every check is then a loss against it.
-- **The raw PFMERGE** is one command a page. A rotation also shortens the life of each source, gives one to the result, counts it, notes the
+  Counted by callgrind, where nothing else disturbs, an event costs the server 52 k instructions by the raw pipeline, 51 k by the least
+  that a function can do, and 63 k by \`ingest_events\`: to reach the raw pipeline, 2 k would have to do for reading the time as digits,
+  for taking queries off addresses, for the limits of late and early, and for websites and sections kept apart from pages; they take 12 k.
+  One event a call is 112 k by the least, 131 k by \`track_events\`.
+- **The raw PFMERGE** is one command a page, and that command alone is half of what a rotation costs (135 k of 277 k instructions). A rotation also shortens the life of each source, gives one to the result, counts it, notes the
   point of the series, and announces the page to the next tier. As a raw pipeline, all of these writes are the row below it. What
   is left between the two is what makes it safe to be cut off, repeated and late: whether sources are there and what they are, and the
   point that was there before.
