@@ -48,7 +48,7 @@ const LIMITS = `## What the limits are, and why
   Counted by callgrind, where nothing else disturbs, an event costs the server 52 k instructions by the raw pipeline, 51 k by the least
   that a function can do, and 63 k by \`ingest_events\`: to reach the raw pipeline, 2 k would have to do for reading the time as digits,
   for taking queries off addresses, for the limits of late and early, and for websites and sections kept apart from pages; they take 12 k.
-  One event a call is 112 k by the least, 131 k by \`track_events\`.
+  One event a call is 108 k by the least, 131 k by \`track_events\`.
 - **The raw PFMERGE** is one command a page, and that command alone is half of what a rotation costs (135 k of 277 k instructions). A rotation also shortens the life of each source, gives one to the result, counts it, notes the
   point of the series, and announces the page to the next tier. As a raw pipeline, all of these writes are the row below it. What
   is left between the two is what makes it safe to be cut off, repeated and late: whether sources are there and what they are, and the
