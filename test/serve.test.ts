@@ -82,7 +82,7 @@ describeWithOwnServer("serving", () => {
     await add("c");
     await counted(host, 3);
     // Woken, and not by the end of a blocking read, which takes five seconds.
-    expect(performance.now() - startedAt).toBeLessThan(2000);
+    expect(performance.now() - startedAt).toBeLessThan(4000);
     await stopped(host);
     expect(log(host).at(-1)?.msg).toBe("stopped");
   });
@@ -108,7 +108,7 @@ describeWithOwnServer("serving", () => {
     });
     await following;
     expect(drained.map(({ read }) => read)).toEqual([0, 1]);
-    expect(performance.now() - startedAt).toBeLessThan(3000);
+    expect(performance.now() - startedAt).toBeLessThan(4000);
   });
 
   it("runs what is due at the start, each tick on one of two hosts", async () => {
@@ -151,11 +151,11 @@ describeWithOwnServer("serving", () => {
   it("takes over from a leader that was killed", async () => {
     await seedPages(3000);
     const leading = await startHost({
-      tracker: { leaseSeconds: 1, rotation: { uniqueDevicesLimit: 1, pageViewsLimit: 1 } },
+      tracker: { leaseSeconds: 3, rotation: { uniqueDevicesLimit: 1, pageViewsLimit: 1 } },
     });
     await until(async () => (await leader())["done"] === "0", START_TIMEOUT);
     const { worker } = await leader();
-    const other = await startHost({ tracker: { leaseSeconds: 1 } });
+    const other = await startHost({ tracker: { leaseSeconds: 3 } });
     await ready(other);
     await other.line(/"rotate-5MINUTES".*"outcome":"elsewhere"/, START_TIMEOUT);
     expect((await leader())["worker"]).toBe(worker);
