@@ -19,7 +19,7 @@ import { HOTPATH } from "../scripts/ensure-built";
 import { runNode, type RunningProcess } from "./support/processes";
 import { startReceiver } from "./support/receiver";
 import { describeWithOwnServer, useServer } from "./support/server";
-import { refusalOf } from "./support/tracker";
+import { refusalOf } from "./support/functions";
 import { until } from "./support/wait";
 
 const BUNDLE = readBundle();

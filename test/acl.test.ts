@@ -11,7 +11,8 @@ import { readBundle } from "../host/libraries";
 import { STEPS } from "./support/acl/steps";
 import type { PartOfRecord, Step } from "./support/acl/step";
 import { describeWithOwnServer, useServer, type TestClient } from "./support/server";
-import { decodeRecord, digest, refusalOf } from "./support/tracker";
+import { digest } from "./support/tracker";
+import { decodeRecord, refusalOf } from "./support/functions";
 
 const BUNDLE = readBundle();
 const FUNCTIONS = BUNDLE.flatMap(({ rated }) => rated);

@@ -1,13 +1,14 @@
 /* Every function of the catalogue's products and links driven through malformed calls made from its declaration. */
 import { beforeEach, describe, expect, it } from "vitest";
-import { HALLMARK, NOON, readCatalogManifest, useCatalog } from "./support/catalog";
+import { HALLMARK, NOON, useCatalog } from "./support/catalog";
+import { readDeclarations, refusalOf } from "./support/functions";
 import { Calls, flat, itRefusesMalformedCalls, itTakesBothEnds, type Malformed } from "./support/malformed";
-import { digest, refusalOf, sha1 } from "./support/tracker";
+import { digest, sha1 } from "./support/tracker";
 
 const catalog = useCatalog();
 
 /** Tasks have a file of their own. */
-const FUNCTIONS = readCatalogManifest().filter(({ name }) => !/task|queue/.test(name));
+const FUNCTIONS = readDeclarations("catalog").filter(({ name }) => !/task|queue/.test(name));
 
 const URL = "https://a.example/1";
 const PRODUCT = { sku: "A", name: "a", price: "$1.00", availability: "in_stock", release_year: 1999 };

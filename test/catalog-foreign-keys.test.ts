@@ -1,7 +1,8 @@
 /* Keys that somebody else has put where the catalogue keeps something: CONFLICT, naming the key, and nothing is written. */
 import { beforeEach, describe, expect, it } from "vitest";
 import { HALLMARK, idOf, NOON, useCatalog } from "./support/catalog";
-import { digest, refusalOf, sha1 } from "./support/tracker";
+import { digest, sha1 } from "./support/tracker";
+import { refusalOf } from "./support/functions";
 
 const catalog = useCatalog();
 

@@ -88,11 +88,12 @@ describe("workers", () => {
   });
 
   it("keep a lease for as long as the work takes", async () => {
-    await define({ lease: 150 });
+    // Work for four leases, each of them longer than a busy machine lets a host stand still.
+    await define({ lease: 500 });
     const id = await enqueue();
     let ended = 0;
     const slow: Work = async () => {
-      await pause(600);
+      await pause(2000);
       ended += 1;
       return {};
     };
@@ -104,7 +105,7 @@ describe("workers", () => {
   });
 
   it("give up at once what was cancelled", async () => {
-    await define({ lease: 150 });
+    await define({ lease: 500 });
     const id = await enqueue();
     const working = start(untilAborted);
     await until(async () => (await ofQueue()).leased === 1);
@@ -150,7 +151,7 @@ describe("workers", () => {
     let asked = 0;
     const work: Work = async () => {
       asked += 1;
-      if (asked === 1) throw new TaskFailure("HTTP 429", { retryAfterMs: 400 });
+      if (asked === 1) throw new TaskFailure("HTTP 429", { retryAfterMs: 2000 });
       return {};
     };
     const states: string[] = [];

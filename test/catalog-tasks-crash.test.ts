@@ -6,8 +6,9 @@ import fc from "fast-check";
 import { createClient } from "redis";
 import { beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { describeWithOwnServer, useServer, type TestClient } from "./support/server";
-import { claimOn, fcall, loadCatalog, useTasks, type ClaimedTask } from "./support/tasks";
-import { decodeRecord, HOUR, MINUTE, type Fields } from "./support/tracker";
+import { claimOn, useTasks, type ClaimedTask } from "./support/tasks";
+import { decodeRecord, fcall, loadLibrary, type Fields } from "./support/functions";
+import { HOUR, MINUTE } from "./support/tracker";
 
 const RUNS = 8 * Number(process.env["HOTPATH_RUNS"] ?? 1);
 const CLAIMERS = 20;
@@ -115,7 +116,7 @@ type Burst = typeof burstArb extends fc.Arbitrary<infer T> ? T : never;
 
 describeWithOwnServer("after kill -9", () => {
   const redis = useServer({ persistence: true });
-  beforeAll(() => loadCatalog(redis.client));
+  beforeAll(() => loadLibrary(redis.client, "catalog"));
 
   /** Ids whose enqueueing was answered, and of tasks whose end was. */
   let enqueued = new Set<string>();

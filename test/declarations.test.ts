@@ -3,11 +3,13 @@
  * and a sentence, and leaves nothing behind.
  */
 import { beforeEach, describe, expect, it } from "vitest";
+import type { Declaration } from "../functions/runtime/declare";
 import { Calls, flat, itRefusesMalformedCalls, itTakesBothEnds, quoted, type Malformed } from "./support/malformed";
-import { digest, event, MINUTE, NOON, readManifest, refusalOf, sha1, useTracker, type ManifestFunction } from "./support/tracker";
+import { digest, event, MINUTE, NOON, sha1, useTracker } from "./support/tracker";
+import { readDeclarations, refusalOf } from "./support/functions";
 
 const tracker = useTracker();
-const FUNCTIONS = readManifest();
+const FUNCTIONS = readDeclarations("tracker");
 
 const manyHosts = (count: number): string => JSON.stringify(Object.fromEntries(Array.from({ length: count }, (_, at) => [`h${at}`, "x"])));
 
@@ -25,7 +27,7 @@ const BAD_HOSTS: [value: string, named: string[]][] = [
 ];
 
 /** What is wrong with a table of hosts. */
-function badHosts(declaration: ManifestFunction, calls: Calls): Malformed[] {
+function badHosts(declaration: Declaration, calls: Calls): Malformed[] {
   if (!declaration.options.some(({ name }) => name === "HOSTS")) return [];
   const put = (what: string, value: string, code: Malformed["code"], ...names: string[]): Malformed => {
     return { what, args: calls.withOption(declaration, "HOSTS", "HOSTS", value), code, names: ["HOSTS", ...names] };

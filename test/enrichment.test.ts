@@ -16,6 +16,8 @@ import { html, page, startSite, type Handler, type TestSite } from "./support/we
 
 const STREAM = "ST:ENRICH:P:::";
 const LONG = { timeoutMs: 20_000 };
+/** Longer than a busy machine lets a worker stand still. */
+const LEASE_MS = 300;
 const FOUND: Metadata = { title: "Found", kicker: undefined, displayDate: undefined };
 
 describe("when a try is due", () => {
@@ -95,7 +97,7 @@ describeWithOwnServer("enrichment", () => {
           functions,
           announcements,
           courier,
-          limits: { attempts: 3, backoffMs: 20, maxBackoffMs: 100, leaseMs: 100, ...limits },
+          limits: { attempts: 3, backoffMs: 20, maxBackoffMs: 100, leaseMs: LEASE_MS, ...limits },
         },
         (report) => reports.push(report),
       );
@@ -185,7 +187,7 @@ describeWithOwnServer("enrichment", () => {
         const one = makeWorker(name, fails(passing));
         await drain(one);
         expect(outcomes(one)).toEqual([name === "three" ? "abandoned" : "failed"]);
-        await until(async () => (await pending()).every(([, , idle]) => idle >= 100));
+        await until(async () => (await pending()).every(([, , idle]) => idle >= LEASE_MS));
       }
       expect(await functions.getTrackerStatus()).toMatchObject({ enrichAbandoned: [["timeout", 1]] });
       await nothingIsLeft();
@@ -266,10 +268,11 @@ describeWithOwnServer("enrichment", () => {
 
     it("keeps a page for longer than its lease as long as it lives", async () => {
       await visit("a.example/1");
-      const slow = makeWorker("slow", never);
+      const limits = { leaseMs: 2 * LEASE_MS };
+      const slow = makeWorker("slow", never, limits);
       slow.start();
       await until(() => slow.asked.length === 1, LONG);
-      const other = makeWorker("other", async () => FOUND);
+      const other = makeWorker("other", async () => FOUND, limits);
       other.start();
       // Four leases, told by its own signs of life.
       let signs = 0;
@@ -287,7 +290,7 @@ describeWithOwnServer("enrichment", () => {
     it("gives up what it has in hand when it stood still", async () => {
       await visit("a.example/1");
       const one = makeWorker("one", async (address, signal) => {
-        const end = performance.now() + 500;
+        const end = performance.now() + 2 * LEASE_MS;
         while (performance.now() < end);
         return never(address, signal);
       });
@@ -335,7 +338,7 @@ describeWithOwnServer("enrichment", () => {
       const busy = new PageFailure("status 429", "busy", { passing: true, retryAfterMs: 3_600_000 });
       const one = makeWorker("one", fails(busy));
       await drain(one);
-      await until(async () => (await pending())[0]![2] > 150);
+      await until(async () => (await pending())[0]![2] > LEASE_MS + 50);
       await drain(one);
       expect(one.asked).toHaveLength(1);
     });

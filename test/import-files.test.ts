@@ -1,5 +1,5 @@
 /* `hotpath import`: real files, real processes, real kill -9. */
-import { createHash, randomUUID } from "node:crypto";
+import { randomUUID } from "node:crypto";
 import { appendFileSync, mkdirSync, mkdtempSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
@@ -10,7 +10,7 @@ import { connect } from "../host/connection";
 import { createFunctions } from "../host/functions";
 import { Importer, openFiles } from "../host/import/import";
 import { runNode, type RunningProcess } from "./support/processes";
-import { useTracker } from "./support/tracker";
+import { sha1, useTracker } from "./support/tracker";
 import { until } from "./support/wait";
 
 const HOTPATH = resolve("dist/hotpath.js");
@@ -39,7 +39,6 @@ function file(content: string | Uint8Array, name = `${randomUUID()}.log`): strin
   return path;
 }
 
-const sha1 = (text: string): string => createHash("sha1").update(text).digest("hex");
 
 /** All page views of a website, as the series has them. */
 async function views(website = "access-log"): Promise<number> {

@@ -1,6 +1,7 @@
 /* import_events, get_import and forget_import: a chunk counts if and only if it follows on what is kept. */
 import { beforeEach, describe, expect, it } from "vitest";
-import { DAY, digest, event, HOUR, MINUTE, NOON, sha1, useTracker, type Argument } from "./support/tracker";
+import { DAY, digest, event, HOUR, MINUTE, NOON, sha1, useTracker } from "./support/tracker";
+import type { Argument } from "./support/functions";
 import { until } from "./support/wait";
 
 const tracker = useTracker();

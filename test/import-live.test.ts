@@ -4,7 +4,8 @@
  */
 import fc from "fast-check";
 import { beforeEach, describe, expect, it } from "vitest";
-import { contents, DAY, event, HOUR, MINUTE, sha1, useTracker, type Argument } from "./support/tracker";
+import { contents, DAY, event, HOUR, MINUTE, sha1, useTracker } from "./support/tracker";
+import type { Argument } from "./support/functions";
 
 const RUNS = 12 * Number(process.env["HOTPATH_RUNS"] ?? 1);
 const tracker = useTracker();

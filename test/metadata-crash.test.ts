@@ -5,9 +5,9 @@
 import fc from "fast-check";
 import { createClient } from "redis";
 import { beforeAll, expect, it } from "vitest";
-import { entryOf, fcall, folderOf, HOUR, LEASE, loadMetadata, MINUTE, ns, SECOND, type Entry, type MergePlan } from "./support/metadata";
+import { entryOf, folderOf, HOUR, LEASE, MINUTE, ns, SECOND, type Entry, type MergePlan } from "./support/metadata";
+import { decodeRecord, fcall, loadLibrary } from "./support/functions";
 import { describeWithOwnServer, useServer, type TestClient } from "./support/server";
-import { decodeRecord } from "./support/tracker";
 
 const RUNS = 6 * Number(process.env["HOTPATH_RUNS"] ?? 1);
 
@@ -30,7 +30,7 @@ type Burst = typeof burstArb extends fc.Arbitrary<infer T> ? T : never;
 describeWithOwnServer("after kill -9", () => {
   const redis = useServer({ persistence: true });
 
-  beforeAll(() => loadMetadata(redis.client));
+  beforeAll(() => loadLibrary(redis.client, "metadata"));
 
   let nowMs = 0;
   let added = 0;
@@ -39,7 +39,7 @@ describeWithOwnServer("after kill -9", () => {
   let dropped: string[] = [];
 
   const base = Date.UTC(2024, 0, 15, 10);
-  const run = (client: TestClient, name: string, ...args: (string | number)[]): Promise<unknown> => fcall(client, "FCALL", [], name, ["d", "t", ...args]);
+  const run = (client: TestClient, name: string, ...args: (string | number)[]): Promise<unknown> => fcall(client, name, "d", "t", ...args);
 
   async function begin(): Promise<void> {
     await redis.flush();

@@ -1,14 +1,12 @@
 /* Every function of the index driven through malformed calls made from its declaration: each is refused, and nothing is written. */
-import { readFileSync } from "node:fs";
 import { beforeEach, describe, expect, it } from "vitest";
-import type { Declaration } from "../functions/runtime/declare";
 import { Calls, flat, itRefusesMalformedCalls, itTakesBothEnds } from "./support/malformed";
-import { entryOf, fcall, NOON, useMetadata } from "./support/metadata";
-import { digest, refusalOf } from "./support/tracker";
+import { readDeclarations, refusalOf } from "./support/functions";
+import { entryOf, NOON, useMetadata } from "./support/metadata";
+import { digest } from "./support/tracker";
 
 const metadata = useMetadata();
-const { libraries } = JSON.parse(readFileSync(new URL("../dist/manifest.json", import.meta.url), "utf8")) as { libraries: { name: string; functions: Declaration[] }[] };
-const FUNCTIONS = libraries.find(({ name }) => name === "metadata")!.functions;
+const FUNCTIONS = readDeclarations("metadata");
 
 const MERGE = "[[10,1000,1]]";
 const LAYERS = '{"l":{"ttl_sec":0,"layer_to":""}}';
@@ -20,9 +18,6 @@ const calls = new Calls({
   timeMs: NOON,
   rest: entry,
 });
-
-/** What calls of the functions run through. */
-const library = { get client() { return metadata.client; }, routed: (keys: string[], name: string, ...args: string[]) => fcall(metadata.client, "FCALL", keys, name, args) };
 
 /** A table with files, plans that wait, and plans that are out. */
 async function seed(): Promise<void> {
@@ -39,8 +34,8 @@ it("the manifest has functions", () => expect(FUNCTIONS.map(({ name }) => name))
 describe.each(FUNCTIONS.map((declaration) => [declaration.name, declaration] as const))("%s", (name, declaration) => {
   const good = flat(calls.goodCall(declaration));
 
-  itRefusesMalformedCalls(library, calls, declaration, seed);
-  itTakesBothEnds(library, calls, declaration);
+  itRefusesMalformedCalls(metadata, calls, declaration, seed);
+  itTakesBothEnds(metadata, calls, declaration);
 
   it("is callable with FCALL_RO if and only if it is no-writes", async () => {
     const message = (await refusalOf(metadata.read(name, ...good))) ?? "";
@@ -60,7 +55,7 @@ describe("routing keys", () => {
   beforeEach(seed);
 
   it.each(["{eu}", "any{eu}thing", "plain", ""])("'%s' is taken and never written", async (key) => {
-    for (const declaration of FUNCTIONS) await refusalOf(library.routed([key], declaration.name, ...flat(calls.goodCall(declaration))));
+    for (const declaration of FUNCTIONS) await refusalOf(metadata.routed([key], declaration.name, ...flat(calls.goodCall(declaration))));
     expect(await metadata.client.exists(key)).toBe(0);
   });
 });

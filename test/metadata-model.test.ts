@@ -5,7 +5,8 @@
 import fc from "fast-check";
 import { beforeEach, describe, expect, it } from "vitest";
 import { IndexModel, type Configuration, type Plan } from "./support/metadata-model";
-import { entryOf, fcall, NOON, ns, SECOND, useMetadata } from "./support/metadata";
+import { entryOf, NOON, ns, SECOND, useMetadata } from "./support/metadata";
+import { fcallKeyed } from "./support/functions";
 
 const RUNS = 60 * Number(process.env["HOTPATH_RUNS"] ?? 1);
 const STEPS = 40;
@@ -78,7 +79,7 @@ class Session {
 
   async #patch({ entries, isOld }: StepOf<"patch">): Promise<void> {
     const reply = isOld
-      ? await fcall(metadata.client, "FCALL", [MERGE, LAYERS], "patch_index", [...entries, ""])
+      ? await fcallKeyed(metadata.client, [MERGE, LAYERS], "patch_index", [...entries, ""])
       : await metadata.call("patch_index", "d", "t", ...entries, "NOW", this.nowS * SECOND + 999);
     expect(reply).toBe(entries.length);
     for (const each of entries) this.model.patch(each, isOld ? undefined : this.nowS);

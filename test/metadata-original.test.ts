@@ -8,7 +8,8 @@ import { fileURLToPath } from "node:url";
 import { join } from "node:path";
 import fc from "fast-check";
 import { beforeAll, describe, expect, it } from "vitest";
-import { entryOf, fcall, useMetadata, type TestMetadata } from "./support/metadata";
+import { entryOf, useMetadata, type TestMetadata } from "./support/metadata";
+import { fcallKeyed } from "./support/functions";
 
 const FOLDER = process.env["HOTPATH_GIGAPI_SCRIPTS"] ?? fileURLToPath(new URL("../.hotpath/gigapi", import.meta.url));
 const SCRIPTS = ["patch_index", "get_merge_plan", "end_merge"] as const;
@@ -39,7 +40,7 @@ describe.skipIf(!isThere)(`beside GigAPI's scripts${isThere ? "" : ` (skipped: $
 
   const script = (on: TestMetadata, name: (typeof SCRIPTS)[number], keys: string[], args: string[]): Promise<unknown> =>
     on.client.sendCommand(["EVALSHA", shas[name]!, String(keys.length), ...keys, ...args]);
-  const functionOf = (on: TestMetadata, name: (typeof SCRIPTS)[number], keys: string[], args: string[]): Promise<unknown> => fcall(on.client, "FCALL", keys, name, args);
+  const functionOf = (on: TestMetadata, name: (typeof SCRIPTS)[number], keys: string[], args: string[]): Promise<unknown> => fcallKeyed(on.client, keys, name, args);
   type Side = typeof script;
 
   /** Everything that clients see, less what is random (ids, new names) and the second in which it was written. */

@@ -1,7 +1,8 @@
 /* patch_index in both forms, configure_table and get_entry: what is written where, in which form, and what is refused. */
 import { beforeEach, describe, expect, it } from "vitest";
-import { entryOf, fcall, folderOf, NOON, ns, SECOND, useMetadata, type Entry } from "./support/metadata";
-import { digest, refusalOf, type Argument } from "./support/tracker";
+import { entryOf, folderOf, NOON, ns, SECOND, useMetadata, type Entry } from "./support/metadata";
+import { fcallKeyed, refusalOf, type Argument } from "./support/functions";
+import { digest } from "./support/tracker";
 
 const metadata = useMetadata();
 
@@ -27,7 +28,7 @@ const path = (name: string, iteration = 1): string => `${HOUR}/${name}.${iterati
 const add = (name: string, more: Partial<Entry> = {}): string => JSON.stringify(entryOf({ path: path(name), size_bytes: 400, ...more }));
 const remove = (name: string, more: Partial<Entry> = {}): string => add(name, { cmd: "DELETE", ...more });
 const patch = (...entries: string[]): Promise<unknown> => metadata.call("patch_index", "d", "t", ...entries, "NOW", NOON);
-const patchOld = (...entries: string[]): Promise<unknown> => fcall(metadata.client, "FCALL", [MERGE, LAYERS], "patch_index", entries);
+const patchOld = (...entries: string[]): Promise<unknown> => fcallKeyed(metadata.client, [MERGE, LAYERS], "patch_index", entries);
 const refused = (...entries: Argument[]): Promise<string | undefined> => metadata.refusal("patch_index", "d", "t", ...entries);
 const list = (name: string): Promise<string[]> => metadata.client.lRange(name, 0, -1);
 const plans = async (name: string): Promise<Plan[]> => (await list(name)).map((each) => JSON.parse(each) as Plan);
@@ -120,13 +121,13 @@ describe("what it writes is what GigAPI's clients read", () => {
       return entry;
     });
     const merge = "[[10,10485760,1]]";
-    expect(await fcall(metadata.client, "FCALL", [merge, LAYERS], "patch_index", [...files.map((each) => JSON.stringify(each)), ""])).toBe(17_280);
+    expect(await fcallKeyed(metadata.client, [merge, LAYERS], "patch_index", [...files.map((each) => JSON.stringify(each)), ""])).toBe(17_280);
     expect(JSON.parse((await metadata.client.hGet(`files:d:t:${files[0]!.path.slice(0, 15)}`, files[0]!.path))!)).toEqual(files[0]);
     const folders = await metadata.client.hGetAll("folders:d:t");
     expect(Object.keys(folders).length).toBe(72);
     expect(new Set(Object.values(folders))).toEqual(new Set(["240"]));
     for (const folder of Object.keys(folders)) expect((await plans(`merge:d:t:1:${folder}:::idle`)).map(({ paths, size }) => [paths.length, size])).toEqual(Array.from({ length: 24 }, () => [10, 10_000_000]));
-    expect(await fcall(metadata.client, "FCALL", [merge, LAYERS], "patch_index", files.map((each) => JSON.stringify({ ...each, cmd: "DELETE" })))).toBe(17_280);
+    expect(await fcallKeyed(metadata.client, [merge, LAYERS], "patch_index", files.map((each) => JSON.stringify({ ...each, cmd: "DELETE" })))).toBe(17_280);
     expect((await metadata.client.keys("*")).filter((key) => /^(files|folders|merge|move)/.test(key))).toEqual([]);
     expect((await plans("drop:d:t:::idle")).length).toBe(17_280);
     expect(new Set((await plans("drop:d:t:::idle")).map(({ id }) => id)).size).toBe(17_280);
@@ -149,7 +150,7 @@ describe("plans", () => {
     const layers = (ttl: number, next: string): string => JSON.stringify({ l: { ttl_sec: ttl, layer_to: next }, m: {} });
     const planned = async (ttl: number, next: string): Promise<string[]> => {
       await metadata.client.del([...(await metadata.client.keys("files*")), ...(await metadata.client.keys("m*")), "none"]);
-      await fcall(metadata.client, "FCALL", [MERGE, layers(ttl, next)], "patch_index", [add("a")]);
+      await fcallKeyed(metadata.client, [MERGE, layers(ttl, next)], "patch_index", [add("a")]);
       return (await metadata.client.keys("m*")).map((key) => key.split(":")[0]!);
     };
     expect(await planned(10, "m")).toEqual(["merge"]);
@@ -225,13 +226,13 @@ describe("plans", () => {
   it("20,000 paths in one plan, in two calls", async () => {
     const merge = "[[10,1000000000,1]]";
     const names = Array.from({ length: 20_000 }, (_, at) => `f${at}`);
-    for (const half of [names.slice(0, 10_000), names.slice(10_000)]) await fcall(metadata.client, "FCALL", [merge, LAYERS], "patch_index", half.map((each) => add(each, { size_bytes: 1 })));
+    for (const half of [names.slice(0, 10_000), names.slice(10_000)]) await fcallKeyed(metadata.client, [merge, LAYERS], "patch_index", half.map((each) => add(each, { size_bytes: 1 })));
     expect(await shape()).toEqual([[names, 20_000]]);
   });
 
   it("sizes of up to 15 digits stay exact", async () => {
     const merge = "[[10,1000000000000000,1]]";
-    await fcall(metadata.client, "FCALL", [merge, LAYERS], "patch_index", [add("a", { size_bytes: 123_456_789_012_345 }), add("b", { size_bytes: 1 })]);
+    await fcallKeyed(metadata.client, [merge, LAYERS], "patch_index", [add("a", { size_bytes: 123_456_789_012_345 }), add("b", { size_bytes: 1 })]);
     expect(await shape()).toEqual([[["a", "b"], 123_456_789_012_346]]);
   });
 });
@@ -328,13 +329,13 @@ describe("what is refused", () => {
     ["[[10,-1,1]]", LAYERS, "merge_conf"], [MERGE, "[", "layers"], [MERGE, '["l"]', "layers"], [MERGE, '{"l":5}', "layers"], [MERGE, '{"l":{"ttl_sec":"5"}}', "layers"], [MERGE, '{"l":{"layer_to":5}}', "layers"],
   ])("a configuration %s %s", async (merge, layers, named) => {
     const before = await digest(metadata.client);
-    expect(await refusalOf(fcall(metadata.client, "FCALL", [merge, layers], "patch_index", [add("a")]))).toMatch(new RegExp(`^BADCONFIG ${named} `));
+    expect(await refusalOf(fcallKeyed(metadata.client, [merge, layers], "patch_index", [add("a")]))).toMatch(new RegExp(`^BADCONFIG ${named} `));
     if (layers.startsWith("{")) expect(await metadata.refusal("configure_table", "d", "t", "MERGE", merge, "LAYERS", layers)).toMatch(/^BADCONFIG (MERGE|LAYERS) /);
     expect(await digest(metadata.client)).toEqual(before);
   });
 
   it("Go's null for no steps is none", async () => {
-    await fcall(metadata.client, "FCALL", ["null", LAYERS], "patch_index", [add("a")]);
+    await fcallKeyed(metadata.client, ["null", LAYERS], "patch_index", [add("a")]);
     expect(await metadata.client.keys("m*")).toEqual([]);
     expect(await metadata.client.hGet("folders:d:t", HOUR)).toBe("1");
   });
@@ -344,7 +345,7 @@ describe("what is refused", () => {
   });
 
   it("three keys", async () => {
-    expect(await refusalOf(fcall(metadata.client, "FCALL", ["a", "b", "c"], "patch_index", [add("a")]))).toMatch(/^BADARG at most one routing key, got 3/);
+    expect(await refusalOf(fcallKeyed(metadata.client, ["a", "b", "c"], "patch_index", [add("a")]))).toMatch(/^BADARG at most one routing key, got 3/);
   });
 
   const KEYS = [
@@ -369,7 +370,7 @@ describe("what is refused", () => {
 
 describe("names", () => {
   it("colons and slashes in them are taken as they come", async () => {
-    await fcall(metadata.client, "FCALL", [MERGE, LAYERS], "patch_index", [add("a", { database: "a/b", table: "node:cpu:rate" }), add("a", { database: "a", table: "b/node:cpu:rate", writer_id: "x:y" })]);
+    await fcallKeyed(metadata.client, [MERGE, LAYERS], "patch_index", [add("a", { database: "a/b", table: "node:cpu:rate" }), add("a", { database: "a", table: "b/node:cpu:rate", writer_id: "x:y" })]);
     expect((await metadata.client.keys("folders:*")).sort()).toEqual(["folders:a/b:node:cpu:rate", "folders:a:b/node:cpu:rate"]);
     expect((await metadata.client.keys("SS:METADATA.FOLDERS*")).sort()).toEqual(["SS:METADATA.FOLDERS::a%2Fb/node:cpu:rate::", "SS:METADATA.FOLDERS::a/b%2Fnode:cpu:rate::"]);
     expect(await metadata.call("get_entry", "a", "b/node:cpu:rate", path("a"))).not.toBeNull();
@@ -377,12 +378,12 @@ describe("names", () => {
 
   it("with a routing key, every key carries its tag", async () => {
     await metadata.server.flush();
-    await metadata.routed("{x}", "configure_table", "d", "t", "MERGE", MERGE, "LAYERS", LAYERS);
-    await metadata.routed("{x}", "patch_index", "d", "t", add("a"), add("b", { layer: "hot", path: path("b", 3) }), add("c"), remove("c"));
+    await metadata.routed(["{x}"], "configure_table", "d", "t", "MERGE", MERGE, "LAYERS", LAYERS);
+    await metadata.routed(["{x}"], "patch_index", "d", "t", add("a"), add("b", { layer: "hot", path: path("b", 3) }), add("c"), remove("c"));
     const keys = await metadata.client.keys("*");
     expect(keys.filter((key) => !key.includes("{x}"))).toEqual([]);
     expect(keys).toContain(`merge:d:{x}t:1:${HOUR}:l:w:idle`);
-    expect(await metadata.routed("{x}", "get_entry", "d", "t", path("a"))).toBe(add("a"));
+    expect(await metadata.routed(["{x}"], "get_entry", "d", "t", path("a"))).toBe(add("a"));
     expect(await metadata.call("get_entry", "d", "t", path("a"))).toBeNull();
   });
 

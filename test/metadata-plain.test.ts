@@ -2,10 +2,10 @@
  * A batch of new files alone is gathered by queue and any other is applied file by file: both leave the same. A DELETE of a file
  * that is not there, which is passed over, makes a batch one of the second kind.
  */
-import { createHash } from "node:crypto";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { entryOf, NOON, SECOND, useMetadata, type TestMetadata } from "./support/metadata";
+import { sha1 } from "./support/tracker";
 
 const RUNS = 150 * Number(process.env["HOTPATH_RUNS"] ?? 1);
 const MERGE = "[[10,100,1],[1000,250,2]]";
@@ -89,7 +89,7 @@ describe("a batch of new files alone", () => {
     const add = ["FCALL", "patch_index", "2", "[[10,5000,1]]", LAYERS, JSON.stringify(entryOf({ path, layer: "cold" }))];
     await together.client.sendCommand(add);
     await together.client.del(["files:d:t:day", "folders:d:t"]);
-    const gone = `S:METADATA.GONE::${createHash("sha1").update(queue).digest("hex")}::`;
+    const gone = `S:METADATA.GONE::${sha1(queue)}::`;
     await together.client.sAdd(gone, path);
     await together.client.sendCommand(add);
     const plans = await together.client.lRange(`${queue}:idle`, 0, -1);

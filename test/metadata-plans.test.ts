@@ -1,7 +1,8 @@
 /* Plans: taken when they are ripe, leased, given out again, ended; as GigAPI's clients do it and as all others do. */
 import { beforeEach, describe, expect, it } from "vitest";
-import { entryOf, fcall, LEASE, MINUTE, NOON, SECOND, useMetadata, type MergePlan } from "./support/metadata";
-import { refusalOf, sha1 } from "./support/tracker";
+import { entryOf, LEASE, MINUTE, NOON, SECOND, useMetadata, type MergePlan } from "./support/metadata";
+import { fcall, refusalOf } from "./support/functions";
+import { sha1 } from "./support/tracker";
 
 const metadata = useMetadata();
 const { call, json, keyed, refusal, send } = metadata;
@@ -120,9 +121,9 @@ describe("get_merge_plan", () => {
     const queue = `merge:d:{x}t:1:${FOLDER}:l:w`;
     await send("RPUSH", `${queue}:idle`, planText("p1", NOON, "a"));
     await send("ZADD", "SS:METADATA.QUEUES::{x}d/t/1/l/w::", 1, FOLDER);
-    const plan = JSON.parse(String(await metadata.routed("{x}", "get_merge_plan", "d", "t", 1, "l", "w"))) as MergePlan;
+    const plan = JSON.parse(String(await metadata.routed(["{x}"], "get_merge_plan", "d", "t", 1, "l", "w"))) as MergePlan;
     expect(plan).toMatchObject({ id: "p1", table: "t" });
-    expect(await metadata.routed("{x}", "end_merge", "d", "t", "p1")).toBe(1);
+    expect(await metadata.routed(["{x}"], "end_merge", "d", "t", "p1")).toBe(1);
     const keys = (await send("KEYS", "*")) as string[];
     expect(keys.filter((key) => !key.includes("{x}"))).toEqual([]);
   });
@@ -197,7 +198,7 @@ describe("get_merge_plan", () => {
       takers.map(async (client) => {
         const ids: string[] = [];
         for (;;) {
-          const reply = (await fcall(client, "FCALL", [], "get_merge_plan", ["d", "t", 1, "l", "w", "NOW", NOON])) as string | null;
+          const reply = (await fcall(client, "get_merge_plan", "d", "t", 1, "l", "w", "NOW", NOON)) as string | null;
           if (reply === null) return ids;
           ids.push((JSON.parse(reply) as MergePlan).id);
         }

@@ -171,9 +171,9 @@ describe("rebuild_index", () => {
     const bare = { ...file("d"), database: undefined, table: undefined };
     await send("HSET", "folders:d:{x}s", FOLDER, 1);
     await send("HSET", "files:d:{x}s:date=2024-01-15", bare.path, JSON.stringify(bare));
-    for (let remaining = 1; remaining === 1; ) remaining = Number(((await routed("{x}", "rebuild_index")) as unknown[])[7]);
-    expect(await routed("{x}", "list_databases")).toEqual(["d"]);
-    expect(await routed("{x}", "list_tables", "d")).toEqual(["s", "{x}t"]);
+    for (let remaining = 1; remaining === 1; ) remaining = Number(((await routed(["{x}"], "rebuild_index")) as unknown[])[7]);
+    expect(await routed(["{x}"], "list_databases")).toEqual(["d"]);
+    expect(await routed(["{x}"], "list_tables", "d")).toEqual(["s", "{x}t"]);
     expect(await read("list_databases")).toEqual([]);
   });
 });

@@ -1,5 +1,4 @@
 /* `hotpath mirror`: another server's stream, each entry counted once, and a gap never passed over in silence. */
-import { createHash } from "node:crypto";
 import { resolve } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished } from "vitest";
 import { connect, type Connection } from "../host/connection";
@@ -8,7 +7,7 @@ import { GapError, mirror, type MirrorOptions, type MirrorSummary } from "../hos
 import { compareIds } from "../host/mirror/source";
 import { runNode, type RunningProcess } from "./support/processes";
 import { describeWithOwnServer, useServer } from "./support/server";
-import { useTracker } from "./support/tracker";
+import { sha1, useTracker } from "./support/tracker";
 import { until } from "./support/wait";
 
 const HOTPATH = resolve("dist/hotpath.js");
@@ -24,7 +23,6 @@ beforeEach(async () => {
   await source.flush();
 });
 
-const sha1 = (text: string): string => createHash("sha1").update(text).digest("hex");
 const nowMs = (): number => Date.now();
 
 /** Adds entries to the source's stream. */

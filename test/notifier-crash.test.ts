@@ -5,9 +5,9 @@
 import fc from "fast-check";
 import { createClient } from "redis";
 import { beforeAll, expect, it } from "vitest";
-import { claimOn, fcall, HOUR, loadNotifier, MINUTE, type Claimed } from "./support/notifier";
+import { claimOn, HOUR, MINUTE, type Claimed } from "./support/notifier";
+import { decodeRecord, fcall, fcallReadOnly, loadLibrary } from "./support/functions";
 import { describeWithOwnServer, useServer, type TestClient } from "./support/server";
-import { decodeRecord } from "./support/tracker";
 
 const RUNS = 8 * Number(process.env["HOTPATH_RUNS"] ?? 1);
 const ENTRIES = 240;
@@ -26,7 +26,7 @@ const burstArb = fc.record({ calls: fc.array(callArb, { minLength: 2, maxLength:
 describeWithOwnServer("after kill -9", () => {
   const redis = useServer({ persistence: true });
 
-  beforeAll(() => loadNotifier(redis.client));
+  beforeAll(() => loadLibrary(redis.client, "notifier"));
 
   /** What was given out, by id, by answers that came. */
   let given = new Map<string, Claimed>();
@@ -43,7 +43,7 @@ describeWithOwnServer("after kill -9", () => {
   }
 
   async function end(client: TestClient, how: "ack" | "fail", { id, token }: Claimed): Promise<void> {
-    await fcall(client, "FCALL", [], `${how}_notification`, ["packages", id, "TOKEN", token, "NOW", nowMs]);
+    await fcall(client, `${how}_notification`, "packages", id, "TOKEN", token, "NOW", nowMs);
     if (how === "ack") acknowledged.add(id);
   }
 
@@ -59,7 +59,7 @@ describeWithOwnServer("after kill -9", () => {
       calls.map(async ({ name, count: most, ms, ends }) => {
         nowMs += ms;
         if (name === "ingest") {
-          await fcall(client, "FCALL", [], "ingest_scans", ["packages", "LIMIT", most, "NOW", nowMs]);
+          await fcall(client, "ingest_scans", "packages", "LIMIT", most, "NOW", nowMs);
           return count();
         }
         const { claimed } = await claimOn(client, "packages", "COUNT", most, "NOW", nowMs);
@@ -77,7 +77,7 @@ describeWithOwnServer("after kill -9", () => {
 
   async function finish(): Promise<void> {
     for (let remaining: unknown = 1; remaining === 1; ) {
-      remaining = decodeRecord(await fcall(redis.client, "FCALL", [], "ingest_scans", ["packages", "NOW", nowMs]))["remaining"];
+      remaining = decodeRecord(await fcall(redis.client, "ingest_scans", "packages", "NOW", nowMs))["remaining"];
     }
     for (let next: number | null = nowMs; next !== null; ) {
       nowMs = Math.max(nowMs, next);
@@ -86,7 +86,7 @@ describeWithOwnServer("after kill -9", () => {
       for (const each of reply.claimed) await end(redis.client, "ack", each);
       next = reply.claimed.length > 0 ? nowMs : reply.next;
     }
-    const dead = (await fcall(redis.client, "FCALL_RO", [], "list_notifications", ["packages", "STATE", "dead"])) as [number];
+    const dead = (await fcallReadOnly(redis.client, "list_notifications", "packages", "STATE", "dead")) as [number];
     expect(dead).toEqual([0]);
   }
 
@@ -97,7 +97,7 @@ describeWithOwnServer("after kill -9", () => {
         given = new Map();
         acknowledged = new Set();
         nowMs = Date.now();
-        await fcall(redis.client, "FCALL", [], "configure_topic", ["packages", "QUIET", 1000, "ATTEMPTS", 1000, "BACKOFF", 1000]);
+        await fcall(redis.client, "configure_topic", "packages", "QUIET", 1000, "ATTEMPTS", 1000, "BACKOFF", 1000);
         await Promise.all(
           Array.from({ length: ENTRIES }, (_, at) => redis.client.xAdd("packages", "*", { seller_id: String(at % SELLERS), package_id: `P${at}` })),
         );

@@ -1,11 +1,12 @@
 /* Every function of the notifier driven through malformed calls made from its declaration: each is refused, and nothing is written. */
 import { beforeEach, describe, expect, it } from "vitest";
 import { Calls, flat, itRefusesMalformedCalls, itTakesBothEnds } from "./support/malformed";
-import { NOON, readNotifierManifest, useNotifier } from "./support/notifier";
-import { digest, refusalOf } from "./support/tracker";
+import { NOON, useNotifier } from "./support/notifier";
+import { readDeclarations, refusalOf } from "./support/functions";
+import { digest } from "./support/tracker";
 
 const notifier = useNotifier();
-const FUNCTIONS = readNotifierManifest();
+const FUNCTIONS = readDeclarations("notifier");
 const calls = new Calls({
   good: { topic: "packages", PREFIX: "P:", STREAM: "s", SUBJECT: "who", ITEM: "what" },
   id: "0123456789abcdef".repeat(3).slice(0, 40),

@@ -1,7 +1,8 @@
 /* Many at once: claimers that never get the same lease, and a hundred thousand sellers. */
 import { beforeAll, beforeEach, describe, expect, it } from "vitest";
 import type { TestClient } from "./support/server";
-import { claimOn, fcall, HOUR, MINUTE, NOON, useNotifier, type Claimed } from "./support/notifier";
+import { claimOn, HOUR, MINUTE, NOON, useNotifier, type Claimed } from "./support/notifier";
+import { fcall } from "./support/functions";
 
 const notifier = useNotifier();
 const CLAIMERS = 20;
@@ -53,8 +54,7 @@ describe("20 claimers at once", () => {
           for (const { id, token } of claimed) {
             expect(tokens.has(token)).toBe(false);
             tokens.add(token);
-            const args = ["packages", id, "TOKEN", token, "NOW", nowMs];
-            await fcall(client, "FCALL", [], "ack_notification", args).then(
+            await fcall(client, "ack_notification", "packages", id, "TOKEN", token, "NOW", nowMs).then(
               () => acknowledged.push(id),
               () => (refused += 1),
             );
@@ -75,7 +75,7 @@ it("20 clients that ingest one stream take each entry once in total", async () =
     clients.map(async (client) => {
       let read = 0;
       for (;;) {
-        const reply = (await fcall(client, "FCALL", [], "ingest_scans", ["packages", "LIMIT", 17])) as number[];
+        const reply = (await fcall(client, "ingest_scans", "packages", "LIMIT", 17)) as number[];
         read += reply[1]!;
         if (reply[7] === 0) return read;
       }
@@ -102,7 +102,7 @@ it("a hundred thousand sellers are each notified once, of what they scanned", as
       for (;;) {
         const { claimed } = await claimOn(client, "packages", "COUNT", 500, "NOW", nowMs);
         if (claimed.length === 0) return;
-        await Promise.all(claimed.map(({ id, token }) => fcall(client, "FCALL", [], "ack_notification", ["packages", id, "TOKEN", token])));
+        await Promise.all(claimed.map(({ id, token }) => fcall(client, "ack_notification", "packages", id, "TOKEN", token)));
         for (const { subject, items } of claimed) {
           expect(seen.has(subject)).toBe(false);
           seen.set(subject, items);

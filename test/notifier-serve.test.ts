@@ -35,7 +35,8 @@ describeWithOwnServer("notifications", () => {
   it("one webhook follows a seller's scans, once the seller is quiet", async () => {
     const receiver = await startReceiver();
     const host = await serve({ courier: webhook(receiver.url) });
-    for (const item of ["AAAAAA", "BBBBBB", "AAAAAA"]) await scan("10", item);
+    // Sent at once: one after the other, the seller might be quiet in between.
+    await Promise.all(["AAAAAA", "BBBBBB", "AAAAAA"].map((item) => scan("10", item)));
     await until(() => receiver.received.length > 0, START);
     await until(async () => (await state()).delivered === 1);
     await scan("10", "CCCCCC");
@@ -66,7 +67,8 @@ describeWithOwnServer("notifications", () => {
 
   it("what was out when the host was killed is delivered again by the next one, under the same id", async () => {
     const receiver = await startReceiver(() => undefined);
-    const topic = { leaseSeconds: 6, courier: webhook(receiver.url, { timeoutSeconds: 1 }) };
+    // Longer than it takes to kill the host; the lease has to outlast it by five seconds.
+    const topic = { leaseSeconds: 9, courier: webhook(receiver.url, { timeoutSeconds: 4 }) };
     const first = await serve(topic);
     await scan("10", "AAAAAA");
     await until(() => receiver.received.length === 1, START);
@@ -85,7 +87,7 @@ describeWithOwnServer("notifications", () => {
   it("SIGTERM waits for what is out, and leaves no lease behind", async () => {
     const answers: (() => void)[] = [];
     const receiver = await startReceiver((_received, response) => void answers.push(() => response.writeHead(204).end()));
-    const host = await serve({ courier: webhook(receiver.url, { concurrency: 2 }) });
+    const host = await serve({ courier: webhook(receiver.url, { concurrency: 2, timeoutSeconds: 30 }) });
     for (const seller of ["10", "20", "30"]) await scan(seller, "AAAAAA");
     await until(() => answers.length === 2, START);
     host.signal("SIGTERM");

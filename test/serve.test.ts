@@ -11,6 +11,7 @@ import { until } from "./support/wait";
 const HOTPATH = "host/cli.ts";
 const STREAM = "ST:TRACKER::::";
 const MINUTE_MS = 60_000;
+const HOUR_MS = 60 * MINUTE_MS;
 const START_TIMEOUT = { timeoutMs: 20_000 };
 
 const ready = (host: RunningProcess) => host.line(/"redis is ready"/, START_TIMEOUT);
@@ -81,7 +82,7 @@ describeWithOwnServer("serving", () => {
     await add("c");
     await counted(host, 3);
     // Woken, and not by the end of a blocking read, which takes five seconds.
-    expect(performance.now() - startedAt).toBeLessThan(2000);
+    expect(performance.now() - startedAt).toBeLessThan(4000);
     await stopped(host);
     expect(log(host).at(-1)?.msg).toBe("stopped");
   });
@@ -107,7 +108,7 @@ describeWithOwnServer("serving", () => {
     });
     await following;
     expect(drained.map(({ read }) => read)).toEqual([0, 1]);
-    expect(performance.now() - startedAt).toBeLessThan(3000);
+    expect(performance.now() - startedAt).toBeLessThan(4000);
   });
 
   it("runs what is due at the start, each tick on one of two hosts", async () => {
@@ -150,11 +151,11 @@ describeWithOwnServer("serving", () => {
   it("takes over from a leader that was killed", async () => {
     await seedPages(3000);
     const leading = await startHost({
-      tracker: { leaseSeconds: 1, rotation: { uniqueDevicesLimit: 1, pageViewsLimit: 1 } },
+      tracker: { leaseSeconds: 3, rotation: { uniqueDevicesLimit: 1, pageViewsLimit: 1 } },
     });
     await until(async () => (await leader())["done"] === "0", START_TIMEOUT);
     const { worker } = await leader();
-    const other = await startHost({ tracker: { leaseSeconds: 1 } });
+    const other = await startHost({ tracker: { leaseSeconds: 3 } });
     await ready(other);
     await other.line(/"rotate-5MINUTES".*"outcome":"elsewhere"/, START_TIMEOUT);
     expect((await leader())["worker"]).toBe(worker);
@@ -297,7 +298,10 @@ describeWithOwnServer("serving", () => {
     };
 
     it("does everything that is due, in as many calls as it takes", async () => {
-      for (const uui of ["a", "b", "c"]) await add(uui, Date.now() - 15 * MINUTE_MS);
+      // Windows of every length are over: if one ended between the last two runs, there would be something to do again.
+      const now = Date.now();
+      const dt = now - (now % (3 * HOUR_MS)) - MINUTE_MS;
+      for (const uui of ["a", "b", "c"]) await add(uui, dt);
       await add("");
       const ingest = await run("ingest", { tracker: { streams: [{ key: STREAM, limit: 2 }] } });
       expect(ingest).toMatchObject({

@@ -15,16 +15,14 @@ import {
   DAY_MS,
   drainRotations,
   EPOCH_MS,
-  fcall,
   HOUR_MS,
   idOf,
-  loadTracker,
   MINUTE_MS,
   record,
   track,
-  type Reply,
   type SentEvent,
 } from "./support/tracker-model";
+import { fcall, loadLibrary, type Fields } from "./support/functions";
 import { floorTo, Reference, TIERS } from "./support/tracker-reference";
 import { until } from "./support/wait";
 
@@ -33,7 +31,7 @@ const WEBSITE = idOf("a.example");
 const view = (dt: number, page = "x", uui = "device"): SentEvent => ({ url: `https://a.example/s/${page}`, uui, dt });
 
 beforeAll(async () => {
-  await loadTracker(redis.client);
+  await loadLibrary(redis.client, "tracker");
   await requireExactDevices(redis.client);
 });
 beforeEach(() => redis.flush());
@@ -187,7 +185,7 @@ describe("a host that was down", () => {
     // One view in every other minute: each window of five minutes waits, and stands for five keys.
     for (let atMs = EPOCH_MS; atMs < nowMs; atMs += 4 * MINUTE_MS) events.push(view(atMs, "x", DEVICES[events.length % DEVICES.length]));
     await live(reference, events);
-    const ask = (): Promise<Reply | undefined> => record(redis.client, "count_ud", "W", WEBSITE, "FROM", EPOCH_MS, "TO", nowMs, "NOW", nowMs);
+    const ask = (): Promise<Fields | undefined> => record(redis.client, "count_ud", "W", WEBSITE, "FROM", EPOCH_MS, "TO", nowMs, "NOW", nowMs);
     await expect(ask()).rejects.toThrow(/^LIMIT more than 4000 windows .*rotate_ud/);
     expect(await record(redis.client, "count_pg", "W", WEBSITE, "FROM", EPOCH_MS, "TO", nowMs, "NOW", nowMs)).toMatchObject({ value: events.length });
     await drain(reference, nowMs, 1000);

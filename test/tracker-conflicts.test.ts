@@ -5,7 +5,8 @@
  */
 import { isDeepStrictEqual as isEqual } from "node:util";
 import { describe, expect, it } from "vitest";
-import { contents, DAY, digest, digestOfValues, event, HOUR, MINUTE, NOON, refusalOf, restore, sha1, takeSnapshot, useTracker, type Argument } from "./support/tracker";
+import { contents, DAY, digest, digestOfValues, event, HOUR, MINUTE, NOON, restore, sha1, takeSnapshot, useTracker } from "./support/tracker";
+import { refusalOf, type Argument } from "./support/functions";
 
 const tracker = useTracker();
 

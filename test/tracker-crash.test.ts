@@ -8,7 +8,8 @@ import { beforeAll, beforeEach, expect, it } from "vitest";
 import { runNode } from "./support/processes";
 import { describeWithOwnServer, useServer, type TestClient } from "./support/server";
 import { allIds, DEVICES, expectCounts, expectFinished, requireExactDevices } from "./support/tracker-checks";
-import { DAY_MS, drainRotations, EPOCH_MS, HOUR_MS, loadTracker, MINUTE_MS, record, type SentEvent } from "./support/tracker-model";
+import { DAY_MS, drainRotations, EPOCH_MS, HOUR_MS, MINUTE_MS, record, type SentEvent } from "./support/tracker-model";
+import { loadLibrary } from "./support/functions";
 import { Reference } from "./support/tracker-reference";
 import { until } from "./support/wait";
 
@@ -36,7 +37,7 @@ describeWithOwnServer("after kill -9", () => {
   const redis = useServer({ persistence: true });
 
   beforeAll(async () => {
-    await loadTracker(redis.client);
+    await loadLibrary(redis.client, "tracker");
     await requireExactDevices(redis.client);
   });
   beforeEach(() => redis.flush());

@@ -1,6 +1,7 @@
 /* get_document: the shapes of the contract, what is listed in which order, and what a last visit is. */
 import { beforeEach, describe, expect, it } from "vitest";
-import { event, HOUR, MINUTE, NOON, sha1, useTracker, type Fields } from "./support/tracker";
+import { event, HOUR, MINUTE, NOON, sha1, useTracker } from "./support/tracker";
+import type { Fields } from "./support/functions";
 
 const tracker = useTracker();
 const { record, call } = tracker;

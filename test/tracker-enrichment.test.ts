@@ -1,6 +1,7 @@
 /* Metadata of pages: what is announced and when, what comes of an announcement, and what is announced again. */
 import { beforeEach, describe, expect, it } from "vitest";
-import { allKeys, DAY, digest, event, MINUTE, NOON, sha1, useTracker, type Argument, type Fields } from "./support/tracker";
+import { allKeys, DAY, digest, event, MINUTE, NOON, sha1, useTracker } from "./support/tracker";
+import type { Argument, Fields } from "./support/functions";
 
 const tracker = useTracker();
 const { record, call } = tracker;

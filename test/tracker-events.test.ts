@@ -3,7 +3,8 @@
  * counted exactly once.
  */
 import { beforeEach, describe, expect, it } from "vitest";
-import { allKeys, contents, DAY, digest, event, HOUR, MINUTE, NOON, sha1, useTracker, type Content, type Fields } from "./support/tracker";
+import { allKeys, contents, DAY, digest, event, HOUR, MINUTE, NOON, sha1, useTracker, type Content } from "./support/tracker";
+import type { Fields } from "./support/functions";
 
 const tracker = useTracker();
 const { record, call, refusal } = tracker;

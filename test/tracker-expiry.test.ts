@@ -1,6 +1,7 @@
 /* expire_documents: what goes and what stays, in slices, in any company, and that nothing is left of what goes. */
 import { beforeEach, describe, expect, it } from "vitest";
-import { allKeys, DAY, digest, event, HOUR, MINUTE, NOON, sha1, useTracker, type Argument, type Fields } from "./support/tracker";
+import { allKeys, DAY, digest, event, HOUR, MINUTE, NOON, sha1, useTracker } from "./support/tracker";
+import type { Argument, Fields } from "./support/functions";
 
 const tracker = useTracker();
 const { record, call } = tracker;

@@ -4,7 +4,8 @@
  */
 import { beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { useServer } from "./support/server";
-import { drainRotations, EPOCH_MS, fcall, HOUR_MS, idOf, loadTracker, MINUTE_MS, record, track, type SentEvent } from "./support/tracker-model";
+import { drainRotations, EPOCH_MS, HOUR_MS, idOf, MINUTE_MS, record, track, type SentEvent } from "./support/tracker-model";
+import { fcall, loadLibrary } from "./support/functions";
 
 const redis = useServer();
 const WEBSITE = idOf("a.example");
@@ -12,7 +13,7 @@ const PAGES = ["x", "y", "z"];
 const view = (dt: number, page = "x", uui = "device"): SentEvent => ({ url: `https://a.example/s/${page}`, uui, dt });
 const pageId = (page: string): string => idOf(`a.example/s/${page}`);
 
-beforeAll(() => loadTracker(redis.client));
+beforeAll(() => loadLibrary(redis.client, "tracker"));
 beforeEach(() => redis.flush());
 
 /** All keys with all that they hold. */

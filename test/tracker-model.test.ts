@@ -19,14 +19,13 @@ import {
   DAY_MS,
   drainRotations,
   EPOCH_MS,
-  fcall,
   HOUR_MS,
-  loadTracker,
   MINUTE_MS,
   record,
   type Dimension,
   type SentEvent,
 } from "./support/tracker-model";
+import { fcall, loadLibrary } from "./support/functions";
 import { DIMENSIONS, MADE_TIERS, Reference, TIERS } from "./support/tracker-reference";
 
 const RUNS = 40 * Number(process.env["HOTPATH_RUNS"] ?? 1);
@@ -137,7 +136,7 @@ type Probe = typeof probeArb extends fc.Arbitrary<infer T> ? T : never;
 const redis = useServer();
 
 beforeAll(async () => {
-  await loadTracker(redis.client);
+  await loadLibrary(redis.client, "tracker");
   await requireExactDevices(redis.client);
 });
 beforeEach(() => redis.flush());

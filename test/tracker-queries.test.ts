@@ -5,7 +5,8 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { openViews } from "../functions/tracker/names";
 import { cover } from "../functions/tracker/windows";
-import { DAY, decodeRecord, event, HOUR, MINUTE, NOON, sha1, useTracker, type Argument, type Fields } from "./support/tracker";
+import { DAY, event, HOUR, MINUTE, NOON, sha1, useTracker } from "./support/tracker";
+import { decodeRecord, type Argument, type Fields } from "./support/functions";
 
 const tracker = useTracker();
 const { record, call, refusal } = tracker;

@@ -2,7 +2,8 @@
 import { beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { useServer, type TestClient } from "./support/server";
 import { allIds, DEVICES, expectCounts, expectFinished, requireExactDevices } from "./support/tracker-checks";
-import { drainRotations, EPOCH_MS, HOUR_MS, loadTracker, MINUTE_MS, record, type SentEvent } from "./support/tracker-model";
+import { drainRotations, EPOCH_MS, HOUR_MS, MINUTE_MS, record, type SentEvent } from "./support/tracker-model";
+import { loadLibrary } from "./support/functions";
 import { MADE_TIERS, Reference } from "./support/tracker-reference";
 
 const redis = useServer();
@@ -13,7 +14,7 @@ const SLICES = [1, 2, 7, 50, 10_000];
 let clients: TestClient[] = [];
 
 beforeAll(async () => {
-  await loadTracker(redis.client);
+  await loadLibrary(redis.client, "tracker");
   await requireExactDevices(redis.client);
   clients = await Promise.all(Array.from({ length: CLIENTS }, () => redis.connect()));
 });
@@ -147,7 +148,7 @@ describe("20 clients at once", () => {
     });
     let loads = 0;
     const loading = async (client: TestClient, goesOn: () => boolean): Promise<void> => {
-      for (; goesOn(); loads += 1) await loadTracker(client);
+      for (; goesOn(); loads += 1) await loadLibrary(client, "tracker");
     };
     await alongside([...trackers, ...clients.slice(8, 12).map((client) => ingest(client, 2))], (goesOn) => [
       loading(clients[12]!, goesOn),

@@ -4,7 +4,8 @@
  */
 import fc from "fast-check";
 import { beforeEach, describe, expect, it } from "vitest";
-import { DAY, event, MINUTE, NOON, sha1, useTracker, type Argument } from "./support/tracker";
+import { DAY, event, MINUTE, NOON, sha1, useTracker } from "./support/tracker";
+import type { Argument } from "./support/functions";
 
 const tracker = useTracker();
 const { record, call } = tracker;

@@ -1,14 +1,15 @@
 /* Which of several hosts leads a tick: tracker_lead and tracker_done. */
 import { beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { useServer } from "./support/server";
-import { EPOCH_MS, fcall, HOUR_MS, loadTracker, MINUTE_MS, type Argument } from "./support/tracker-model";
+import { EPOCH_MS, HOUR_MS, MINUTE_MS } from "./support/tracker-model";
+import { fcall, loadLibrary, type Argument } from "./support/functions";
 
 const redis = useServer();
 const SECOND_MS = 1000;
 const SLOT = EPOCH_MS;
 const DEFAULT_LEASE_MS = 30 * SECOND_MS;
 
-beforeAll(() => loadTracker(redis.client));
+beforeAll(() => loadLibrary(redis.client, "tracker"));
 beforeEach(() => redis.flush());
 
 const lead = (worker: string, nowMs: number, { slot = SLOT, job = "rotate-5m", lease }: { slot?: number; job?: string; lease?: number } = {}): Promise<unknown> => {

@@ -1,6 +1,7 @@
 /* What the tracker takes in memory, and what is stuck. */
 import { beforeEach, describe, expect, it } from "vitest";
-import { allKeys, event, HOUR, MINUTE, NOON, sha1, useTracker, type Argument } from "./support/tracker";
+import { allKeys, event, HOUR, MINUTE, NOON, sha1, useTracker } from "./support/tracker";
+import type { Argument } from "./support/functions";
 
 const tracker = useTracker();
 

@@ -7,6 +7,9 @@ import { decodeKeys, type Key } from "./keys";
 
 const ENTER = "\u001b[?1049h\u001b[?25l\u001b[?7l\u001b[2J";
 const LEAVE = "\u001b[?7h\u001b[?25h\u001b[?1049l";
+/** Around a frame: terminals that know these two show it at once and not as it arrives; others pass over them. */
+const BEGIN_FRAME = "\u001b[?2026h";
+const END_FRAME = "\u001b[?2026l";
 const HOME = "\u001b[H";
 /** Before the line and not after it: at the end of a full line, the cursor still stands on its last character. */
 const CLEAR_LINE = "\u001b[K";
@@ -62,7 +65,7 @@ export class Screen {
     const { rows } = this.size;
     const shown = lines.slice(0, rows);
     const below = shown.length < rows ? `\r\n${CLEAR_BELOW}` : "";
-    const frame = HOME + shown.map((line) => CLEAR_LINE + line).join("\r\n") + below;
+    const frame = BEGIN_FRAME + HOME + shown.map((line) => CLEAR_LINE + line).join("\r\n") + below + END_FRAME;
     if (frame === this.#lastFrame) return;
     this.#lastFrame = frame;
     this.output.write(frame);

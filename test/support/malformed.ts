@@ -2,7 +2,8 @@
 import { beforeAll, expect, it } from "vitest";
 import type { ArgumentType, Declaration, Parameter } from "../../functions/runtime/declare";
 import type { TestClient } from "./server";
-import { digest, refusalOf } from "./tracker";
+import { digest } from "./tracker";
+import { refusalOf } from "./functions";
 
 /** What a library's declarations do not tell. */
 export interface Known {

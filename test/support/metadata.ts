@@ -1,13 +1,9 @@
 /** The index of files on a test's server, and replies as what they mean. */
-import { readFileSync } from "node:fs";
-import { beforeAll } from "vitest";
-import { useServer, type TestClient, type TestServer, type TestServerOptions } from "./server";
-import { decodeRecord, refusalOf, type Argument, type Fields } from "./tracker";
+import { decodeRecord, useFunctions, type Argument, type TestFunctions } from "./functions";
+import type { TestServerOptions } from "./server";
+import { MINUTE } from "./time";
 
-export const SECOND = 1000;
-export const MINUTE = 60 * SECOND;
-export const HOUR = 60 * MINUTE;
-export const DAY = 24 * HOUR;
+export { DAY, HOUR, MINUTE, SECOND } from "./time";
 
 /** Noon of the day of the examples. */
 export const NOON = Date.UTC(2024, 0, 15, 12);
@@ -68,19 +64,9 @@ export function folderOf(ms: number): string {
 }
 
 /** The functions on the file's server. */
-export interface TestMetadata {
-  readonly server: TestServer;
-  readonly client: TestClient;
-  /** FCALL without keys; the reply as it came. */
-  call(name: string, ...args: Argument[]): Promise<unknown>;
-  /** FCALL_RO without keys. */
-  read(name: string, ...args: Argument[]): Promise<unknown>;
+export interface TestMetadata extends TestFunctions {
   /** FCALL with keys, as GigAPI's clients call, with the empty argument that the Go client sends. */
   keyed(name: string, ...keys: string[]): Promise<unknown>;
-  /** FCALL with a routing key. */
-  routed(key: string, name: string, ...args: Argument[]): Promise<unknown>;
-  record(name: string, ...args: Argument[]): Promise<Fields>;
-  refusal(name: string, ...args: Argument[]): Promise<string | undefined>;
   /** A function that answers a JSON or nil. */
   json<T>(name: string, ...args: Argument[]): Promise<T | null>;
   /** All of query_index. */
@@ -91,61 +77,37 @@ export interface TestMetadata {
   send(...args: (string | number)[]): Promise<unknown>;
 }
 
-/** Loads the library that the build has made. */
-export async function loadMetadata(client: TestClient): Promise<void> {
-  const code = readFileSync(new URL("../../dist/metadata.lua", import.meta.url), "utf8");
-  await client.sendCommand(["FUNCTION", "LOAD", "REPLACE", code]);
-}
-
-const text = (argument: Argument): string | Buffer => (typeof argument === "number" ? String(argument) : argument);
-
-/** A function's reply as it came. */
-export function fcall(client: TestClient, command: "FCALL" | "FCALL_RO", keys: string[], name: string, args: Argument[]): Promise<unknown> {
-  return client.sendCommand([command, name, String(keys.length), ...keys, ...args.map(text)]);
-}
-
 const MOST_CALLS = 5_000;
 
 /** A server for the file with the built index in it. Call it where `useServer` may be called. */
 export function useMetadata(options: TestServerOptions = {}): TestMetadata {
-  const server = useServer(options);
-  beforeAll(() => loadMetadata(server.client));
-  const call = (name: string, ...args: Argument[]): Promise<unknown> => fcall(server.client, "FCALL", [], name, args);
-  return {
-    server,
-    get client() {
-      return server.client;
-    },
-    call,
-    read: (name, ...args) => fcall(server.client, "FCALL_RO", [], name, args),
-    keyed: (name, ...keys) => fcall(server.client, "FCALL", keys, name, [""]),
-    routed: (key, name, ...args) => fcall(server.client, "FCALL", [key], name, args),
-    record: async (name, ...args) => decodeRecord(await call(name, ...args)),
-    refusal: (name, ...args) => refusalOf(call(name, ...args)),
+  const functions = useFunctions("metadata", options);
+  return Object.assign(functions, {
+    keyed: (name: string, ...keys: string[]) => functions.routed(keys, name, ""),
     json: async <T>(name: string, ...args: Argument[]) => {
-      const reply = (await call(name, ...args)) as string | null;
+      const reply = (await functions.call(name, ...args)) as string | null;
       return reply === null ? null : (JSON.parse(reply) as T);
     },
-    query: async (db, table, ...args) => {
+    query: async (db: string, table: string, ...args: Argument[]) => {
       const entries: Entry[] = [];
       let cursor = "0";
       for (let calls = 1; calls <= MOST_CALLS; calls += 1) {
-        const [next, ...found] = (await fcall(server.client, "FCALL_RO", [], "query_index", [db, table, ...args, "CURSOR", cursor])) as [string, ...string[]];
+        const [next, ...found] = (await functions.read("query_index", db, table, ...args, "CURSOR", cursor)) as [string, ...string[]];
         entries.push(...found.map((each) => JSON.parse(each) as Entry));
         if (next === "0") return { entries, calls };
         cursor = next;
       }
       throw new Error(`query_index goes on after ${MOST_CALLS} calls`);
     },
-    rebuild: async (...args) => {
+    rebuild: async (...args: Argument[]) => {
       let skipped = 0;
       for (let calls = 1; calls <= MOST_CALLS; calls += 1) {
-        const reply = decodeRecord(await call("rebuild_index", ...args));
+        const reply = decodeRecord(await functions.call("rebuild_index", ...args));
         skipped += Number(reply["skipped"]);
         if (reply["remaining"] === 0) return { calls, skipped };
       }
       throw new Error(`rebuild_index goes on after ${MOST_CALLS} calls`);
     },
-    send: (...args) => server.client.sendCommand(args.map(String)),
-  };
+    send: (...args: (string | number)[]) => functions.client.sendCommand(args.map(String)),
+  });
 }

@@ -31,7 +31,7 @@ export interface RunningProcess {
 }
 
 const running = new Set<RunningProcess>();
-const LINE_TIMEOUT_MS = 15_000;
+const LINE_TIMEOUT_MS = 20_000;
 
 // For those started outside a test, as in a beforeAll.
 afterAll(() => Promise.all([...running].map(end)));

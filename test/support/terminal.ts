@@ -80,11 +80,15 @@ export function openTerminal(args: string[], { columns = 80, rows = 24, env = {}
   return terminal;
 }
 
-/** Frames begin at the upper left corner. */
+/** A frame is between these two. Of one that is still arriving there is only the first. */
+export const BEGIN_FRAME = "\u001b[?2026h";
+export const END_FRAME = "\u001b[?2026l";
+
 function lastScreen(text: string): string[] {
-  const frames = text.split("\u001b[H");
-  if (frames.length < 2) return [];
-  return plain(frames.at(-1)!).split("\r\n").map((line) => line.trimEnd());
+  const end = text.lastIndexOf(END_FRAME);
+  if (end < 0) return [];
+  const frame = text.slice(text.lastIndexOf(BEGIN_FRAME, end), end);
+  return plain(frame).split("\r\n").map((line) => line.trimEnd());
 }
 
 /** Text without escape sequences. */

@@ -1,7 +1,8 @@
 /** What a server holds and answers, compared with the reference. */
 import { expect } from "vitest";
 import type { TestClient } from "./server";
-import { DAY_MS, fcall, MINUTE_MS, record, type Argument, type Dimension } from "./tracker-model";
+import { DAY_MS, MINUTE_MS, record, type Dimension } from "./tracker-model";
+import { fcall, type Argument } from "./functions";
 import { DIMENSIONS, floorTo, MADE_TIERS, TIERS, type Listing, type Reference } from "./tracker-reference";
 
 /** Devices of which no two share a register of a HyperLogLog, so that PFCOUNT is exact for any of them (see requireExactDevices). */

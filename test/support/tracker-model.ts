@@ -1,12 +1,9 @@
-/** Calls of the tracker for its model, crash and race tests: the built library, and replies by field name. */
-import { createHash } from "node:crypto";
-import { readFileSync } from "node:fs";
+/** Calls of the tracker for its model, crash and race tests. */
+import { decodeRecord, fcall, type Argument, type Fields } from "./functions";
 import type { TestClient } from "./server";
 
-const SECOND_MS = 1000;
-export const MINUTE_MS = 60 * SECOND_MS;
-export const HOUR_MS = 60 * MINUTE_MS;
-export const DAY_MS = 24 * HOUR_MS;
+export { DAY as DAY_MS, HOUR as HOUR_MS, MINUTE as MINUTE_MS } from "./time";
+export { sha1 as idOf } from "./tracker";
 
 /** A time at which windows of all tiers begin. */
 export const EPOCH_MS = Date.UTC(2026, 0, 15);
@@ -23,30 +20,10 @@ export interface SentEvent {
   podcast?: string;
 }
 
-export type Reply = Record<string, unknown>;
-export type Argument = string | number;
-
-/** Loads the library that `npm run build` has made. */
-export async function loadTracker(client: TestClient): Promise<void> {
-  await client.sendCommand(["FUNCTION", "LOAD", "REPLACE", readFileSync("dist/tracker.lua", "utf8")]);
-}
-
-export function idOf(text: string): string {
-  return createHash("sha1").update(text).digest("hex");
-}
-
-/** A function's reply as it came. */
-export async function fcall(client: TestClient, name: string, ...args: Argument[]): Promise<unknown> {
-  return client.sendCommand(["FCALL", name, "0", ...args.map(String)]);
-}
-
 /** A record by field; undefined for nil. */
-export async function record(client: TestClient, name: string, ...args: Argument[]): Promise<Reply | undefined> {
-  const flat = (await fcall(client, name, ...args)) as unknown[] | null;
-  if (flat === null) return undefined;
-  const fields: Reply = {};
-  for (let at = 0; at < flat.length; at += 2) fields[String(flat[at])] = flat[at + 1];
-  return fields;
+export async function record(client: TestClient, name: string, ...args: Argument[]): Promise<Fields | undefined> {
+  const reply = await fcall(client, name, ...args);
+  return reply === null ? undefined : decodeRecord(reply);
 }
 
 /** Counts events with track_events, as many a call as it takes. */

@@ -1,108 +1,36 @@
 import { createHash } from "node:crypto";
-import { readFileSync } from "node:fs";
 import { RESP_TYPES } from "redis";
-import { beforeAll } from "vitest";
-import type { Declaration } from "../../functions/runtime/declare";
+import { useFunctions, type Argument, type Fields, type TestFunctions } from "./functions";
+import type { TestClient, TestServerOptions } from "./server";
+import { MINUTE } from "./time";
 import { until } from "./wait";
-import { useServer, type TestClient, type TestServer, type TestServerOptions } from "./server";
 
-const DIST = new URL("../../dist/", import.meta.url);
-
-/** A function of the manifest; what the build knows of it. */
-export type ManifestFunction = Declaration;
+export { DAY, HOUR, MINUTE } from "./time";
 
 /** Noon of a day: a start of windows of every tier. */
 export const NOON = Date.UTC(2024, 0, 15, 12);
-export const MINUTE = 60_000;
-export const HOUR = 60 * MINUTE;
-export const DAY = 24 * HOUR;
-
-/** What an argument may be; numbers are sent as their digits, buffers byte by byte. */
-export type Argument = string | number | Buffer;
-
-/** A record as the functions answer it, by name. */
-export type Fields = Record<string, unknown>;
 
 /** The tracker's functions on the file's server. */
-export interface TestTracker {
-  readonly server: TestServer;
-  readonly client: TestClient;
-  /** FCALL without keys; the reply as it came. */
-  call(name: string, ...args: Argument[]): Promise<unknown>;
-  /** FCALL_RO without keys; the reply as it came. */
-  read(name: string, ...args: Argument[]): Promise<unknown>;
-  /** FCALL with keys; the reply as it came. */
-  routed(keys: string[], name: string, ...args: Argument[]): Promise<unknown>;
-  /** FCALL of a function that answers a record. */
-  record(name: string, ...args: Argument[]): Promise<Fields>;
-  /** The message of a call that is to fail; undefined if it did not. */
-  refusal(name: string, ...args: Argument[]): Promise<string | undefined>;
+export interface TestTracker extends TestFunctions {
   /** Calls until `remaining` is 0; answers how often it did. */
   drain(name: string, ...args: Argument[]): Promise<number>;
 }
 
-/** The functions that the build made, by their declarations. */
-export function readManifest(): ManifestFunction[] {
-  const { libraries } = JSON.parse(readFileSync(new URL("manifest.json", DIST), "utf8")) as {
-    libraries: { name: string; functions: ManifestFunction[] }[];
-  };
-  return libraries.find(({ name }) => name === "tracker")!.functions;
-}
-
 /** A server for the file with the built tracker in it. Call it where `useServer` may be called. */
 export function useTracker(options: TestServerOptions = {}): TestTracker {
-  const server = useServer(options);
-  beforeAll(async () => {
-    const code = readFileSync(new URL("tracker.lua", DIST), "utf8");
-    await server.client.sendCommand(["FUNCTION", "LOAD", "REPLACE", code]);
-  });
-  const send = (command: string, name: string, keys: string[], args: Argument[]): Promise<unknown> =>
-    server.client.sendCommand([command, name, String(keys.length), ...keys, ...args.map(encodeArgument)]);
-  const call = (name: string, ...args: Argument[]): Promise<unknown> => send("FCALL", name, [], args);
-  const record = async (name: string, ...args: Argument[]): Promise<Fields> => decodeRecord(await call(name, ...args));
-  return {
-    server,
-    get client() {
-      return server.client;
-    },
-    call,
-    record,
-    read: (name, ...args) => send("FCALL_RO", name, [], args),
-    routed: (keys, name, ...args) => send("FCALL", name, keys, args),
-    refusal: (name, ...args) => refusalOf(call(name, ...args)),
-    drain: async (name, ...args) => {
+  const functions = useFunctions("tracker", options);
+  return Object.assign(functions, {
+    drain: async (name: string, ...args: Argument[]) => {
       for (let calls = 1; calls <= MAX_CALLS; calls += 1) {
-        if ((await record(name, ...args))["remaining"] === 0) return calls;
+        if ((await functions.record(name, ...args))["remaining"] === 0) return calls;
       }
       throw new Error(`${name} ${args.join(" ")} still has work after ${MAX_CALLS} calls`);
     },
-  };
+  });
 }
 
 /** A function that does not get further must fail a test, not hang it. */
 const MAX_CALLS = 1_000;
-
-function encodeArgument(argument: Argument): string | Buffer {
-  return typeof argument === "number" ? String(argument) : argument;
-}
-
-/** The message of a promise that is to be rejected; undefined if it is not. */
-export async function refusalOf(promise: Promise<unknown>): Promise<string | undefined> {
-  try {
-    await promise;
-    return undefined;
-  } catch (error) {
-    return (error as Error).message;
-  }
-}
-
-/** Field, value, field, value as an object. */
-export function decodeRecord(reply: unknown): Fields {
-  if (!Array.isArray(reply) || reply.length % 2 !== 0) throw new Error(`no record: ${JSON.stringify(reply)}`);
-  const fields: Fields = {};
-  for (let at = 0; at < reply.length; at += 2) fields[reply[at] as string] = reply[at + 1];
-  return fields;
-}
 
 /** SHA-1 of the UTF-8 bytes of a text, as ids are made. */
 export function sha1(text: string | Buffer): string {

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 
 export interface WaitOptions {
-  /** How long to wait before the test fails. Default 5000. */
+  /** How long to wait before the test fails. Default 20000: what a test waits for comes at once, save on a machine that is busy. */
   timeoutMs?: number;
   /** Between two looks. Default 5. */
   intervalMs?: number;
@@ -16,7 +16,7 @@ export interface WaitOptions {
  * @throws Error when the time is up.
  */
 export async function until<T>(predicate: () => T | Promise<T>, options: WaitOptions = {}): Promise<NonNullable<T>> {
-  const { timeoutMs = 5_000, intervalMs = 5, what = predicate.toString() } = options;
+  const { timeoutMs = 20_000, intervalMs = 5, what = predicate.toString() } = options;
   const deadline = performance.now() + timeoutMs;
   let lastError: unknown;
   for (;;) {

@@ -1,5 +1,5 @@
 /** Real calls of functions, in an order in which each finds something to do. */
-import type { Argument } from "../tracker";
+import type { Argument } from "../functions";
 
 /** What calls have answered so far, by name of the function; the last one of each. */
 export type Replies = ReadonlyMap<string, unknown>;
