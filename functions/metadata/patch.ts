@@ -251,9 +251,9 @@ function addAll(batch: Batch, plain: Plain): boolean {
       merged.push(group);
     }
   }
-  for (const { queue, iteration, paths, sizes } of merged) {
-    const { timeoutS, maxSize } = configuration.steps[iteration - 1]!;
-    joinAll(draftOf(batch, queue), paths, sizes, maxSize, nowS + timeoutS);
+  for (const group of merged) {
+    const { timeoutS, maxSize } = configuration.steps[group.iteration - 1]!;
+    joinAll(draftOf(batch, group.queue), group.fields, group.sizes, maxSize, nowS + timeoutS);
   }
   putAll(plain);
   return true;
