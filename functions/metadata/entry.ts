@@ -115,7 +115,8 @@ export function parseEntry(reader: Reader, text: string, at: number): Entry {
   if (type(entry.path) !== "string") refuse("path must be text", entry.path);
   if (entry.cmd === "DELETE") return entry;
   const { size_bytes: size } = entry;
-  if (type(size) !== "number" || size < 0 || size === math.huge) refuse("size_bytes must be a number of 0 or more", size);
+  // Not a number, which cjson takes, is neither less nor more.
+  if (type(size) !== "number" || !(size >= 0) || size === math.huge) refuse("size_bytes must be a number of 0 or more", size);
   const { str_min_time: minNs, str_max_time: maxNs, str_chunk_time: chunkNs } = entry;
   if (minNs !== soundEnd) requireTime("str_min_time", minNs);
   if (maxNs !== soundEnd) requireTime("str_max_time", maxNs);
@@ -152,6 +153,7 @@ export function parseStored(text: string): Entry {
   const entry = (ok && type(decoded) === "table" ? decoded : {}) as Entry;
   if (type(entry.layer) !== "string") entry.layer = "";
   if (type(entry.writer_id) !== "string") entry.writer_id = "";
-  if (type(entry.size_bytes) !== "number") entry.size_bytes = 0;
+  const { size_bytes: size } = entry;
+  if (type(size) !== "number" || size !== size) entry.size_bytes = 0;
   return entry;
 }
