@@ -15,7 +15,7 @@ const NOTHING = JSON.stringify({ cmd: "DELETE", path: "none/none.1.parquet" });
 const timeArb = fc.constantFrom("-5", "0", "7", "-9223372036854775808", "999999999", "1705320000000000000", "1705320000000000001", "9223372036854775807");
 const entryArb = fc
   .record({
-    folder: fc.constantFrom("day", "day/1", "day/1/x", "day:a", "late/1"),
+    folder: fc.constantFrom("day", "day/1", "day/1/x", "day:a", "late/1", "1"),
     name: fc.constantFrom("a.", "b.", "c.2.", "d.1.", ".", ""),
     more: fc.nat(40),
     iteration: fc.constantFrom("0", "1", "1", "1", "01", "2", "11", "3", "1234567890"),

@@ -97,6 +97,13 @@ export function gather(plain: Plain, touched: Touched, { configuration, isLikeLa
   return true;
 }
 
+/** How many files the batch adds. */
+export function countOf({ groups }: Plain): number {
+  let count = 0;
+  for (const group of groups) count += group.count;
+  return count;
+}
+
 function pathsOf({ count, fields }: Group): string[] {
   const paths: string[] = [];
   for (const at of $range(1, count)) paths[at - 1] = fields[2 * at - 2]!;
