@@ -14,7 +14,7 @@ const RUNS = Number(process.env["HOTPATH_RUNS"] ?? 1);
 
 /** Entries of a batch as Go prints them; Python puts blanks after colons and commas. */
 const entry = (at: number, more: Partial<Entry> = {}): Entry =>
-  entryOf({ path: `day/${at}.1.parquet`, size_bytes: 10 + at, str_min_time: ns(NOON, at), str_max_time: ns(NOON, at + 1), str_chunk_time: ns(NOON), ...more });
+  entryOf({ path: `day/${at}.1.parquet`, size_bytes: 10 + at, row_count: at, str_min_time: ns(NOON, at), str_max_time: ns(NOON, at + 1), str_chunk_time: ns(NOON), ...more });
 const asGo = (given: object): string => toBytes(JSON.stringify(given));
 const asPython = (given: object): string => toBytes(JSON.stringify(given, null, 1)).replaceAll(/\n */g, " ").replaceAll(/([{[]) | ([}\]])/g, "$1$2");
 const bytes = (text: string): Buffer => Buffer.from(text, "latin1");
@@ -24,10 +24,11 @@ const bytes = (text: string): Buffer => Buffer.from(text, "latin1");
 const WHOLE = ["0", "7", "10", "1000", "9007199254740993", "18446744073709551616", "1" + "0".repeat(400)];
 const ODD_NUMBERS = ["-0", "-1", "00", "007", "1.0", "0.5", "1.", ".5", "1e3", "1E-3", "1e", "0x10", "0x", "+1", "nan", "NaN", "Infinity", "-inf", "1 2", "", " 1", "1\t", "1\x0b", "1\x00", "1_0", "1a", "null", "true", '"1"', "{}", "[1]"];
 const TIMES = ["0", "00", "-0", "-1", "+1", "1e3", "", " 1", "1 ", "1705320000000000000", "9223372036854775807", "9223372036854775808", "-9223372036854775808", "-9223372036854775809", "01", "1\x00", "1\n"];
-const TEXTS = ["a", "day/x.1.parquet", "day/é/x.1.parquet", "day/%d+.1.parquet", "day/^$().[]*+-?.1.parquet", "/x.1.parquet", "day/x", "day\\/x.1.parquet", "day/\\u0078.1.parquet", "day/\\ud83d\\ude00.1.parquet", "day/\\ud83d.1.parquet", "day/\\x.1.parquet", "day/\\", 'day/\\".1.parquet', "day/\x01.1.parquet", "day/\x7f\x80\xff.1.parquet", "day/\x00.1.parquet", "day/\n.1.parquet", 'day/x.1.parquet","path":"day/y.1.parquet', '","size_bytes":1,"', "%", ":", ",", "}"];
+const TEXTS = ["a", "day/x.1.parquet", "day/\xc3\xa9/x.1.parquet", "day/%d+.1.parquet", "day/^$().[]*+-?.1.parquet", "/x.1.parquet", "day/x", "day\\/x.1.parquet", "day/\\u0078.1.parquet", "day/\\ud83d\\ude00.1.parquet", "day/\\ud83d.1.parquet", "day/\\x.1.parquet", "day/\\", 'day/\\".1.parquet', "day/\x01.1.parquet", "day/\x7f\x80\xff.1.parquet", "day/\x00.1.parquet", "day/\n.1.parquet", 'day/x.1.parquet","path":"day/y.1.parquet', '","size_bytes":1,"', "%", ":", ",", "}"];
 const INSERTED = ['"', "\\", "\x00", "\x01", "\n", "\x1f", "\x7f", "\x80", "\xc3", "\xff", "0", "1", "9", "-", ".", "e", "E", "x", " ", "\t", ",", ":", "{", "}", "[", "]", "%", "/", "a", '\\"', "\\u0041", '"path"', '"a":1,', "null"];
 const FIELDS = ["layer", "database", "table", "path", "size_bytes", "row_count", "chunk_time", "min", "max", "min_time", "max_time", "writer_id", "str_min_time", "str_max_time", "str_chunk_time", "cmd"];
-const LITERALS = [...WHOLE, ...ODD_NUMBERS, ...[...TIMES, ...TEXTS].map((text) => `"${toBytes(text)}"`), '{"path":"day/z.1.parquet"}', '{"size_bytes":3}', '{"a":{"path":1}}', "[[]]", "tru", "nul"];
+const quoted = (text: string): string => `"${text}"`;
+const LITERALS = [...WHOLE, ...ODD_NUMBERS, ...[...TIMES, ...TEXTS].map(quoted), '{"path":"day/z.1.parquet"}', '{"size_bytes":3}', '{"a":{"path":1}}', "[[]]", "tru", "nul"];
 
 const literalArb = fc.constantFrom(...LITERALS);
 const fieldArb = fc.constantFrom(...FIELDS, "path", "size_bytes", "str_min_time", "str_max_time", "row_count");
@@ -36,8 +37,12 @@ const valueOf = (field: string): RegExp => new RegExp(`("${field}": ?)("[^"]*"|n
 
 /** A way to change a text. */
 type Change = (text: string) => string;
+const put = (field: string, literal: string): Change => (text) => text.replace(valueOf(field), (_, name: string) => name + literal);
 const changeArb: fc.Arbitrary<Change> = fc.oneof(
-  fc.tuple(fieldArb, literalArb).map(([field, literal]): Change => (text) => text.replace(valueOf(field), (_, name: string) => name + literal)),
+  fc.tuple(fc.constantFrom("size_bytes", "size_bytes", "row_count"), fc.constantFrom(...WHOLE, ...ODD_NUMBERS)).map(([field, literal]) => put(field, literal)),
+  fc.tuple(fc.constantFrom("str_min_time", "str_max_time", "str_chunk_time"), fc.constantFrom(...TIMES)).map(([field, time]) => put(field, quoted(time))),
+  fc.constantFrom(...TEXTS).map((text) => put("path", quoted(text))),
+  fc.tuple(fieldArb, literalArb).map(([field, literal]) => put(field, literal)),
   fc.tuple(fieldArb, literalArb, fc.boolean()).map(([field, literal, isLast]): Change => (text) => (isLast ? text.replace(/\}$/, () => `,"${field}":${literal}}`) : text.replace("{", () => `{"${field}":${literal},`))),
   fc.tuple(fieldArb, fieldArb).map(([one, other]): Change => (text) => text.replaceAll(new RegExp(`"(${one}|${other})"`, "g"), (_, name: string) => `"${name === one ? other : one}"`)),
   fc.tuple(fc.nat(400), fc.constantFrom(...INSERTED)).map(([at, more]): Change => (text) => text.slice(0, at) + more + text.slice(at)),
@@ -121,7 +126,7 @@ describe("entries that are read in series", () => {
     ["Go", asGo],
     ["Python", asPython],
   ])("are read by a template from the third on, as %s prints them", async (_, print) => {
-    const answers = await read(Array.from({ length: 300 }, (_, at) => print(entry(at, { row_count: at % 3, min: { a: 1 } }))));
+    const answers = await read(Array.from({ length: 300 }, (_, at) => print(entry(at, { min: { a: 1 } }))));
     expect(answers.slice(0, 2)).toEqual(["same", "same"]);
     expect(answers.filter((each) => each === "same by template").length).toBeGreaterThan(290);
   });
