@@ -115,10 +115,13 @@ export function parseEntry(reader: Reader, text: string, at: number): Entry {
   if (decoded === undefined) refuse("an entry must be a JSON object", text);
   const entry = decoded as unknown as Entry;
   const { last } = reader;
-  const isLikeLast = entry === last || (last !== undefined && areAlike(entry, last));
-  if (!isLikeLast) requireNames(entry, reader);
-  reader.isLikeLast = isLikeLast;
-  reader.last = entry;
+  if (entry === last) {
+    reader.isLikeLast = true;
+  } else {
+    reader.isLikeLast = last !== undefined && areAlike(entry, last);
+    if (!reader.isLikeLast) requireNames(entry, reader);
+    reader.last = entry;
+  }
   if (type(entry.path) !== "string") refuse("path must be text", entry.path);
   if (entry.cmd === "DELETE") return entry;
   const { size_bytes: size } = entry;
