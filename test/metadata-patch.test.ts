@@ -94,7 +94,7 @@ describe("what it writes is what GigAPI's clients read", () => {
     await metadata.client.rPush(QUEUE, spaced);
     await patch(add("a"));
     expect(await plans(QUEUE)).toEqual([{ id: "p", time_s: 5, size: 500, note: '"size":9', paths: [path("x"), path("a")] }]);
-    for (const [at, broken] of ["", "{", "[]", "5", '{"id":"x","paths":[],"size":1}', '{"paths":"x","size":1}', '{"paths":["x.parquet"]}'].entries()) {
+    for (const [at, broken] of ["", "{", "[]", "5", '{"id":"x","paths":[],"size":1}', '{"paths":"x","size":1}', '{"paths":["x.parquet"]}', '{"paths":["x.parquet"],"size":nan}'].entries()) {
       await metadata.client.del(QUEUE);
       await metadata.client.rPush(QUEUE, broken);
       await patch(add(`b${at}`));
@@ -282,6 +282,7 @@ describe("what is refused", () => {
     ["a writer that is no text", JSON.stringify({ ...entryOf({ path: path("a") }), writer_id: ["w"] }), ["writer_id", "an object"]],
     ["a size below 0", add("a", { size_bytes: -1 }), ["size_bytes", "-1"]],
     ["a size without end", add("a").replace('"size_bytes":400', '"size_bytes":1e999'), ["size_bytes", "inf"]],
+    ["a size that is no number, but cjson takes it for one", add("a").replace('"size_bytes":400', '"size_bytes":nan'), ["size_bytes", "nan"]],
     ["a size that is text", add("a").replace('"size_bytes":400', '"size_bytes":"400"'), ["size_bytes", "'400'"]],
     ["no size", add("a").replace('"size_bytes":400,', ""), ["size_bytes", "nothing"]],
     ["a time that is no number", add("a", { str_min_time: "now" }), ["str_min_time", "'now'"]],

@@ -15,7 +15,7 @@ const NOTHING = JSON.stringify({ cmd: "DELETE", path: "none/none.1.parquet" });
 const timeArb = fc.constantFrom("-5", "0", "7", "-9223372036854775808", "999999999", "1705320000000000000", "1705320000000000001", "9223372036854775807");
 const entryArb = fc
   .record({
-    folder: fc.constantFrom("day", "day/1", "day/1/x", "day:a", "late/1"),
+    folder: fc.constantFrom("day", "day/1", "day/1/x", "day:a", "late/1", "1"),
     name: fc.constantFrom("a.", "b.", "c.2.", "d.1.", ".", ""),
     more: fc.nat(40),
     iteration: fc.constantFrom("0", "1", "1", "1", "01", "2", "11", "3", "1234567890"),
@@ -71,6 +71,16 @@ describe("a batch of new files alone", () => {
       { numRuns: RUNS },
     );
   }, 120_000);
+
+  it("tells the folder of a path from that of the path before", async () => {
+    await together.server.flush();
+    await together.call("configure_table", "d", "t", "MERGE", MERGE, "LAYERS", LAYERS);
+    const add = (path: string): string => JSON.stringify(entryOf({ path, layer: "cold" }));
+    await together.call("patch_index", "d", "t", add("1/a.1.parquet"), add("day/1/b.1.parquet"), add("1/1/c.1.parquet"));
+    expect({ ...(await together.client.hGetAll("folders:d:t")) }).toEqual({ "1": "1", "day/1": "1", "1/1": "1" });
+    // What ends the name is no name.
+    expect(await together.refusal("patch_index", "d", "t", add("day/a.1.parquet"), add("day/.1.parquet"))).toContain("entry 1: path must be");
+  });
 
   it("counts in two folders what goes to one queue, as names have colons", async () => {
     await together.server.flush();

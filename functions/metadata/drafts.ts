@@ -194,13 +194,19 @@ function extend(plan: Plan, added: number, sizeBytes: number): void {
   plan.isChanged = true;
 }
 
-/** Puts new files into a merge queue, one after the other, as `join` does; for a queue of which no path counts as taken out. */
-export function joinAll(draft: Draft, paths: string[], sizes: number[], maxSize: number, timeS: number): void {
+/**
+ * Puts new files into a merge queue, one after the other, as `join` does; for a queue of which no path counts as taken out.
+ *
+ * @param fields path and entry of each in turn
+ * @param sizes in bytes
+ * @param timeS when a new plan ripens
+ */
+export function joinAll(draft: Draft, fields: string[], sizes: number[], maxSize: number, timeS: number): void {
   let plan = openPlan(draft) ?? makePlan(draft, timeS);
   let { parts, sizeBytes } = plan;
   let had = parts.length;
   let count = had;
-  for (const at of $range(1, paths.length)) {
+  for (const at of $range(1, sizes.length)) {
     const size = sizes[at - 1]!;
     if (sizeBytes + size > maxSize && (count > 0 || plan.position !== 0)) {
       extend(plan, count - had, sizeBytes);
@@ -208,7 +214,7 @@ export function joinAll(draft: Draft, paths: string[], sizes: number[], maxSize:
       parts = plan.parts;
       [had, count, sizeBytes] = [0, 0, 0];
     }
-    parts[count] = paths[at - 1]!;
+    parts[count] = fields[2 * at - 2]!;
     count += 1;
     sizeBytes += size;
   }

@@ -2,10 +2,11 @@
 import { fail, quote } from "../runtime/errors";
 import type { Configuration } from "./configuration";
 import { isNs } from "./nanoseconds";
+import { decodeNext, newSeries, type Series } from "./series";
 
 /**
- * An entry, as it is decoded: the checked fields have these types, other fields are none of our business. Half of the time of
- * a call goes into decoding, so no other record is made of it.
+ * An entry, as it is decoded: the checked fields have these types, other fields are none of our business. Decoding takes much of
+ * the time of a call, so no other record is made of it.
  */
 export interface Entry {
   cmd: "ADD" | "DELETE" | undefined;
@@ -32,10 +33,16 @@ export interface Place {
 export interface Reader {
   place: Place | undefined;
   configuration: Configuration;
+  series: Series;
   /** The entry that was read last: what the next has alike needs no second look. */
   last: Entry | undefined;
   /** Whether that has all names as the one before it. */
   isLikeLast: boolean;
+}
+
+/** Nothing read yet. */
+export function newReader(place: Place | undefined, configuration: Configuration): Reader {
+  return { place, configuration, series: newSeries(), last: undefined, isLikeLast: false };
 }
 
 /** Which entry of the call is looked at, for errors. */
@@ -96,7 +103,7 @@ function requireNames(entry: Entry, { place, configuration }: Reader): void {
 }
 
 /**
- * Reads an entry.
+ * Reads an entry. What it answers holds until the next one is read; `keep` makes it last.
  *
  * @param at its place in the call, from 0
  *
@@ -104,18 +111,22 @@ function requireNames(entry: Entry, { place, configuration }: Reader): void {
  */
 export function parseEntry(reader: Reader, text: string, at: number): Entry {
   index = at;
-  const [ok, decoded] = pcall(cjson.decode, text);
-  if (!ok || type(decoded) !== "table") refuse("an entry must be a JSON object", text);
-  const entry = decoded as Entry;
+  const decoded = decodeNext(reader.series, text);
+  if (decoded === undefined) refuse("an entry must be a JSON object", text);
+  const entry = decoded as unknown as Entry;
   const { last } = reader;
-  const isLikeLast = last !== undefined && areAlike(entry, last);
-  if (!isLikeLast) requireNames(entry, reader);
-  reader.isLikeLast = isLikeLast;
-  reader.last = entry;
+  if (entry === last) {
+    reader.isLikeLast = true;
+  } else {
+    reader.isLikeLast = last !== undefined && areAlike(entry, last);
+    if (!reader.isLikeLast) requireNames(entry, reader);
+    reader.last = entry;
+  }
   if (type(entry.path) !== "string") refuse("path must be text", entry.path);
   if (entry.cmd === "DELETE") return entry;
   const { size_bytes: size } = entry;
-  if (type(size) !== "number" || size < 0 || size === math.huge) refuse("size_bytes must be a number of 0 or more", size);
+  // Not a number, which cjson takes, is neither less nor more.
+  if (type(size) !== "number" || !(size >= 0) || size === math.huge) refuse("size_bytes must be a number of 0 or more", size);
   const { str_min_time: minNs, str_max_time: maxNs, str_chunk_time: chunkNs } = entry;
   if (minNs !== soundEnd) requireTime("str_min_time", minNs);
   if (maxNs !== soundEnd) requireTime("str_max_time", maxNs);
@@ -123,6 +134,13 @@ export function parseEntry(reader: Reader, text: string, at: number): Entry {
   soundEnd = maxNs;
   soundChunk = chunkNs;
   return entry;
+}
+
+/** An entry that was read, so that it stays what it is when others are read. */
+export function keep({ series }: Reader, entry: Entry): Entry {
+  if ((entry as unknown) !== series.record) return entry;
+  const { cmd, database, table, path, layer, writer_id, size_bytes, str_min_time, str_max_time, str_chunk_time } = entry;
+  return { cmd, database, table, path, layer, writer_id, size_bytes, str_min_time, str_max_time, str_chunk_time };
 }
 
 /**
@@ -152,6 +170,7 @@ export function parseStored(text: string): Entry {
   const entry = (ok && type(decoded) === "table" ? decoded : {}) as Entry;
   if (type(entry.layer) !== "string") entry.layer = "";
   if (type(entry.writer_id) !== "string") entry.writer_id = "";
-  if (type(entry.size_bytes) !== "number") entry.size_bytes = 0;
+  const { size_bytes: size } = entry;
+  if (type(size) !== "number" || size !== size) entry.size_bytes = 0;
   return entry;
 }

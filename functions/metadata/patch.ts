@@ -8,10 +8,10 @@ import { courseOf, parseConfiguration, readConfiguration, type Configuration } f
 import { newBudget, presume, search, want } from "./draft-search";
 import { writeDraft } from "./draft-writing";
 import { join, joinAll, newDraft, planMove, resize, takeOut, type Draft } from "./drafts";
-import { parseEntry, type Entry, type Place, type Reader } from "./entry";
+import { keep, newReader, parseEntry, type Entry, type Place } from "./entry";
 import { entryOf, load, nothingTouched, put, touch, write, type File, type Touched } from "./files";
 import { newIds } from "./ids";
-import { gather, isAnyStored, newPlain, putAll, type Group, type Plain } from "./plain";
+import { countOf, gather, isAnyStored, newPlain, putAll, type Group, type Plain } from "./plain";
 import { IDLE, plannersKey, tableKey } from "./names";
 import { floorSeconds } from "./nanoseconds";
 import { fileQueueOf, mergeQueueOf, notePlanner, type Queue } from "./queues";
@@ -54,13 +54,14 @@ interface Drops {
 interface Batch {
   configuration: Configuration;
   nowS: number;
-  /** The entries in order, as they came and decoded, and the file of each. */
-  texts: string[];
+  /** The entries as they came, and their table, where it is one. */
+  given: string[];
+  place: Place | undefined;
+  /** The entries in order, their texts, and the file of each; none while the batch may be one of new files alone. */
   entries: Entry[];
+  texts: string[];
   files: File[];
   touched: Touched;
-  /** The batch as one of new files alone; undefined once it is known to be more than that. */
-  plain: Plain | undefined;
   /** Queues of merge and move plans by name, and in the order in which they were met. */
   byName: LuaMap<string, Draft>;
   drafts: Draft[];
@@ -68,39 +69,36 @@ interface Batch {
   drops: Drops[];
 }
 
-function newBatch(configuration: Configuration, nowMs: number): Batch {
+function newBatch(configuration: Configuration, nowMs: number, given: string[], place: Place | undefined): Batch {
   const nowS = Math.floor(nowMs / 1000);
-  const [texts, entries, files]: [string[], Entry[], File[]] = [[], [], []];
+  const [entries, texts, files]: [Entry[], string[], File[]] = [[], [], []];
   const touched = nothingTouched();
-  return { configuration, nowS, texts, entries, files, touched, plain: newPlain(), byName: new LuaMap(), drafts: [], dropsByName: new LuaMap(), drops: [] };
+  return { configuration, nowS, given, place, entries, texts, files, touched, byName: new LuaMap(), drafts: [], dropsByName: new LuaMap(), drops: [] };
 }
 
-/** Goes over to file by file, with the entries that were read. */
-function touchAll(batch: Batch): void {
-  const { entries, files, touched } = batch;
-  batch.plain = undefined;
-  for (const at of $range(1, entries.length)) files[at - 1] = touch(touched, entries[at - 1]!);
+/** Reads the entries as new files alone; undefined if they are more than that. */
+function readPlain({ configuration, given, place, touched }: Batch): Plain | undefined {
+  const reader = newReader(place, configuration);
+  const plain = newPlain();
+  for (const at of $range(1, given.length)) {
+    const text = given[at - 1]!;
+    if (text !== "" && !gather(plain, touched, reader, parseEntry(reader, text, at - 1), text)) return undefined;
+  }
+  return plain;
 }
 
-/** Reads the entries of a call; empty ones are passed over. */
-function readEntries(batch: Batch, given: string[], place: Place | undefined): void {
-  const { configuration, texts, entries, files, touched, plain } = batch;
-  const reader: Reader = { place, configuration, last: undefined, isLikeLast: false };
-  let isPlain = true;
+/** Reads the entries to be applied file by file. */
+function readEach({ configuration, given, place, entries, texts, files, touched }: Batch): void {
+  const reader = newReader(place, configuration);
   let size = 0;
   for (const at of $range(1, given.length)) {
     const text = given[at - 1]!;
     if (text !== "") {
-      const entry = parseEntry(reader, text, at - 1);
-      texts[size] = text;
+      const entry = keep(reader, parseEntry(reader, text, at - 1));
       entries[size] = entry;
+      texts[size] = text;
+      files[size] = touch(touched, entry);
       size += 1;
-      if (isPlain && !gather(plain!, touched, reader, entry, text)) {
-        isPlain = false;
-        touchAll(batch);
-      } else if (!isPlain) {
-        files[size - 1] = touch(touched, entry);
-      }
     }
   }
 }
@@ -242,7 +240,8 @@ function writeDrops({ queue, paths }: Drops, timeS: number, newId: (this: void) 
 
 /** Adds new files alone; answers whether that is what the batch does. */
 function addAll(batch: Batch, plain: Plain): boolean {
-  const { configuration, nowS } = batch;
+  const { configuration, nowS, touched } = batch;
+  load(touched);
   if (isAnyStored(plain)) return false;
   const merged: Group[] = [];
   for (const group of plain.groups) {
@@ -251,9 +250,9 @@ function addAll(batch: Batch, plain: Plain): boolean {
       merged.push(group);
     }
   }
-  for (const { queue, iteration, paths, sizes } of merged) {
-    const { timeoutS, maxSize } = configuration.steps[iteration - 1]!;
-    joinAll(draftOf(batch, queue), paths, sizes, maxSize, nowS + timeoutS);
+  for (const group of merged) {
+    const { timeoutS, maxSize } = configuration.steps[group.iteration - 1]!;
+    joinAll(draftOf(batch, group.queue), group.fields, group.sizes, maxSize, nowS + timeoutS);
   }
   putAll(plain);
   return true;
@@ -261,9 +260,10 @@ function addAll(batch: Batch, plain: Plain): boolean {
 
 /** Applies the entries file by file. */
 function applyEach(batch: Batch): void {
-  const { entries, texts, files } = batch;
+  readEach(batch);
   load(batch.touched);
   findPlans(batch);
+  const { entries, texts, files } = batch;
   for (const at of $range(1, entries.length)) {
     const entry = entries[at - 1]!;
     if (entry.cmd === "DELETE") remove(batch, entry, files[at - 1]!);
@@ -273,12 +273,9 @@ function applyEach(batch: Batch): void {
 
 /** Applies all entries in order, first in memory; nothing is written unless all of it is. */
 function apply(batch: Batch): number {
-  const { entries, touched, plain, configuration, nowS } = batch;
-  if (plain !== undefined) {
-    load(touched);
-    if (!addAll(batch, plain)) touchAll(batch);
-  }
-  if (batch.plain === undefined) applyEach(batch);
+  const { touched, configuration, nowS } = batch;
+  const plain = readPlain(batch);
+  if (plain === undefined || !addAll(batch, plain)) applyEach(batch);
   write(touched);
   const ids = new LuaMap<string, (this: void) => string>();
   const idsOf = ({ db, table }: Queue): ((this: void) => string) => {
@@ -289,20 +286,14 @@ function apply(batch: Batch): number {
   };
   for (const draft of batch.drafts) writeDraft(draft, configuration, idsOf(draft.queue));
   for (const drops of batch.drops) writeDrops(drops, nowS + DROP_DELAY_S, idsOf(drops.queue));
-  return entries.length;
+  return plain === undefined ? batch.entries.length : countOf(plain);
 }
 
 export const patchIndex = command(
   PATCH_INDEX,
-  ({ db, table, rest, now }) => {
-    const batch = newBatch(readConfiguration(db, table), clock(now));
-    readEntries(batch, rest, { db, table });
-    return apply(batch);
-  },
+  ({ db, table, rest, now }) => apply(newBatch(readConfiguration(db, table), clock(now), rest, { db, table })),
   (keys, args) => {
     const configuration = parseConfiguration(keys[0]!, keys[1]!, { merge: "merge_conf", layers: "layers" });
-    const batch = newBatch(configuration, clock(undefined));
-    readEntries(batch, args, undefined);
-    return apply(batch);
+    return apply(newBatch(configuration, clock(undefined), args, undefined));
   },
 );

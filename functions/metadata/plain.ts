@@ -20,7 +20,6 @@ export interface Group {
   iteration: number;
   layer: string;
   count: number;
-  paths: string[];
   sizes: number[];
   /** Path and entry of each in turn, as they are stored. */
   fields: string[];
@@ -54,7 +53,7 @@ function findGroup(plain: Plain, touched: Touched, configuration: Configuration,
   const folder = folderOf(tableOf(touched, db, table), name);
   let group = plain.byQueue.get(queue.name);
   if (group === undefined) {
-    group = { queue, folder, prefix: `${name}/`, suffix: "", iteration, layer: layer!, count: 0, paths: [], sizes: [], fields: [], minNs: minNs!, maxNs: maxNs! };
+    group = { queue, folder, prefix: `${name}/`, suffix: "", iteration, layer: layer!, count: 0, sizes: [], fields: [], minNs: minNs!, maxNs: maxNs! };
     plain.byQueue.set(queue.name, group);
     plain.groups.push(group);
   }
@@ -78,16 +77,17 @@ export function gather(plain: Plain, touched: Touched, { configuration, isLikeLa
   if (isLikeLast && last !== undefined) {
     const { prefix, suffix } = last;
     // Cheaper than to take the path apart, and the same: what is between the two must be a name.
-    if (string.sub(path, 1, prefix.length) === prefix && string.sub(path, -suffix.length) === suffix && path.length > prefix.length + suffix.length) {
-      const [slash] = string.find(path, "/", prefix.length + 1, true);
-      if (slash === undefined) group = last;
+    const [, slash] = string.find(path, prefix, 1, true);
+    const [dot] = string.find(path, suffix, -suffix.length, true);
+    if (slash === prefix.length && dot !== undefined && dot > slash + 1) {
+      const [another] = string.find(path, "/", slash + 1, true);
+      if (another === undefined) group = last;
     }
   }
   group ??= findGroup(plain, touched, configuration, entry);
   if (group === undefined) return false;
   paths.add(path);
   const { count, fields } = group;
-  group.paths[count] = path;
   group.sizes[count] = entry.size_bytes;
   fields[2 * count] = path;
   fields[2 * count + 1] = text;
@@ -97,13 +97,26 @@ export function gather(plain: Plain, touched: Touched, { configuration, isLikeLa
   return true;
 }
 
+/** How many files the batch adds. */
+export function countOf({ groups }: Plain): number {
+  let count = 0;
+  for (const group of groups) count += group.count;
+  return count;
+}
+
+function pathsOf({ count, fields }: Group): string[] {
+  const paths: string[] = [];
+  for (const at of $range(1, count)) paths[at - 1] = fields[2 * at - 2]!;
+  return paths;
+}
+
 /** Whether any of the files is in the index. Their tables must have been loaded. */
 export function isAnyStored({ groups }: Plain): boolean {
   let found = false;
-  for (const { folder, paths } of groups) {
-    const { home } = folder;
+  for (const group of groups) {
+    const { home } = group.folder;
     if (home.size > 0) {
-      inChunks(paths, (part) => {
+      inChunks(pathsOf(group), (part) => {
         const stored = found ? [] : redis.call("HMGET", keyOf(home), ...part);
         for (const text of stored) found = found || text !== false;
       });

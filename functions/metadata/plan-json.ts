@@ -48,6 +48,12 @@ function decoded(text: string): Record<string, unknown> | undefined {
   return ok && type(plan) === "table" ? (plan as Record<string, unknown>) : undefined;
 }
 
+/** A plan as text; undefined if cjson does not print it, as where a number is none, which it reads. */
+function printed(plan: Record<string, unknown>): string | undefined {
+  const [ok, text] = pcall(cjson.encode, plan);
+  return ok ? text : undefined;
+}
+
 /** A merge plan of our own, with one path at least. */
 export function newMergePlan(id: string, timeS: number, size: number, paths: string[]): string {
   return `{"id":"${id}","time_s":${digits(timeS)},"size":${digits(size)},"paths":${cjson.encode(paths)}}`;
@@ -79,7 +85,7 @@ export function withTime(text: string, timeS: number): string {
   const plan = decoded(text);
   if (plan === undefined) return text;
   plan["time_s"] = timeS;
-  return cjson.encode(plan);
+  return printed(plan) ?? text;
 }
 
 /**
@@ -92,9 +98,10 @@ export function splicable(text: string): string | undefined {
   if (paths !== undefined && size !== undefined) return text;
   const plan = decoded(text);
   if (plan === undefined || type(plan["paths"]) !== "table" || type(plan["size"]) !== "number") return undefined;
-  const encoded = cjson.encode(plan);
-  const [isKnown] = pathsSpan(encoded);
-  return isKnown === undefined ? undefined : encoded;
+  const known = printed(plan);
+  if (known === undefined) return undefined;
+  const [isKnown] = pathsSpan(known);
+  return isKnown === undefined ? undefined : known;
 }
 
 /** The size of a plan that can be spliced, in bytes. */
