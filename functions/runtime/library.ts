@@ -42,9 +42,16 @@ let calledBinder: Binder;
 let calledKeys: string[];
 let calledArgs: string[];
 
+/** Whether the names of the call before had no partition, as they have on one server. */
+let isWhole = true;
+
 function dispatch(): unknown {
   const routingKey = calledKeys[0];
-  usePartition(routingKey === undefined ? "" : partitionOf(calledKeys, routingKey));
+  if (routingKey !== undefined || !isWhole) {
+    const partition = routingKey === undefined ? "" : partitionOf(calledKeys, routingKey);
+    usePartition(partition);
+    isWhole = partition === "";
+  }
   const args = bind(calledBinder, calledArgs);
   return encode(calledCommand.declaration.reply, calledCommand.run(args as never));
 }
@@ -54,6 +61,7 @@ function dispatchByKeys(): unknown {
   const { keys, reply } = calledCommand.declaration.keysForm!;
   if (calledKeys.length !== keys.length) return dispatch();
   usePartition("");
+  isWhole = true;
   return encode(reply, calledCommand.runKeys!(calledKeys, calledArgs));
 }
 

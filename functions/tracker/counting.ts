@@ -79,17 +79,16 @@ function newTallies(): Tallies {
   return { list: [], byId: new LuaMap() };
 }
 
-function add(tallies: Tallies, id: string, section: Section, url: string, device: string, timeMs: number): void {
-  const known = tallies.byId.get(id);
-  if (known !== undefined) {
-    const { views, devices } = known;
-    devices[views] = device;
-    known.views = views + 1;
-    return;
-  }
+function addFirst(tallies: Tallies, id: string, section: Section, url: string, device: string, timeMs: number): void {
   const tally = { id, section, url, views: 1, devices: [device], timeMs };
   tallies.byId.set(id, tally);
   tallies.list.push(tally);
+}
+
+function addAnother(tally: Tally, device: string): void {
+  const { views, devices } = tally;
+  devices[views] = device;
+  tally.views = views + 1;
 }
 
 function minuteOf(batch: Batch, startMs: number): Minute {
@@ -107,7 +106,10 @@ export function count(batch: Batch, pageId: string, section: Section, url: strin
   const startMs = timeMs - (timeMs % MINUTE_MS);
   let minute = batch.latest;
   if (minute === undefined || minute.startMs !== startMs) minute = minuteOf(batch, startMs);
-  add(minute.pages, pageId, section, url, device, timeMs);
+  const { pages } = minute;
+  const known = pages.byId.get(pageId);
+  if (known === undefined) addFirst(pages, pageId, section, url, device, timeMs);
+  else addAnother(known, device);
 }
 
 /** Adds what was played in an event that is in the batch already. */
@@ -116,7 +118,10 @@ export function countMedia(batch: Batch, media: Media, section: Section, url: st
   for (const [dimension, medium] of media) {
     const tallies = minute.media[dimension] ?? newTallies();
     minute.media[dimension] = tallies;
-    add(tallies, mediaId(section.websiteName, medium), section, url, device, timeMs);
+    const id = mediaId(section.websiteName, medium);
+    const known = tallies.byId.get(id);
+    if (known === undefined) addFirst(tallies, id, section, url, device, timeMs);
+    else addAnother(known, device);
   }
 }
 

@@ -2,7 +2,7 @@
 import { MAX_AGE_MS, MAX_AHEAD_MS } from "./windows";
 
 export const MAX_URL_BYTES = 2048;
-const MAX_DEVICE_BYTES = 256;
+export const MAX_DEVICE_BYTES = 256;
 const MAX_MEDIA_BYTES = 256;
 
 /** Integers up to here print exactly (`%.14g`). */
@@ -61,15 +61,10 @@ export function fromDigits(text: string): number | undefined {
   return latestMs;
 }
 
-/** Whether text can be a device id. */
-export function isDevice(text: string): boolean {
-  return text !== "" && text !== "null" && text.length <= MAX_DEVICE_BYTES;
-}
-
 /** The device id in the field `uui`, or undefined where it cannot be one. */
 export function deviceOf(uui: unknown): string | undefined {
-  const device = asText(uui);
-  return device !== undefined && isDevice(device) ? device : undefined;
+  const device = type(uui) === "string" ? (uui as string) : asText(uui);
+  return device === "" || device === "null" || device === undefined || device.length > MAX_DEVICE_BYTES ? undefined : device;
 }
 
 /** Why an event of this time is refused; undefined if it is not. */
@@ -82,13 +77,9 @@ export function untimely(timeMs: number, nowMs: number): Reason | undefined {
 export function timeOf(dt: unknown, nowMs: number): LuaMultiReturn<[timeMs: number | undefined, reason: Reason | undefined]> {
   const kind = type(dt);
   let timeMs: number | undefined;
-  if (kind === "number") {
-    if (!isWhole(dt as number)) return $multi(undefined, "dt");
-    timeMs = dt as number;
-  } else {
-    timeMs = kind === "string" ? fromDigits(dt as string) : undefined;
-    if (timeMs === undefined) return $multi(undefined, "dt");
-  }
+  if (kind === "number") timeMs = dt as number;
+  else if (kind === "string") timeMs = fromDigits(dt as string);
+  if (timeMs === undefined || timeMs % 1 !== 0 || timeMs < 0 || timeMs > MAX_EXACT) return $multi(undefined, "dt");
   if (timeMs > nowMs + MAX_AHEAD_MS || timeMs < nowMs - MAX_AGE_MS) return $multi(undefined, untimely(timeMs, nowMs));
   return $multi(timeMs, undefined);
 }
