@@ -46,9 +46,12 @@ const LIMITS = `## What the limits are, and why
   raw pipeline: a target of 0.5 × is beyond what a function of Redis can do with an event in JSON, six writes and this reply. In batches it is
   about as fast as the raw pipeline, because grouping saves what handing entries to Lua costs; every check is then a loss against it.
   Counted by callgrind, where nothing else disturbs, an event costs the server 52 k instructions by the raw pipeline, 51 k by the least
-  that a function can do, and 63 k by \`ingest_events\`: to reach the raw pipeline, 2 k would have to do for reading the time as digits,
-  for taking queries off addresses, for the limits of late and early, and for websites and sections kept apart from pages; they take 12 k.
-  One event a call is 108 k by the least, 131 k by \`track_events\`.
+  that a function can do, and 62 k by \`ingest_events\`: to reach the raw pipeline, 2 k would have to do for telling times from other text,
+  taking queries off addresses, the limits of late and early, what rotation has to hear of, and the way back where a key is foreign; they
+  take 11 k. One event a call is 108 k by the least, 130 k by \`track_events\`.
+- From one start of the server to the next, everything that runs in Lua may be a tenth faster or slower against the raw pipeline: it lives on a
+  processor's caches, and these are shared. \`ingest_events\` was 0.79 to 0.99 × in four starts of a day, the least that a function can do 1.01 to
+  1.08 ×. Ratios of Lua to Lua hardly change.
 - **The raw PFMERGE** is one command a page, and that command alone is half of what a rotation costs (135 k of 277 k instructions). A rotation also shortens the life of each source, gives one to the result, counts it, notes the
   point of the series, and announces the page to the next tier. As a raw pipeline, all of these writes are the row below it. What
   is left between the two is what makes it safe to be cut off, repeated and late: whether sources are there and what they are, and the
