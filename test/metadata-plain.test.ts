@@ -72,6 +72,30 @@ describe("a batch of new files alone", () => {
     );
   }, 120_000);
 
+  it("changes nothing when it is repeated, and all that differs when it is not quite the same", async () => {
+    const add = (at: number, size = 10, folder = `day/${at % 3}`): string => JSON.stringify(entryOf({ path: `${folder}/${at}.1.parquet`, layer: "cold", size_bytes: size }));
+    const batch = Array.from({ length: 30 }, (_, at) => add(at));
+    for (const side of [together, oneByOne]) {
+      await side.server.flush();
+      await side.call("configure_table", "d", "t", "MERGE", MERGE, "LAYERS", LAYERS);
+      await side.call("patch_index", "d", "t", ...batch, "NOW", NOON);
+    }
+    const before = await stored(together);
+    const writes = async (): Promise<number> => Number(/rdb_changes_since_last_save:(\d+)/.exec(await together.client.info("persistence"))![1]);
+    const changes = await writes();
+    expect(await together.call("patch_index", "d", "t", ...batch, "NOW", NOON + SECOND)).toBe(30);
+    expect(await together.call("patch_index", "d", "t", ...[...batch].reverse(), "NOW", NOON + SECOND)).toBe(30);
+    expect(await writes()).toBe(changes);
+    expect(await stored(together)).toEqual(before);
+    // One that is new, in a folder of its own or not; one with another size; one twice.
+    for (const [place, odd] of [add(30), add(31, 10, "another"), add(0, 90), add(7)].entries()) {
+      const mixed = [...batch.slice(1), odd];
+      expect(await patch(together, mixed, place)).toBe(await patch(oneByOne, [NOTHING, ...mixed], place));
+      expect(await stored(together)).toEqual(await stored(oneByOne));
+    }
+    expect({ ...(await together.client.hGetAll("folders:d:t")) }).toEqual({ "day/0": "11", "day/1": "10", "day/2": "10", another: "1" });
+  });
+
   it("tells the folder of a path from that of the path before", async () => {
     await together.server.flush();
     await together.call("configure_table", "d", "t", "MERGE", MERGE, "LAYERS", LAYERS);

@@ -11,7 +11,7 @@ import { join, joinAll, newDraft, planMove, resize, takeOut, type Draft } from "
 import { keep, newReader, parseEntry, type Entry, type Place } from "./entry";
 import { entryOf, load, nothingTouched, put, touch, write, type File, type Touched } from "./files";
 import { newIds } from "./ids";
-import { countOf, gather, isAnyStored, newPlain, putAll, type Group, type Plain } from "./plain";
+import { countOf, gather, newPlain, putAll, standingOf, type Group, type Plain } from "./plain";
 import { IDLE, plannersKey, tableKey } from "./names";
 import { floorSeconds } from "./nanoseconds";
 import { fileQueueOf, mergeQueueOf, notePlanner, type Queue } from "./queues";
@@ -238,11 +238,12 @@ function writeDrops({ queue, paths }: Drops, timeS: number, newId: (this: void) 
   notePlanner(queue);
 }
 
-/** Adds new files alone; answers whether that is what the batch does. */
+/** Adds new files alone, or nothing where all are there as they come; answers whether that is what the batch does. */
 function addAll(batch: Batch, plain: Plain): boolean {
   const { configuration, nowS, touched } = batch;
   load(touched);
-  if (isAnyStored(plain)) return false;
+  const standing = standingOf(plain);
+  if (standing !== "new") return standing === "same";
   const merged: Group[] = [];
   for (const group of plain.groups) {
     if (courseOf(configuration, group.iteration, group.layer) === "merge") {

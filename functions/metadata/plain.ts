@@ -110,20 +110,37 @@ function pathsOf({ count, fields }: Group): string[] {
   return paths;
 }
 
-/** Whether any of the files is in the index. Their tables must have been loaded. */
-export function isAnyStored({ groups }: Plain): boolean {
-  let found = false;
-  for (const group of groups) {
-    const { home } = group.folder;
-    if (home.size > 0) {
-      inChunks(pathsOf(group), (part) => {
-        const stored = found ? [] : redis.call("HMGET", keyOf(home), ...part);
-        for (const text of stored) found = found || text !== false;
-      });
+/** Whether none of a group's files is in the index, and whether each is, with the entry that came. */
+function compareStored(group: Group): LuaMultiReturn<[areNew: boolean, areSame: boolean]> {
+  const { fields, folder: { home } } = group;
+  if (home.size === 0) return $multi(true, false);
+  let areNew = true;
+  let areSame = true;
+  let at = 0;
+  inChunks(pathsOf(group), (part) => {
+    for (const text of redis.call("HMGET", keyOf(home), ...part)) {
+      areNew = areNew && text === false;
+      areSame = areSame && text === fields[2 * at + 1];
+      at += 1;
     }
-    if (found) return true;
+  });
+  return $multi(areNew, areSame);
+}
+
+/**
+ * How the batch stands to the index: all of its files are new, all are in it with the same entries, as when a call is repeated, or
+ * something else. Their tables must have been loaded.
+ */
+export function standingOf({ groups }: Plain): "new" | "same" | "mixed" {
+  let areNew = true;
+  let areSame = true;
+  for (const group of groups) {
+    const [isNew, isSame] = compareStored(group);
+    areNew = areNew && isNew;
+    areSame = areSame && isSame;
+    if (!areNew && !areSame) return "mixed";
   }
-  return false;
+  return areNew ? "new" : "same";
 }
 
 /** Has all files written when their tables are. */
