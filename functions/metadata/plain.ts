@@ -1,7 +1,8 @@
 /**
  * Batches that only add files which are new: most are such, and long ones always. Then no file need be known by itself. Files
  * are gathered by the queue that they go to, and written and planned group by group, as fast as that goes. Where an
- * entry turns out to be anything else, nothing was done yet, and the batch is applied file by file.
+ * entry turns out to be anything else, nothing was done yet, and the batch is applied file by file; where all of them are in the
+ * index already, as they are when a call is repeated, there is nothing to do.
  */
 import { inChunks } from "../runtime/chunks";
 import { courseOf, type Configuration } from "./configuration";
