@@ -129,10 +129,7 @@ function numberEnd(text: string, at: number): number | undefined {
  * @returns whether the text fits the template; if not, that says nothing about it
  */
 export function fill({ literals, areTexts, fields }: Template, text: string, record: Record<string, unknown>): boolean {
-  // As hasEscapesOrZeros: a call is worth saving here.
-  const [backslash] = string.find(text, "\\", 1, true);
-  const [zero] = string.find(text, "\0", 1, true);
-  if (backslash !== undefined || zero !== undefined) return false;
+  if (hasEscapesOrZeros(text)) return false;
   let at = 1;
   const count = fields.length;
   for (const place of $range(1, count)) {
