@@ -1,10 +1,10 @@
 /* The memory of functions: Lua's collector is slowed down, and must not be left behind. */
 import { expect, it } from "vitest";
+import { MINUTE } from "./support/time";
 import { useTracker } from "./support/tracker";
 
 const tracker = useTracker();
 
-const MINUTE = 60_000;
 const MEGABYTE = 1 << 20;
 
 /** Bytes that all functions of the server hold. */

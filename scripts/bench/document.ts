@@ -52,10 +52,10 @@ const LIMITS = `## What the limits are, and why
 - From one start of the server to the next, everything that runs in Lua may be a tenth faster or slower against the raw pipeline: it lives on a
   processor's caches, and these are shared. \`ingest_events\` was 0.79 to 0.99 × in four starts of a day, the least that a function can do 1.01 to
   1.08 ×. Ratios of Lua to Lua hardly change.
-- **The raw PFMERGE** is one command a page, and that command alone is half of what a rotation costs (135 k of 277 k instructions). A rotation also shortens the life of each source, gives one to the result, counts it, notes the
-  point of the series, and announces the page to the next tier. As a raw pipeline, all of these writes are the row below it. What
-  is left between the two is what makes it safe to be cut off, repeated and late: whether sources are there and what they are, and the
-  point that was there before.
+- **The raw PFMERGE** is one command a page, and that command alone is half of what a rotation costs (135 k of 277 k instructions). A
+  rotation also shortens the life of each source, gives one to the result, counts it, notes the point of the series, and announces the
+  page to the next tier. As a raw pipeline, all of these writes are the row below it. What is left between the two is what makes it safe
+  to be cut off, repeated and late: whether sources are there and what they are, and the point that was there before.
 - An event that is the first of its page in its minute is announced to rotation and noted in the documents; all others are only counted. The
   busier the site, the nearer it comes to the raw pipeline: compare the rows of whole minutes.
 - **Scans** of the notifier: the raw pipeline may list a package twice, loses a scan or counts it twice when its client dies, and knows no quiet
