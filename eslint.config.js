@@ -8,9 +8,15 @@ const LUA_RULES = {
     { selector: "ClassDeclaration", message: "Classes bring lualib in; write plain functions." },
     { selector: "TryStatement", message: "Check before writing; there is no undo to catch for." },
     { selector: "AwaitExpression", message: "A function of Redis runs to its end." },
-    { selector: "NewExpression[callee.name=/^(Map|Set|Date|Error|RegExp)$/]", message: "Write with LuaMap, LuaSet and runtime/*." },
+    {
+      selector: "NewExpression[callee.name=/^(Map|Set|Date|Error|RegExp)$/]",
+      message: "Write with LuaMap, LuaSet and runtime/*.",
+    },
   ],
-  "no-restricted-imports": ["error", { patterns: [{ group: ["**/host/**", "node:*"], message: "functions/ runs inside Redis." }] }],
+  "no-restricted-imports": [
+    "error",
+    { patterns: [{ group: ["**/host/**", "node:*"], message: "functions/ runs inside Redis." }] },
+  ],
   // $range and $multi are read as calls of unknown things by the general rules.
   "@typescript-eslint/no-unsafe-assignment": "off",
   "@typescript-eslint/no-unsafe-call": "off",

@@ -2,11 +2,24 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import { USERS, type UserRole } from "./acl/users";
 import { describeError, UsageError } from "./errors";
-import { countsCommand, historyCommand, recentCommand, syncCommand, tasksCommand, TASK_STATES } from "./commands/catalog";
+import {
+  countsCommand,
+  historyCommand,
+  recentCommand,
+  syncCommand,
+  tasksCommand,
+  TASK_STATES,
+} from "./commands/catalog";
 import { demoCommand, DEMOS } from "./commands/demo";
 import { deployCommand } from "./commands/deploy";
 import { importCommand } from "./commands/import";
-import { indexConfigureCommand, indexPlansCommand, indexQueryCommand, indexRebuildCommand, indexStatusCommand } from "./commands/index-command";
+import {
+  indexConfigureCommand,
+  indexPlansCommand,
+  indexQueryCommand,
+  indexRebuildCommand,
+  indexStatusCommand,
+} from "./commands/index-command";
 import { mirrorCommand } from "./commands/mirror";
 import { deadCommand, listCommand, retryCommand, sendTestCommand } from "./commands/notify";
 import { STATES } from "./commands/notify-tables";
@@ -64,18 +77,34 @@ function buildProgram(): Command {
 
   program
     .command("deploy")
-    .description("load the libraries that differ, on every primary or on none; with --acl, users and their rights in place of libraries")
+    .description(
+      "load the libraries that differ, on every primary or on none; with --acl, users and their rights in place of libraries",
+    )
     .option("--dry-run", "say what would be done, and do nothing")
     .addOption(new Option("--library <name>", "only this library; may be repeated").argParser(collect))
     .option("--acl", "print a user for each role, with the least rights that its functions need")
     .option("--apply", "with --acl: set these users on every node; passwords are in HOTPATH_ACL_<ROLE>_PASSWORD")
-    .addOption(new Option("--role <role>", `with --acl: only this user; may be repeated: ${USERS.join(", ")}`).argParser(collectRole))
+    .addOption(
+      new Option("--role <role>", `with --acl: only this user; may be repeated: ${USERS.join(", ")}`).argParser(
+        collectRole,
+      ),
+    )
     .option("--user-prefix <text>", "with --acl: what stands before the role in a user's name (default: hotpath-)")
-    .addOption(new Option("--keys <pattern>", "with --acl: keys that functions are called with and the configuration does not name; may be repeated").argParser(collect))
+    .addOption(
+      new Option(
+        "--keys <pattern>",
+        "with --acl: keys that functions are called with and the configuration does not name; may be repeated",
+      ).argParser(collect),
+    )
     .option("--json", "print JSON")
     .addHelpText(
       "after",
-      examples("REDIS_URL=redis://10.0.0.1 hotpath deploy", "hotpath deploy --dry-run --library tracker", "hotpath deploy --acl --role reader", "hotpath deploy --acl --apply --keys 'orders*'"),
+      examples(
+        "REDIS_URL=redis://10.0.0.1 hotpath deploy",
+        "hotpath deploy --dry-run --library tracker",
+        "hotpath deploy --acl --role reader",
+        "hotpath deploy --acl --apply --keys 'orders*'",
+      ),
     )
     .action(deployCommand);
 
@@ -92,30 +121,58 @@ function buildProgram(): Command {
     .description("the most viewed, refreshed live; q quits")
     .option("--website <name>", "only this website (name or id)")
     .option("--section <name>", "only the pages of this section, as in news/national, or website/news/national")
-    .addOption(new Option("--dimension <d>", `P pages, S sections, W websites, A audio, V video, PC podcasts`).choices(DIMENSIONS).default("P"))
+    .addOption(
+      new Option("--dimension <d>", `P pages, S sections, W websites, A audio, V video, PC podcasts`)
+        .choices(DIMENSIONS)
+        .default("P"),
+    )
     .addOption(new Option("--window <w>", "how far back").choices(WINDOWS).default("30m"))
-    .addOption(new Option("--count <n>", "how many to list (default: 100, or 20 with --once)").argParser(wholeNumber(1, 1_000)))
-    .addOption(new Option("--interval <s>", "seconds between two refreshes").argParser(wholeNumber(1, 3_600)).default(2))
+    .addOption(
+      new Option("--count <n>", "how many to list (default: 100, or 20 with --once)").argParser(wholeNumber(1, 1_000)),
+    )
+    .addOption(
+      new Option("--interval <s>", "seconds between two refreshes").argParser(wholeNumber(1, 3_600)).default(2),
+    )
     .option("--once", "print one table and exit, as without a terminal")
     .option("--json", "print one JSON document and exit")
-    .addHelpText("after", examples("hotpath top --website rtl.lu --window 1h", "hotpath top --dimension S --once", "hotpath top --json | jq -r '.rows[].url'"))
+    .addHelpText(
+      "after",
+      examples(
+        "hotpath top --website rtl.lu --window 1h",
+        "hotpath top --dimension S --once",
+        "hotpath top --json | jq -r '.rows[].url'",
+      ),
+    )
     .action(topCommand);
 
   program
     .command("series")
     .description("one page, section or website over time, as a plot")
     .argument("<what>", "an id, a url, or a name: rtl.lu, rtl.lu/news/national")
-    .addOption(new Option("--dimension <d>", "what is meant: P page, S section, W website, A audio, V video, PC podcast").choices(DIMENSIONS))
+    .addOption(
+      new Option(
+        "--dimension <d>",
+        "what is meant: P page, S section, W website, A audio, V video, PC podcast",
+      ).choices(DIMENSIONS),
+    )
     .addOption(new Option("--tier <t>", "length of the windows (default: by --last)").choices(TIERS))
     .option("--last <time>", "how far back: 90m, 24h, 7d", "24h")
     .addOption(new Option("--metric <m>", "pg page views, ud unique devices").choices(METRICS).default("both"))
     .option("--json", "print JSON")
-    .addHelpText("after", examples("hotpath series rtl.lu --last 7d", "hotpath series https://www.rtl.lu/news/national/a/1.html --metric pg"))
+    .addHelpText(
+      "after",
+      examples(
+        "hotpath series rtl.lu --last 7d",
+        "hotpath series https://www.rtl.lu/news/national/a/1.html --metric pg",
+      ),
+    )
     .action(seriesCommand);
 
   program
     .command("serve")
-    .description("ingest, rotate, fetch pages' metadata and deliver notifications until SIGTERM; several hosts may serve at once")
+    .description(
+      "ingest, rotate, fetch pages' metadata and deliver notifications until SIGTERM; several hosts may serve at once",
+    )
     .option("--embedded", "without REDIS_URL, start this machine's Redis with its data in .hotpath/")
     .addHelpText("after", examples("REDIS_URL=redis://10.0.0.1 hotpath serve", "hotpath serve --embedded"))
     .action(serveCommand);
@@ -133,9 +190,16 @@ function buildProgram(): Command {
 
   program
     .command("import")
-    .description("count logs and JSON lines at their own times, each line exactly once; what was imported before goes on where it ended")
+    .description(
+      "count logs and JSON lines at their own times, each line exactly once; what was imported before goes on where it ended",
+    )
     .argument("<file...>", "access logs (common, combined) or JSON lines, also .gz; - for stdin")
-    .addOption(new Option("--format <format>", "what the files are, where it cannot be told from their content").choices(["log", "json"]))
+    .addOption(
+      new Option("--format <format>", "what the files are, where it cannot be told from their content").choices([
+        "log",
+        "json",
+      ]),
+    )
     .option("--website <host>", "the host that all addresses get")
     .option("--shift-to-now", "shift all times by the same amount, so that the last line is now")
     .option("--again", "forget what was imported before, and count it anew")
@@ -143,49 +207,99 @@ function buildProgram(): Command {
     .option("--partition <name>", "in a cluster: the partition that the events belong to")
     .option("--no-rotate", "leave the merging of windows to the hosts that serve")
     .option("--json", "print the summary as JSON")
-    .addHelpText("after", examples("hotpath import access.log.2.gz access.log.1 access.log", "hotpath import --dry-run --website www.example.org access.log.gz"))
+    .addHelpText(
+      "after",
+      examples(
+        "hotpath import access.log.2.gz access.log.1 access.log",
+        "hotpath import --dry-run --website www.example.org access.log.gz",
+      ),
+    )
     .action(importCommand);
 
   program
     .command("mirror")
-    .description("follow the event stream of another server, and count each of its entries exactly once; nothing is written there")
+    .description(
+      "follow the event stream of another server, and count each of its entries exactly once; nothing is written there",
+    )
     .argument("<url>", "the other server, as in REDIS_URL; a replica will do")
     .option("--stream <key>", "the stream there (default: ST:TRACKER::::)")
-    .option("--name <name>", "what the kept position is filed under, in place of the address: for replicas, and servers that move")
+    .option(
+      "--name <name>",
+      "what the kept position is filed under, in place of the address: for replicas, and servers that move",
+    )
     .option("--partition <name>", "in a cluster: the partition that the events belong to here")
     .option("--until-empty", "end once all that is there is counted")
     .option("--accept-gap", "go on where entries were trimmed before they were counted")
     .option("--again", "forget the kept position, and count from the first entry there is")
     .option("--json", "print a line of JSON at the end")
-    .addHelpText("after", examples("hotpath mirror redis://10.0.0.7", "hotpath mirror --until-empty redis://reader:secret@10.0.0.7/2"))
+    .addHelpText(
+      "after",
+      examples("hotpath mirror redis://10.0.0.7", "hotpath mirror --until-empty redis://reader:secret@10.0.0.7/2"),
+    )
     .action(mirrorCommand);
 
   program
     .command("demo")
-    .description("count a day of traffic, notify sellers for a day, index data files for three, or sync a catalogue of three vendors, and print a report; without REDIS_URL, on a server of its own in .hotpath/demo")
-    .addArgument(program.createArgument("[what]", `${DEMOS.join(", ")}; the options on traffic and logs are for the tracker`).choices(DEMOS).default("tracker"))
-    .option("--log <file>", "an access log (common or combined, also .gz; - for stdin) in place of generated traffic; it is shifted to end now")
+    .description(
+      "count a day of traffic, notify sellers for a day, index data files for three, or sync a catalogue of three vendors, and print a report; without REDIS_URL, on a server of its own in .hotpath/demo",
+    )
+    .addArgument(
+      program
+        .createArgument("[what]", `${DEMOS.join(", ")}; the options on traffic and logs are for the tracker`)
+        .choices(DEMOS)
+        .default("tracker"),
+    )
+    .option(
+      "--log <file>",
+      "an access log (common or combined, also .gz; - for stdin) in place of generated traffic; it is shifted to end now",
+    )
     .option("--website <host>", "the host that all addresses of the log get")
-    .addOption(new Option("--events <n>", "how many events to generate (default: 200000)").argParser(wholeNumber(1, 100_000_000)))
-    .addOption(new Option("--seed <n>", "equal seeds give equal traffic (default: 1)").argParser(wholeNumber(0, 4_294_967_295)))
+    .addOption(
+      new Option("--events <n>", "how many events to generate (default: 200000)").argParser(
+        wholeNumber(1, 100_000_000),
+      ),
+    )
+    .addOption(
+      new Option("--seed <n>", "equal seeds give equal traffic (default: 1)").argParser(wholeNumber(0, 4_294_967_295)),
+    )
     .option("--json", "print the report as JSON")
     .option("--keep", "leave the server of its own running until Ctrl-C (default: on a terminal)")
     .option("--no-keep", "end it with the report")
     .option("--force", "count into a database that holds data of the tracker already")
-    .addHelpText("after", examples("hotpath demo", "hotpath demo notifier", "hotpath demo metadata", "hotpath demo catalog", "hotpath demo --log access.log.gz", "zcat access.log.*.gz | hotpath demo --log - --website www.example.org"))
+    .addHelpText(
+      "after",
+      examples(
+        "hotpath demo",
+        "hotpath demo notifier",
+        "hotpath demo metadata",
+        "hotpath demo catalog",
+        "hotpath demo --log access.log.gz",
+        "zcat access.log.*.gz | hotpath demo --log - --website www.example.org",
+      ),
+    )
     .action(demoCommand);
 
   return program;
 }
 
-const offsetOption = (): Option => new Option("--offset <n>", "leave out the first n (default: 0)").argParser(wholeNumber(0, 1_000_000_000));
-const countOption = (shown: number): Option => new Option("--count <n>", `most to show (default: ${shown})`).argParser(wholeNumber(1, 10_000));
+const offsetOption = (): Option =>
+  new Option("--offset <n>", "leave out the first n (default: 0)").argParser(wholeNumber(0, 1_000_000_000));
+const countOption = (shown: number): Option =>
+  new Option("--count <n>", `most to show (default: ${shown})`).argParser(wholeNumber(1, 10_000));
 
 function addNotifyCommands(program: Command): void {
   const notify = program
     .command("notify")
     .description("see and mend notifications")
-    .addHelpText("after", examples("hotpath notify list", "hotpath notify dead packages", "hotpath notify retry packages --all", "hotpath notify send-test packages"));
+    .addHelpText(
+      "after",
+      examples(
+        "hotpath notify list",
+        "hotpath notify dead packages",
+        "hotpath notify retry packages --all",
+        "hotpath notify send-test packages",
+      ),
+    );
 
   notify
     .command("list")
@@ -206,7 +320,9 @@ function addNotifyCommands(program: Command): void {
     .action(deadCommand);
   notify
     .command("retry")
-    .description("give notifications out again, their attempts starting anew, and deliver again to a receiver that was disabled")
+    .description(
+      "give notifications out again, their attempts starting anew, and deliver again to a receiver that was disabled",
+    )
     .argument("<topic>")
     .argument("[ids...]")
     .option("--all", "all that are dead")
@@ -226,39 +342,70 @@ function addIndexCommands(program: Command): void {
   const index = program
     .command("index")
     .description("the metadata index: which data files there are, and what is to be done with them")
-    .addHelpText("after", examples("hotpath index status", "hotpath index query default hits --after 2026-11-20T12:00 --before 2026-11-20T13:00", "hotpath index plans default hits"));
+    .addHelpText(
+      "after",
+      examples(
+        "hotpath index status",
+        "hotpath index query default hits --after 2026-11-20T12:00 --before 2026-11-20T13:00",
+        "hotpath index plans default hits",
+      ),
+    );
   const add = (usage: string, description: string): Command => {
     const command = index.command(usage.split(" ", 1)[0]!).description(description);
     for (const argument of usage.split(" ").slice(1)) command.argument(argument);
-    return command.option("--partition <name>", "in a cluster: the partition that the tables lie in").option("--json", "print JSON");
+    return command
+      .option("--partition <name>", "in a cluster: the partition that the tables lie in")
+      .option("--json", "print JSON");
   };
 
-  add("status [database] [table]", "all tables, those of a database, or one: folders, files and plans").action(indexStatusCommand);
+  add("status [database] [table]", "all tables, those of a database, or one: folders, files and plans").action(
+    indexStatusCommand,
+  );
   add("query <database> <table>", "the files of a table; with --json, each entry as it is stored, a line each")
     .option("--folder <prefix>", "what the path begins with: date=2026-11-20/hour=12")
-    .option("--after <time>", "files with rows at this time or later: 2026-11-20, 2026-11-20T12:00 (UTC), or nanoseconds")
+    .option(
+      "--after <time>",
+      "files with rows at this time or later: 2026-11-20, 2026-11-20T12:00 (UTC), or nanoseconds",
+    )
     .option("--before <time>", "files with rows at this time or earlier")
     .addOption(new Option("--iteration <n>", "how often it was merged, from 1").argParser(wholeNumber(1, 1_000)))
     .option("--layer <name>", "only this layer")
-    .addOption(new Option("--count <n>", "most to show (default: 50; with --json all)").argParser(wholeNumber(1, 100_000_000)))
+    .addOption(
+      new Option("--count <n>", "most to show (default: 50; with --json all)").argParser(wholeNumber(1, 100_000_000)),
+    )
     .action(indexQueryCommand);
-  add("plans <database> <table>", "who plans what: plans that wait, that are out, and whether there is something to take").action(indexPlansCommand);
+  add(
+    "plans <database> <table>",
+    "who plans what: plans that wait, that are out, and whether there is something to take",
+  ).action(indexPlansCommand);
   add("configure <database> <table>", "how files are merged and moved, as GigAPI's clients send it")
     .requiredOption("--merge <json>", "[[timeout_sec, max_size, id], …]")
     .requiredOption("--layers <json>", "{name: {url, name, type, ttl_sec, layer_to}, …}")
     .action(indexConfigureCommand);
-  add("rebuild", "enter what clients of GigAPI wrote without the functions; what was broken off goes on").action(indexRebuildCommand);
+  add("rebuild", "enter what clients of GigAPI wrote without the functions; what was broken off goes on").action(
+    indexRebuildCommand,
+  );
 }
 
 function addCatalogCommands(program: Command): void {
   const catalog = program
     .command("catalog")
     .description("sync vendors' products, and see what the catalogue holds")
-    .addHelpText("after", examples("hotpath catalog sync", "hotpath catalog counts hallmark_ornaments_com", "hotpath catalog history hookedonhallmark_com/QX1234", "hotpath catalog tasks hookedonhallmark_com --state dead"));
+    .addHelpText(
+      "after",
+      examples(
+        "hotpath catalog sync",
+        "hotpath catalog counts hallmark_ornaments_com",
+        "hotpath catalog history hookedonhallmark_com/QX1234",
+        "hotpath catalog tasks hookedonhallmark_com --state dead",
+      ),
+    );
 
   catalog
     .command("sync")
-    .description("sync the links and then the products of vendors now, together with the hosts that serve; exit with 1 unless all went well")
+    .description(
+      "sync the links and then the products of vendors now, together with the hosts that serve; exit with 1 unless all went well",
+    )
     .argument("[vendors...]", "names in the configuration (default: all)")
     .addOption(new Option("--year <year>", "only products released in this year").argParser(wholeNumber(1, 9_999)))
     .option("--links", "only the links")

@@ -14,7 +14,10 @@ export interface ClientOptions {
 }
 
 /** The typed client of a connection; its calls answer with HotpathErrors where functions refuse them. */
-export function functionsOf(connection: Connection, { partition = null, heal = false }: ClientOptions = {}): HotpathFunctions {
+export function functionsOf(
+  connection: Connection,
+  { partition = null, heal = false }: ClientOptions = {},
+): HotpathFunctions {
   return createFunctions((args, options) => connection.send(args, options), {
     ...(partition !== null && { routingKey: routingKeyOf(partition) }),
     ...(heal && { heal: (library: string) => healLibrary(connection, readBundle(), library) }),

@@ -13,7 +13,8 @@ export function describeIssue(issue: z.core.$ZodIssue): string[] {
     return issue.keys.map((key) => `${formatPath([...issue.path, key])}: unknown setting`);
   }
   // What is wrong with a name that somebody chose is said one level below.
-  if (issue.code === "invalid_key") return issue.issues.map(({ message }) => formatIssue({ path: issue.path, message }));
+  if (issue.code === "invalid_key")
+    return issue.issues.map(({ message }) => formatIssue({ path: issue.path, message }));
   return [formatIssue(issue)];
 }
 

@@ -119,7 +119,10 @@ export function loadConfig({ env, cwd }: ConfigSource = { env: process.env, cwd:
   const secrets = findSecrets((raw as { notifier?: unknown } | null)?.notifier).map(formatIssue);
   const found = parsed.success ? findContradictions(parsed.data) : parsed.error.issues.flatMap(describeIssue);
   // Said better than that the setting is unknown.
-  const problems = [...secrets, ...found.filter((text) => !secrets.some((secret) => text.split(": ")[0] === secret.split(": ")[0]))];
+  const problems = [
+    ...secrets,
+    ...found.filter((text) => !secrets.some((secret) => text.split(": ")[0] === secret.split(": ")[0])),
+  ];
   if (!parsed.success || problems.length > 0) {
     const named = env["REDIS_URL"] ? problems.map((text) => text.replace(/^redis\.url:/, "REDIS_URL:")) : problems;
     throw new UserError(`${file ?? "configuration"}: ${named.join("; ")}`);
@@ -167,7 +170,10 @@ function withRedisUrl(raw: unknown, env: ConfigSource["env"]): unknown {
 function findContradictions({ tracker, notifier, catalog, redis }: Parsed): string[] {
   const { partitions } = tracker;
   const isCluster = parseServerUrl(redis.url).kind === "cluster";
-  const problems = [...findNotifierContradictions(notifier, isCluster), ...findCatalogContradictions(catalog, isCluster)].map(formatIssue);
+  const problems = [
+    ...findNotifierContradictions(notifier, isCluster),
+    ...findCatalogContradictions(catalog, isCluster),
+  ].map(formatIssue);
   partitions.forEach((name, at) => {
     if (partitions.indexOf(name) !== at) problems.push(`tracker.partitions[${at}]: '${name}' is named twice`);
   });

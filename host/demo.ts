@@ -55,7 +55,12 @@ async function withServer(options: DemoOptions, traffic: DemoTraffic, signal: Ab
     requireRunning(signal);
     await demonstrate({ options, traffic, server, signal, url });
   } catch (error) {
-    if (signal.aborted) say(server.embedded ? "Interrupted; the server is stopped." : "Interrupted; what was counted so far stays in the database.");
+    if (signal.aborted)
+      say(
+        server.embedded
+          ? "Interrupted; the server is stopped."
+          : "Interrupted; what was counted so far stays in the database.",
+      );
     throw error;
   } finally {
     await server.close();
@@ -112,7 +117,12 @@ async function feedAll({ traffic, server, signal }: Demo): Promise<FeedSummary> 
   }
 }
 
-async function reportOf({ traffic, server }: Demo, fed: FeedSummary, question: Question, before: Baseline): Promise<ReportData> {
+async function reportOf(
+  { traffic, server }: Demo,
+  fed: FeedSummary,
+  question: Question,
+  before: Baseline,
+): Promise<ReportData> {
   const websites = await rank(question, "W", MAX_RANKED);
   const [name = "", version = ""] = server.program.split(" ");
   return {
@@ -141,8 +151,15 @@ async function show(demo: Demo, data: ReportData, fed: FeedSummary, question: Qu
     process.stdout.write(`${JSON.stringify({ ...data, lines: traffic.lines() ?? null, times: timesOf(fed), port })}\n`);
   } else {
     const style = styleOf(process.stdout, process.env);
-    const report = renderReport({ ...data, rejected: rejectedInWords(data.rejected), leftOut: leftOutInWords(data.leftOut) }, style);
-    const times = renderTimes(timesOf(fed), options.log === undefined ? "making the traffic" : "reading the log", style);
+    const report = renderReport(
+      { ...data, rejected: rejectedInWords(data.rejected), leftOut: leftOutInWords(data.leftOut) },
+      style,
+    );
+    const times = renderTimes(
+      timesOf(fed),
+      options.log === undefined ? "making the traffic" : "reading the log",
+      style,
+    );
     const epilogue = await renderEpilogue({ server, question, keep, url, hints: hintsFor(data, options) }, style);
     process.stdout.write([report, times, epilogue].join("\n"));
   }

@@ -216,6 +216,9 @@ export async function healLibrary(
     await deploy(connection, { libraries: bundle.filter(({ name }) => name === library), missingOnly: true });
   } catch (error) {
     if (!(error instanceof ReplyError) || error.code !== "NOPERM") throw error;
-    throw new UserError(`library '${library}' is not loaded, and this user may not load it; run hotpath deploy as one who may`, { cause: error });
+    throw new UserError(
+      `library '${library}' is not loaded, and this user may not load it; run hotpath deploy as one who may`,
+      { cause: error },
+    );
   }
 }

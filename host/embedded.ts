@@ -115,9 +115,7 @@ async function launchOnPort(
   options: StartOptions,
 ): Promise<Launched> {
   const [command, args] =
-    program.kind === "docker"
-      ? dockerCommand(program, dir, port, options)
-      : binaryCommand(program, dir, port, options);
+    program.kind === "docker" ? dockerCommand(program, dir, port, options) : binaryCommand(program, dir, port, options);
   const child = await spawnServer(command, args, { cwd: dir, logFile: join(dir, "server.log") });
   try {
     const reportedDir = await answering(child, program, port);

@@ -59,7 +59,8 @@ export class Host {
       }
     }
     for (const partition of this.partitions) await configure(this.functions(partition), this.config.tracker);
-    for (const topic of this.topics) this.#topicSettings.set(topic.name, await applyTopic(this.functions(topic.partition), topic));
+    for (const topic of this.topics)
+      this.#topicSettings.set(topic.name, await applyTopic(this.functions(topic.partition), topic));
   }
 
   /** What is in force for a topic of the configuration, once {@link prepare} has returned. */

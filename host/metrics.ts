@@ -133,7 +133,11 @@ export class Metrics {
 
   /** All metrics in Prometheus' text format. */
   async render(): Promise<string> {
-    await Promise.all([this.#measureLags(), this.notifier.measure(() => this.state.readTopics()), this.catalog.measure(this.#readCatalog)]);
+    await Promise.all([
+      this.#measureLags(),
+      this.notifier.measure(() => this.state.readTopics()),
+      this.catalog.measure(this.#readCatalog),
+    ]);
     return this.#registry.metrics();
   }
 

@@ -34,7 +34,8 @@ const EXAMPLE = { id: "1", token: "1", topic: "packages", subject: "10", items: 
 /** An address, or a template that makes one of a plain subject. */
 function checkRecipient(value: string): void {
   checkTemplate(value);
-  if (!isOneAddress(render(value, EXAMPLE, 0))) throw new Error("must be one e-mail address, such as {{subject}}@sellers.example");
+  if (!isOneAddress(render(value, EXAMPLE, 0)))
+    throw new Error("must be one e-mail address, such as {{subject}}@sellers.example");
 }
 
 /** The name of a variable; what looks like its value is not repeated. */
@@ -46,8 +47,10 @@ const variable = (fallback: string) =>
 
 function checkUrl(value: string): void {
   const parsed = URL.canParse(value) ? new URL(value) : undefined;
-  if (parsed?.protocol !== "http:" && parsed?.protocol !== "https:") throw new Error("must be an absolute http or https URL");
-  if (parsed.username !== "" || parsed.password !== "") throw new Error(`${showUrl(value)} must not carry a user name or password`);
+  if (parsed?.protocol !== "http:" && parsed?.protocol !== "https:")
+    throw new Error("must be an absolute http or https URL");
+  if (parsed.username !== "" || parsed.password !== "")
+    throw new Error(`${showUrl(value)} must not carry a user name or password`);
 }
 
 const url = checked(2048, checkUrl);
@@ -73,7 +76,12 @@ const webhook = z.strictObject({
 
 const sns = z.strictObject({
   type: z.literal("sns"),
-  topicArn: z.string().regex(/^arn:[\w-]+:sns:[\w-]+:\d{12}:[\w-]{1,256}(\.fifo)?$/, "must be like arn:aws:sns:eu-central-1:123456789012:name"),
+  topicArn: z
+    .string()
+    .regex(
+      /^arn:[\w-]+:sns:[\w-]+:\d{12}:[\w-]{1,256}(\.fifo)?$/,
+      "must be like arn:aws:sns:eu-central-1:123456789012:name",
+    ),
   region: text(64).optional(),
   endpoint: url.optional(),
   ...templates,
@@ -88,7 +96,10 @@ const smtp = z.strictObject({
   requireTls: z.boolean().default(false),
   user: text(255).optional(),
   passwordEnv: variable("HOTPATH_SMTP_PASSWORD"),
-  from: z.string().regex(/^[^\r\n]*[^\s@<>]+@[^\s@<>]+>?$/, "must be an e-mail address, or: Name <address>").max(400),
+  from: z
+    .string()
+    .regex(/^[^\r\n]*[^\s@<>]+@[^\s@<>]+>?$/, "must be an e-mail address, or: Name <address>")
+    .max(400),
   to: z.array(checked(400, checkRecipient)).min(1).max(50),
   ...templates,
   ...common,
@@ -135,20 +146,33 @@ export function deliversToStdout({ notifier }: { notifier: NotifierConfig }): bo
 
 /** What is right by itself and wrong together. */
 export function findNotifierContradictions({ topics }: NotifierConfig, isCluster: boolean): Issue[] {
-  return Object.entries(topics).flatMap(([name, { partition, quietSeconds, maxWaitSeconds, leaseSeconds, courier }]) => {
-    const path = ["notifier", "topics", name];
-    const issues: Issue[] = [];
-    if (isCluster && partition === undefined) {
-      issues.push({ path: [...path, "partition"], message: "a cluster needs it, to say where the keys are" });
-    }
-    if (quietSeconds !== undefined && maxWaitSeconds !== undefined && maxWaitSeconds > 0 && maxWaitSeconds < quietSeconds) {
-      issues.push({ path: [...path, "maxWaitSeconds"], message: `${maxWaitSeconds} is less than quietSeconds, which is ${quietSeconds} (0 is for no limit)` });
-    }
-    if (courier && leaseSeconds !== undefined && courier.timeoutSeconds + LEASE_MARGIN_SECONDS > leaseSeconds) {
-      issues.push({ path: [...path, "courier", "timeoutSeconds"], message: timeoutProblem(courier.timeoutSeconds, leaseSeconds) });
-    }
-    return issues;
-  });
+  return Object.entries(topics).flatMap(
+    ([name, { partition, quietSeconds, maxWaitSeconds, leaseSeconds, courier }]) => {
+      const path = ["notifier", "topics", name];
+      const issues: Issue[] = [];
+      if (isCluster && partition === undefined) {
+        issues.push({ path: [...path, "partition"], message: "a cluster needs it, to say where the keys are" });
+      }
+      if (
+        quietSeconds !== undefined &&
+        maxWaitSeconds !== undefined &&
+        maxWaitSeconds > 0 &&
+        maxWaitSeconds < quietSeconds
+      ) {
+        issues.push({
+          path: [...path, "maxWaitSeconds"],
+          message: `${maxWaitSeconds} is less than quietSeconds, which is ${quietSeconds} (0 is for no limit)`,
+        });
+      }
+      if (courier && leaseSeconds !== undefined && courier.timeoutSeconds + LEASE_MARGIN_SECONDS > leaseSeconds) {
+        issues.push({
+          path: [...path, "courier", "timeoutSeconds"],
+          message: timeoutProblem(courier.timeoutSeconds, leaseSeconds),
+        });
+      }
+      return issues;
+    },
+  );
 }
 
 /** Why a delivery must be given up before its lease ends. */
@@ -175,14 +199,21 @@ const ADVICE: Record<string, string> = {
  *
  * @param raw the section as it was read
  */
-export function findSecrets(raw: unknown, path: PropertyKey[] = ["notifier"], advice = "put it into the environment"): Issue[] {
+export function findSecrets(
+  raw: unknown,
+  path: PropertyKey[] = ["notifier"],
+  advice = "put it into the environment",
+): Issue[] {
   if (typeof raw !== "object" || raw === null) return [];
   const own = ADVICE[String((raw as { type?: unknown }).type)] ?? advice;
   // The keys of `topics` are names that somebody chose.
   const areSettings = path.length !== 2;
   return Object.entries(raw).flatMap(([name, value]: [string, unknown]) => {
     const here = [...path, Array.isArray(raw) ? Number(name) : name];
-    const isSecret = (areSettings && SECRET_NAMES.test(name)) || (typeof value === "string" && value.includes("whsec_"));
-    return isSecret ? [{ path: here, message: `a secret does not belong in the file: ${own}` }] : findSecrets(value, here, own);
+    const isSecret =
+      (areSettings && SECRET_NAMES.test(name)) || (typeof value === "string" && value.includes("whsec_"));
+    return isSecret
+      ? [{ path: here, message: `a secret does not belong in the file: ${own}` }]
+      : findSecrets(value, here, own);
   });
 }

@@ -38,12 +38,21 @@ export class NotifierMetrics {
 
   constructor(registry: Registry) {
     const registers = [registry];
-    const counter = (name: string, help: string, labelNames: string[]): Counter => new Counter({ name, help, labelNames, registers });
-    const gauge = (name: string, help: string, labelNames: string[]): Gauge => new Gauge({ name, help, labelNames, registers });
+    const counter = (name: string, help: string, labelNames: string[]): Counter =>
+      new Counter({ name, help, labelNames, registers });
+    const gauge = (name: string, help: string, labelNames: string[]): Gauge =>
+      new Gauge({ name, help, labelNames, registers });
     this.#scans = counter("hotpath_ingested_scans_total", "Scans read from streams by this host", ["topic", "outcome"]);
     this.#deliveries = counter("hotpath_deliveries_total", "Deliveries of this host by outcome", ["topic", "outcome"]);
-    this.#failures = counter("hotpath_delivery_failures_total", "Deliveries of this host that failed, by reason", ["topic", "reason"]);
-    this.#dead = counter("hotpath_notifications_died_total", "Notifications that failed for the last time on this host", ["topic"]);
+    this.#failures = counter("hotpath_delivery_failures_total", "Deliveries of this host that failed, by reason", [
+      "topic",
+      "reason",
+    ]);
+    this.#dead = counter(
+      "hotpath_notifications_died_total",
+      "Notifications that failed for the last time on this host",
+      ["topic"],
+    );
     this.#durations = new Histogram({
       name: "hotpath_delivery_duration_seconds",
       help: "How long receivers took",
@@ -51,9 +60,18 @@ export class NotifierMetrics {
       buckets: [0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30],
       registers,
     });
-    this.#counts = gauge("hotpath_notifications", "Subjects, notifications and entries of a topic by state", ["topic", "state"]);
-    this.#ingestLag = gauge("hotpath_scan_lag_seconds", "Age of the first entry of a topic's stream that is not yet read", ["topic"]);
-    this.#overdue = gauge("hotpath_notification_lag_seconds", "How long the first notification has been due", ["topic"]);
+    this.#counts = gauge("hotpath_notifications", "Subjects, notifications and entries of a topic by state", [
+      "topic",
+      "state",
+    ]);
+    this.#ingestLag = gauge(
+      "hotpath_scan_lag_seconds",
+      "Age of the first entry of a topic's stream that is not yet read",
+      ["topic"],
+    );
+    this.#overdue = gauge("hotpath_notification_lag_seconds", "How long the first notification has been due", [
+      "topic",
+    ]);
   }
 
   /** Takes note of a round of ingest. */
@@ -80,12 +98,20 @@ export class NotifierMetrics {
   /** Takes note of whether the receiver wants anything. */
   gate(topic: string, state: GateState): void {
     const { gateReason: _, ...rest } = this.#health.get(topic) ?? { gate: "open" as const };
-    this.#health.set(topic, { ...rest, gate: state.state, ...(state.state !== "open" && { gateReason: state.reason }) });
+    this.#health.set(topic, {
+      ...rest,
+      gate: state.state,
+      ...(state.state !== "open" && { gateReason: state.reason }),
+    });
   }
 
   /** What /healthz shows. */
   health(topics: readonly { name: string }[], couriers: ReadonlyMap<string, Courier>): Record<string, TopicHealth> {
-    const one = (name: string): TopicHealth => ({ courier: couriers.get(name)?.shown ?? null, gate: "open", ...this.#health.get(name) });
+    const one = (name: string): TopicHealth => ({
+      courier: couriers.get(name)?.shown ?? null,
+      gate: "open",
+      ...this.#health.get(name),
+    });
     return Object.fromEntries(topics.map(({ name }) => [name, one(name)]));
   }
 

@@ -10,7 +10,17 @@ import { keepUp, type UpkeepJob } from "./jobs/upkeep";
 import type { Logger } from "./log";
 import { createCouriers } from "./serve-notifier";
 
-export const JOBS = ["ingest", "rotate", "rotate-pg", "rotate-ud", "enrich", "refresh", "expire", "notify", "catalog"] as const;
+export const JOBS = [
+  "ingest",
+  "rotate",
+  "rotate-pg",
+  "rotate-ud",
+  "enrich",
+  "refresh",
+  "expire",
+  "notify",
+  "catalog",
+] as const;
 export type Job = (typeof JOBS)[number];
 
 /** The line that `hotpath run` prints. */
@@ -52,7 +62,13 @@ export async function runJob(config: Config, job: Job, log: Logger, signal: Abor
   }
 }
 
-async function doAll(host: Host, config: Config, job: Job, log: Logger, signal: AbortSignal): Promise<{ finished: boolean }> {
+async function doAll(
+  host: Host,
+  config: Config,
+  job: Job,
+  log: Logger,
+  signal: AbortSignal,
+): Promise<{ finished: boolean }> {
   switch (job) {
     case "ingest":
       return ingestAll(host, config, signal);
@@ -72,7 +88,8 @@ async function doAll(host: Host, config: Config, job: Job, log: Logger, signal: 
 
 async function enrichAll(host: Host, config: Config, signal: AbortSignal) {
   const { enrichment } = config.tracker;
-  if (!enrichment?.enabled) throw new UserError("tracker.enrichment: is not configured, so that no page may be fetched");
+  if (!enrichment?.enabled)
+    throw new UserError("tracker.enrichment: is not configured, so that no page may be fetched");
   // An HTTP client and an HTML parser that the other jobs do without.
   const { drainEnrichment } = await import("./enrichment");
   return drainEnrichment(host, config, enrichment, signal);
@@ -100,7 +117,8 @@ async function notifyAll(host: Host, config: Config, signal: AbortSignal) {
 }
 
 async function catalogAll(host: Host, config: Config, log: Logger, signal: AbortSignal) {
-  if (config.catalog.vendors.length === 0) throw new UserError("catalog.vendors: there is no vendor in the configuration");
+  if (config.catalog.vendors.length === 0)
+    throw new UserError("catalog.vendors: there is no vendor in the configuration");
   // An HTTP client and an HTML parser that the other jobs do without.
   const { catalogOnce } = await import("./catalog/once");
   return catalogOnce(host, config.catalog, log, signal);

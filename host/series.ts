@@ -35,7 +35,10 @@ export async function runSeries(what: string, options: SeriesOptions): Promise<v
   try {
     const target = await findTarget(sourcesOf(connection, config), what, options.dimension);
     const { rotatedUntil } = await target.source.functions.getTrackerStatus();
-    if (rotatedUntil === null) throw new UserError("rotation has never run, and series are made by it; run: hotpath serve, or hotpath run rotate");
+    if (rotatedUntil === null)
+      throw new UserError(
+        "rotation has never run, and series are made by it; run: hotpath serve, or hotpath run rotate",
+      );
     const data = await readSeries(target, seriesSpan(options.tier ?? tierFor(lastMs), lastMs, rotatedUntil));
     if (options.json) return void process.stdout.write(`${JSON.stringify(jsonOf(data, options.metric))}\n`);
     const style = { width: Math.min(MAX_WIDTH, WIDTH), colors: colorsOf(process.stdout, process.env) };
@@ -60,7 +63,14 @@ function jsonOf({ target, span, views, devices, devicesInAll }: SeriesData, metr
     from: span.fromMs,
     to: span.toMs,
     ...(metric === "ud" ? {} : { views: views.reduce((sum, each) => sum + each, 0) }),
-    ...(metric === "pg" ? {} : { devices: devicesInAll === null ? null : { value: devicesInAll.value, from: devicesInAll.fromMs, to: devicesInAll.toMs } }),
+    ...(metric === "pg"
+      ? {}
+      : {
+          devices:
+            devicesInAll === null
+              ? null
+              : { value: devicesInAll.value, from: devicesInAll.fromMs, to: devicesInAll.toMs },
+        }),
     points: views.map((each, at) => ({
       from: span.fromMs + at * lengthMs,
       ...(metric === "ud" ? {} : { views: each }),

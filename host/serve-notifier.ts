@@ -38,7 +38,12 @@ export async function serveTopic(service: Service, topic: Topic, courier: Courie
   ]);
 }
 
-async function ingest({ host, log, signal, metrics, troubles }: Service, topic: Topic, source: string, wakeup: Wakeup): Promise<void> {
+async function ingest(
+  { host, log, signal, metrics, troubles }: Service,
+  topic: Topic,
+  source: string,
+  wakeup: Wakeup,
+): Promise<void> {
   const { name, partition, config } = topic;
   const functions = host.functions(partition);
   const reading = await host.connection.duplicate();
@@ -55,7 +60,13 @@ async function ingest({ host, log, signal, metrics, troubles }: Service, topic: 
   }
 }
 
-async function deliver(service: Service, topic: Topic, courier: Courier, source: string, wakeup: Wakeup): Promise<void> {
+async function deliver(
+  service: Service,
+  topic: Topic,
+  courier: Courier,
+  source: string,
+  wakeup: Wakeup,
+): Promise<void> {
   const { host, signal, config, log, metrics, troubles } = service;
   metrics.notifier.gate(topic.name, { state: "open" });
   await deliverUntilStopped({
@@ -98,7 +109,9 @@ export function deliveryOf(
 
 /** Whether Redis has put the notification aside. */
 export function isLast({ notification, delivery, settled }: DeliveryReport, host: Host, topic: Topic): boolean {
-  return delivery.outcome !== "delivered" && settled === "settled" && notification.attempt >= host.settingsOf(topic).attempts;
+  return (
+    delivery.outcome !== "delivered" && settled === "settled" && notification.attempt >= host.settingsOf(topic).attempts
+  );
 }
 
 function logReport({ log, troubles }: Service, { name }: Topic, report: DeliveryReport, isDead: boolean): void {
@@ -111,12 +124,16 @@ function logReport({ log, troubles }: Service, { name }: Topic, report: Delivery
     if (delivery.note === undefined) log.debug(about, "delivered");
     else log.warn({ ...about, note: delivery.note }, "delivered, but not to all");
   } else if (isDead) {
-    log.error({ ...about, code: delivery.code, reason: delivery.reason }, "notification is dead; hotpath notify retry gives it out again");
+    log.error(
+      { ...about, code: delivery.code, reason: delivery.reason },
+      "notification is dead; hotpath notify retry gives it out again",
+    );
   } else {
     log.warn({ ...about, code: delivery.code, reason: delivery.reason }, "delivery failed");
   }
   if (settled === "lost") log.warn(about, "the lease was over before the delivery ended; it may be delivered again");
-  if (settled === "unknown") log.warn(about, "Redis could not be told how the delivery ended; it may be delivered again");
+  if (settled === "unknown")
+    log.warn(about, "Redis could not be told how the delivery ended; it may be delivered again");
 }
 
 function logGate({ log }: Service, topic: string, courier: Courier, state: GateState): void {
@@ -128,7 +145,10 @@ function logGate({ log }: Service, topic: string, courier: Courier, state: GateS
         "the receiver is gone; nothing is delivered until hotpath notify send-test or retry, or another receiver is configured",
       );
     case "paused":
-      return log.warn({ ...about, reason: state.reason, until: new Date(state.untilMs).toISOString() }, "the receiver asks to wait");
+      return log.warn(
+        { ...about, reason: state.reason, until: new Date(state.untilMs).toISOString() },
+        "the receiver asks to wait",
+      );
     case "open":
       return log.info(about, "the receiver is delivered to again");
   }

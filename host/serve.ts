@@ -155,10 +155,15 @@ async function readLags(host: Host): Promise<Lags[]> {
 }
 
 async function readTopics(host: Host): Promise<TopicStatus[]> {
-  return Promise.all(host.topics.map(({ name, partition }) => host.functions(partition).getNotifierStatus({ topic: name })));
+  return Promise.all(
+    host.topics.map(({ name, partition }) => host.functions(partition).getNotifierStatus({ topic: name })),
+  );
 }
 
-function health({ config, availability, host, metrics, signal }: Service, couriers: Couriers): { healthy: boolean; body: unknown } {
+function health(
+  { config, availability, host, metrics, signal }: Service,
+  couriers: Couriers,
+): { healthy: boolean; body: unknown } {
   const healthy = availability.isUp && !signal.aborted;
   return {
     healthy,
@@ -169,7 +174,9 @@ function health({ config, availability, host, metrics, signal }: Service, courie
       redis: { up: availability.isUp, since: new Date(availability.since).toISOString() },
       jobs: metrics.lastTicks,
       ...(host.topics.length > 0 && { topics: metrics.notifier.health(host.topics, couriers) }),
-      ...(config.catalog.vendors.length > 0 && { vendors: metrics.catalog.health(config.catalog.vendors.map(({ vendor }) => vendor)) }),
+      ...(config.catalog.vendors.length > 0 && {
+        vendors: metrics.catalog.health(config.catalog.vendors.map(({ vendor }) => vendor)),
+      }),
     },
   };
 }

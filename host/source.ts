@@ -13,7 +13,10 @@ export interface Source {
 }
 
 /** The sources of a configuration; nothing is loaded where a library is missing, looking changes nothing. */
-export function sourcesOf(connection: Connection, { tracker }: { tracker: Pick<TrackerConfig, "partitions"> }): Source[] {
+export function sourcesOf(
+  connection: Connection,
+  { tracker }: { tracker: Pick<TrackerConfig, "partitions"> },
+): Source[] {
   const partitions: (string | null)[] = tracker.partitions.length > 0 ? tracker.partitions : [null];
   return partitions.map((partition) => ({
     partition,

@@ -76,7 +76,9 @@ export async function readStatus(
     libraries.some(({ library, state }) => library === "tracker" && state !== "missing" && state !== "foreign"),
   );
   const wanted = partitions.length > 0 ? partitions : connection.isCluster ? [] : [null];
-  const tracker = hasTracker ? await Promise.all(wanted.map((partition) => readTracker(connection, partition, streams))) : [];
+  const tracker = hasTracker
+    ? await Promise.all(wanted.map((partition) => readTracker(connection, partition, streams)))
+    : [];
   return { primaries, tracker };
 }
 
@@ -100,7 +102,12 @@ async function readPrimary(primary: Primary, bundle: readonly BundledLibrary[]):
     ),
   );
   const others = loaded.filter(({ name }) => !bundle.some((library) => library.name === name));
-  return { address: primary.address, server, libraries: [...ours, ...others.map(foreign)], memory: await readServerMemory(primary).catch(() => null) };
+  return {
+    address: primary.address,
+    server,
+    libraries: [...ours, ...others.map(foreign)],
+    memory: await readServerMemory(primary).catch(() => null),
+  };
 }
 
 function compare(library: BundledLibrary, loaded: LoadedLibrary | undefined): LibraryStatus {
@@ -148,7 +155,10 @@ async function estimateMemory(functions: HotpathFunctions): Promise<Pick<Partiti
   }
 }
 
-async function readUnread(length: (key: string) => Promise<unknown>, streams: readonly StatusStream[]): Promise<PartitionStatus["unread"]> {
+async function readUnread(
+  length: (key: string) => Promise<unknown>,
+  streams: readonly StatusStream[],
+): Promise<PartitionStatus["unread"]> {
   const found: PartitionStatus["unread"] = [];
   for (const { key } of streams) {
     const entries = (await length(key)) as number;

@@ -30,7 +30,14 @@ const SCHEME = /^[a-z][a-z0-9+.-]*:\/\//i;
 const WEEK_MS = 7 * 86_400_000;
 const SUGGESTED = 5;
 
-const WORDS: Record<RecordDimension, string> = { P: "page", S: "section", W: "website", A: "audio", V: "video", PC: "podcast" };
+const WORDS: Record<RecordDimension, string> = {
+  P: "page",
+  S: "section",
+  W: "website",
+  A: "audio",
+  V: "video",
+  PC: "podcast",
+};
 
 /** A record that may be meant. */
 interface Candidate {
@@ -45,7 +52,11 @@ interface Candidate {
  * @param dimension what is meant, where it is not to be guessed; of a url, its section or website
  * @throws UserError if nothing is known by that name
  */
-export async function findTarget(sources: readonly Source[], what: string, dimension?: RecordDimension): Promise<Target> {
+export async function findTarget(
+  sources: readonly Source[],
+  what: string,
+  dimension?: RecordDimension,
+): Promise<Target> {
   if (dimension === "A" || dimension === "V" || dimension === "PC") return mediumOf(sources, what, dimension);
   for (const source of sources) {
     for (const candidate of await candidatesOf(source, what, dimension)) {
@@ -58,13 +69,22 @@ export async function findTarget(sources: readonly Source[], what: string, dimen
 
 /** They have no documents: only an id tells which is meant. */
 function mediumOf(sources: readonly Source[], what: string, dimension: RecordDimension): Target {
-  if (!ID.test(what)) throw new UserError(`an ${WORDS[dimension]} is named by its id, 40 hex digits (hotpath top shows them); got '${what}'`.replace("an video", "a video").replace("an podcast", "a podcast"));
+  if (!ID.test(what))
+    throw new UserError(
+      `an ${WORDS[dimension]} is named by its id, 40 hex digits (hotpath top shows them); got '${what}'`
+        .replace("an video", "a video")
+        .replace("an podcast", "a podcast"),
+    );
   const id = what.toLowerCase();
   return { source: sources[0]!, dimension, id, name: id, title: null, website: null };
 }
 
 async function candidatesOf(source: Source, what: string, dimension: Documented | undefined): Promise<Candidate[]> {
-  const all = ID.test(what) ? byId(what.toLowerCase()) : SCHEME.test(what) ? await byUrl(source, what, dimension ?? "P") : await byName(source, what);
+  const all = ID.test(what)
+    ? byId(what.toLowerCase())
+    : SCHEME.test(what)
+      ? await byUrl(source, what, dimension ?? "P")
+      : await byName(source, what);
   return all.filter((each) => dimension === undefined || each.dimension === dimension);
 }
 
@@ -77,7 +97,8 @@ async function byUrl({ functions }: Source, url: string, dimension: Documented):
     const { pageId, sectionId, websiteId } = await functions.identifyUrl({ url });
     return [{ dimension, id: { P: pageId, S: sectionId, W: websiteId }[dimension] }];
   } catch (error) {
-    if (error instanceof HotpathError && (error.code === "BADARG" || error.code === "NOTFOUND")) throw new UserError(error.message);
+    if (error instanceof HotpathError && (error.code === "BADARG" || error.code === "NOTFOUND"))
+      throw new UserError(error.message);
     throw error;
   }
 }

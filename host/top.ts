@@ -43,7 +43,12 @@ export async function runTop(options: TopOptions): Promise<void> {
   try {
     const sources = sourcesOf(connection, config);
     const filter = await findFilter(sources, options);
-    const query: Query = { dimension: options.dimension, window: options.window, filter, count: options.count ?? (isLive ? COUNT.live : COUNT.once) };
+    const query: Query = {
+      dimension: options.dimension,
+      window: options.window,
+      filter,
+      count: options.count ?? (isLive ? COUNT.live : COUNT.once),
+    };
     const reader = new TopReader(sources, () => readClock(connection));
     if (isLive) await showLive(reader, sources, query, options.interval);
     else await showOnce(reader, query, options.json ?? false);
@@ -55,20 +60,39 @@ export async function runTop(options: TopOptions): Promise<void> {
 }
 
 function checkOptions({ dimension, website, section }: TopOptions): void {
-  if (section !== undefined && dimension !== "P") throw new UsageError(`--section shows the pages of a section; it does not go with --dimension ${dimension}`);
+  if (section !== undefined && dimension !== "P")
+    throw new UsageError(`--section shows the pages of a section; it does not go with --dimension ${dimension}`);
   if (website !== undefined && !canFilter(dimension)) {
-    throw new UsageError(`--website goes with pages, sections and websites; ${DIMENSION_NAMES[dimension]} are ranked over all websites`);
+    throw new UsageError(
+      `--website goes with pages, sections and websites; ${DIMENSION_NAMES[dimension]} are ranked over all websites`,
+    );
   }
 }
 
 async function showOnce(reader: TopReader, query: Query, asJson: boolean): Promise<void> {
   const data = await reader.read(query, { first: 0, count: query.count });
   if (asJson) return void process.stdout.write(`${JSON.stringify(jsonOf(data))}\n`);
-  const screen = { query, data, selected: 0, first: 0, paused: false, prompt: undefined, problem: undefined, waitingMs: undefined };
-  process.stdout.write(`${renderTop(screen, { width: WIDTH, colors: colorsOf(process.stdout, process.env) }).join("\n")}\n`);
+  const screen = {
+    query,
+    data,
+    selected: 0,
+    first: 0,
+    paused: false,
+    prompt: undefined,
+    problem: undefined,
+    waitingMs: undefined,
+  };
+  process.stdout.write(
+    `${renderTop(screen, { width: WIDTH, colors: colorsOf(process.stdout, process.env) }).join("\n")}\n`,
+  );
 }
 
-async function showLive(reader: TopReader, sources: readonly Source[], query: Query, intervalSeconds: number): Promise<void> {
+async function showLive(
+  reader: TopReader,
+  sources: readonly Source[],
+  query: Query,
+  intervalSeconds: number,
+): Promise<void> {
   const stopped: { by?: NodeJS.Signals } = {};
   const hungUp = new AbortController();
   const signal = AbortSignal.any([stopOnSignals((name) => (stopped.by = name as NodeJS.Signals)), hungUp.signal]);
@@ -91,7 +115,19 @@ async function showLive(reader: TopReader, sources: readonly Source[], query: Qu
 }
 
 /** The document of `--json`: names of fields are stable, times are unix milliseconds. */
-function jsonOf({ query, nowMs, span, before, rankedBefore, exact, totalViews, runningViews, seriesSpan, rotatedUntilMs, rows }: TopData): unknown {
+function jsonOf({
+  query,
+  nowMs,
+  span,
+  before,
+  rankedBefore,
+  exact,
+  totalViews,
+  runningViews,
+  seriesSpan,
+  rotatedUntilMs,
+  rows,
+}: TopData): unknown {
   const { dimension, window, filter } = query;
   return {
     dimension,

@@ -24,12 +24,17 @@ export function topicsOf({ topics }: NotifierConfig): Topic[] {
  * @returns all that is in force
  * @throws UserError if a delivery could outlast the lease that is in force
  */
-export async function applyTopic(functions: Pick<HotpathFunctions, "configureTopic">, { name, config }: Topic): Promise<TopicSettings> {
+export async function applyTopic(
+  functions: Pick<HotpathFunctions, "configureTopic">,
+  { name, config }: Topic,
+): Promise<TopicSettings> {
   const settings = await functions.configureTopic({ topic: name, ...argumentsOf(config) });
   const leaseSeconds = settings.lease / 1000;
   const timeoutSeconds = config.courier?.timeoutSeconds ?? 0;
   if (config.courier && timeoutSeconds + LEASE_MARGIN_SECONDS > leaseSeconds) {
-    throw new UserError(`notifier.topics.${name}.courier.timeoutSeconds: ${timeoutProblem(timeoutSeconds, leaseSeconds)}`);
+    throw new UserError(
+      `notifier.topics.${name}.courier.timeoutSeconds: ${timeoutProblem(timeoutSeconds, leaseSeconds)}`,
+    );
   }
   return settings;
 }

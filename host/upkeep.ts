@@ -26,7 +26,11 @@ export async function serveUpkeep(service: Service, partition: string | null): P
   );
 }
 
-function upkeepJob({ config, host, log, signal, metrics }: Service, job: UpkeepJob, partition: string | null): ScheduledJob {
+function upkeepJob(
+  { config, host, log, signal, metrics }: Service,
+  job: UpkeepJob,
+  partition: string | null,
+): ScheduledJob {
   const { schedule, leaseSeconds } = config.tracker;
   const name = partition === null ? job : `${job} ${partition}`;
   const functions = host.functions(partition);

@@ -38,9 +38,12 @@ for (const source of SOURCES) {
 /** The Debian archive that this machine's apt uses, whichever mirror that is. */
 function findMirror(): string {
   const release = /^VERSION_CODENAME=(\S+)/m.exec(readFileSync("/etc/os-release", "utf8"))?.[1];
-  if (release === undefined || !existsSync(KEYRING)) throw new Error("This needs Debian's apt and its archive keyring.");
+  if (release === undefined || !existsSync(KEYRING))
+    throw new Error("This needs Debian's apt and its archive keyring.");
   const format = "$(REPO_URI)|$(RELEASE)|$(CREATED_BY)";
-  const targets = execFileSync("apt-get", ["indextargets", "--no-release-info", "--format", format], { encoding: "utf8" });
+  const targets = execFileSync("apt-get", ["indextargets", "--no-release-info", "--format", format], {
+    encoding: "utf8",
+  });
   for (const line of targets.split("\n")) {
     const [uri, suite, kind] = line.split("|");
     if (uri !== undefined && kind === "Packages" && (suite === release || suite === "stable")) return uri;
@@ -51,7 +54,9 @@ function findMirror(): string {
 function findFetched(source: Source): ServerBinary | undefined {
   if (!existsSync(SERVERS_DIR)) return undefined;
   const dirs = readdirSync(SERVERS_DIR).filter((dir) => dir.startsWith(`${source.name}-${source.about}.`));
-  return dirs.map((dir) => inspectServer(join(SERVERS_DIR, dir, "bin", source.name))).find((server) => server !== undefined);
+  return dirs
+    .map((dir) => inspectServer(join(SERVERS_DIR, dir, "bin", source.name)))
+    .find((server) => server !== undefined);
 }
 
 async function fetchServer(source: Source): Promise<ServerBinary> {

@@ -11,7 +11,14 @@ export const toBytes = (text: string): string => Buffer.from(text, "utf8").toStr
 /** The inverse of `toBytes`. */
 export const fromBytes = (bytes: string): string => Buffer.from(bytes, "latin1").toString("utf8");
 
-const CLASSES: Record<string, string> = { d: "0-9", x: "0-9A-Fa-f", s: "\\s", c: "\\x00-\\x1f\\x7f", a: "A-Za-z", w: "A-Za-z0-9" };
+const CLASSES: Record<string, string> = {
+  d: "0-9",
+  x: "0-9A-Fa-f",
+  s: "\\s",
+  c: "\\x00-\\x1f\\x7f",
+  a: "A-Za-z",
+  w: "A-Za-z0-9",
+};
 
 /** A Lua pattern as a regular expression; covers classes, sets, captures and greedy repetition. */
 function toRegExp(pattern: string, flags: string): RegExp {

@@ -25,7 +25,9 @@ import { until } from "./support/wait";
 const BUNDLE = readBundle();
 const FUNCTIONS = BUNDLE.flatMap(({ rated }) => rated);
 const START = { timeoutMs: 20_000 };
-const SECRET: Record<string, string> = Object.fromEntries(USERS.map((role) => [passwordVariable(role), `secret:${role} ✓`]));
+const SECRET: Record<string, string> = Object.fromEntries(
+  USERS.map((role) => [passwordVariable(role), `secret:${role} ✓`]),
+);
 const NOTHING = Object.fromEntries(USERS.map((role) => [passwordVariable(role), undefined]));
 const passwords = new Map(USERS.map((role) => [role, SECRET[passwordVariable(role)]!]));
 const users = (prefix = "hotpath-"): AclUser[] => aclUsers(FUNCTIONS, { prefix, roles: USERS, userKeys: [] });
@@ -44,7 +46,8 @@ async function configured(config: object): Promise<string> {
 }
 
 type Env = Record<string, string | undefined>;
-const start = (args: string[], env: Env): RunningProcess => runNode([HOTPATH, ...args], { env: { CONFIG_PATH: undefined, ENV: undefined, ...env } });
+const start = (args: string[], env: Env): RunningProcess =>
+  runNode([HOTPATH, ...args], { env: { CONFIG_PATH: undefined, ENV: undefined, ...env } });
 
 /** What a command has said and answered. No password is ever in it. */
 async function run(args: string[], env: Env): Promise<{ code: number | null; out: string; err: string }> {
@@ -64,7 +67,21 @@ describe("without --apply", () => {
   });
 
   it("takes roles, libraries, a prefix and patterns; --json is for programs", async () => {
-    const args = ["deploy", "--acl", "--json", "--role", "scheduler", "--role", "reader", "--library", "notifier", "--user-prefix", "app.", "--keys", "orders*"];
+    const args = [
+      "deploy",
+      "--acl",
+      "--json",
+      "--role",
+      "scheduler",
+      "--role",
+      "reader",
+      "--library",
+      "notifier",
+      "--user-prefix",
+      "app.",
+      "--keys",
+      "orders*",
+    ];
     const { out } = await run(args, NOTHING);
     const told = JSON.parse(out) as { user: string; role: string; password: string; rules: string[] }[];
     expect(told.map(({ user, role, password }) => [user, role, password])).toEqual([
@@ -104,11 +121,16 @@ describe("without --apply", () => {
     const env = { CONFIG_PATH: await configured(config) };
     expect(namedKeys(loadConfig({ env, cwd: dir }), ["more*"])).toEqual([
       { library: "tracker", pattern: "events\\[1\\]" },
-      ...["packages", "{*}packages", "new\\*", "{*}new\\*", "ORDER:*", "parcels", "{*}parcels"].map((pattern) => ({ library: "notifier", pattern })),
+      ...["packages", "{*}packages", "new\\*", "{*}new\\*", "ORDER:*", "parcels", "{*}parcels"].map((pattern) => ({
+        library: "notifier",
+        pattern,
+      })),
       { pattern: "more*" },
     ]);
     const spaced = { CONFIG_PATH: await configured({ tracker: { streams: [{ key: "my events" }] } }) };
-    expect(() => namedKeys(loadConfig({ env: spaced, cwd: dir }), [])).toThrow("a rule of Redis cannot name the key 'my events'");
+    expect(() => namedKeys(loadConfig({ env: spaced, cwd: dir }), [])).toThrow(
+      "a rule of Redis cannot name the key 'my events'",
+    );
   });
 });
 
@@ -118,14 +140,26 @@ describe("passwords", () => {
     expect(() => readPasswords(chosen, { HOTPATH_ACL_HOST_PASSWORD: "" })).toThrow(
       /^nothing was set: no password in HOTPATH_ACL_READER_PASSWORD, HOTPATH_ACL_HOST_PASSWORD/,
     );
-    expect(readPasswords(chosen, SECRET)).toEqual(new Map([["reader", "secret:reader ✓"], ["host", "secret:host ✓"]]));
+    expect(readPasswords(chosen, SECRET)).toEqual(
+      new Map([
+        ["reader", "secret:reader ✓"],
+        ["host", "secret:host ✓"],
+      ]),
+    );
   });
 });
 
 describeWithOwnServer("with --apply", () => {
   const server = useServer();
   const as = (role: UserRole): Promise<Client> =>
-    openClient({ host: "127.0.0.1", port: server.port }, { tls: false, database: 0, credentials: { username: `hotpath-${role}`, password: SECRET[passwordVariable(role)]! } });
+    openClient(
+      { host: "127.0.0.1", port: server.port },
+      {
+        tls: false,
+        database: 0,
+        credentials: { username: `hotpath-${role}`, password: SECRET[passwordVariable(role)]! },
+      },
+    );
   const list = async (): Promise<string[]> => (await server.client.sendCommand(["ACL", "LIST"])) as unknown as string[];
   const apply = async (wanted = users(), dryRun = false) => {
     const connection = await connect(server.url);
@@ -135,7 +169,8 @@ describeWithOwnServer("with --apply", () => {
       connection.close();
     }
   };
-  const actions = async (...args: Parameters<typeof apply>) => (await apply(...args)).flatMap((node) => node.users.map(({ action }) => action));
+  const actions = async (...args: Parameters<typeof apply>) =>
+    (await apply(...args)).flatMap((node) => node.users.map(({ action }) => action));
 
   beforeEach(async () => {
     await server.flush();
@@ -153,14 +188,22 @@ describeWithOwnServer("with --apply", () => {
     const again = await run(["deploy", "--acl", "--apply", "--role", "reader", "--json"], env);
     expect(JSON.parse(again.out)).toEqual({
       dryRun: false,
-      nodes: [{ address: `127.0.0.1:${server.port}`, users: [{ user: "hotpath-reader", role: "reader", action: "keep" }], saved: false }],
+      nodes: [
+        {
+          address: `127.0.0.1:${server.port}`,
+          users: [{ user: "hotpath-reader", role: "reader", action: "keep" }],
+          saved: false,
+        },
+      ],
     });
   });
 
   it("sets nothing without the passwords, or with --dry-run", async () => {
     const env = { ...NOTHING, REDIS_URL: server.url, HOTPATH_ACL_READER_PASSWORD: "x" };
     const { code, err } = await run(["deploy", "--acl", "--apply"], env);
-    expect(err).toMatch(/^hotpath: nothing was set: no password in HOTPATH_ACL_INGEST_PASSWORD, HOTPATH_ACL_WORKER_PASSWORD, /);
+    expect(err).toMatch(
+      /^hotpath: nothing was set: no password in HOTPATH_ACL_INGEST_PASSWORD, HOTPATH_ACL_WORKER_PASSWORD, /,
+    );
     expect(code).toBe(1);
     const dry = await run(["deploy", "--acl", "--apply", "--dry-run", "--role", "reader"], env);
     expect(dry.out).toMatch(/hotpath-reader +would be created$/);
@@ -202,7 +245,10 @@ describeWithOwnServer("with --apply", () => {
     const client = await as("reader");
     await deploy(await connect(server.url), { libraries: BUNDLE });
     expect(await client.sendCommand(["FCALL_RO", "tracker_library", "0"])).toContain("tracker");
-    const narrower = aclUsers(FUNCTIONS.filter(({ library }) => library === "notifier"), { prefix: "hotpath-", roles: ["reader"], userKeys: [] });
+    const narrower = aclUsers(
+      FUNCTIONS.filter(({ library }) => library === "notifier"),
+      { prefix: "hotpath-", roles: ["reader"], userKeys: [] },
+    );
     expect(await actions(narrower)).toEqual(["change"]);
     expect(await client.sendCommand(["FCALL_RO", "notifier_library", "0"])).toContain("notifier");
     expect(await refusalOf(client.sendCommand(["FCALL_RO", "tracker_library", "0"]))).toMatch(/^NOPERM/);
@@ -238,19 +284,31 @@ describeWithOwnServer("with --apply", () => {
 });
 
 /** A server of its own beside the file's. */
-async function startBeside(servers: EmbeddedServer[], args: string[]): Promise<{ server: EmbeddedServer; client: Client; url: string }> {
+async function startBeside(
+  servers: EmbeddedServer[],
+  args: string[],
+): Promise<{ server: EmbeddedServer; client: Client; url: string }> {
   const redis = inject("redis");
   if (redis.mode !== "own") throw new Error("needs a server program");
-  const server = await startServer({ program: redis.program, dir: await mkdtemp(join(dir, "server-")), persistence: false, args });
+  const server = await startServer({
+    program: redis.program,
+    dir: await mkdtemp(join(dir, "server-")),
+    persistence: false,
+    args,
+  });
   servers.push(server);
-  const client = await openClient({ host: "127.0.0.1", port: server.port }, { tls: false, credentials: {}, database: 0 });
+  const client = await openClient(
+    { host: "127.0.0.1", port: server.port },
+    { tls: false, credentials: {}, database: 0 },
+  );
   return { server, client, url: `redis://127.0.0.1:${server.port}` };
 }
 
 describeWithOwnServer("servers", () => {
   const servers: EmbeddedServer[] = [];
   afterAll(() => Promise.all(servers.map((each) => each.stop())));
-  const namesOn = async (client: Client): Promise<string[]> => ((await client.sendCommand(["ACL", "USERS"])) as unknown as string[]).filter((name) => name !== "default").sort();
+  const namesOn = async (client: Client): Promise<string[]> =>
+    ((await client.sendCommand(["ACL", "USERS"])) as unknown as string[]).filter((name) => name !== "default").sort();
   const all = users()
     .map(({ name }) => name)
     .sort();
@@ -274,10 +332,18 @@ describeWithOwnServer("servers", () => {
     restarted.close();
     again.client.destroy();
     const fromPrinted = await startBeside(servers, ["--aclfile", printed]);
-    expect(await namesOn(fromPrinted.client)).toEqual(users("printed-").map(({ name }) => name).sort());
+    expect(await namesOn(fromPrinted.client)).toEqual(
+      users("printed-")
+        .map(({ name }) => name)
+        .sort(),
+    );
     // What is printed is for every server; to one that knows this command, --apply allows it too.
-    const [later] = (await fromPrinted.client.sendCommand(["COMMAND", "INFO", "client|setinfo"])) as unknown as (unknown[] | null)[];
-    if (later) for (const { name } of users("printed-")) await fromPrinted.client.sendCommand(["ACL", "SETUSER", name, "+client|setinfo"]);
+    const [later] = (await fromPrinted.client.sendCommand(["COMMAND", "INFO", "client|setinfo"])) as unknown as (
+      unknown[] | null
+    )[];
+    if (later)
+      for (const { name } of users("printed-"))
+        await fromPrinted.client.sendCommand(["ACL", "SETUSER", name, "+client|setinfo"]);
     const connectionToPrinted = await connect(fromPrinted.url);
     const same = { url: fromPrinted.url, dryRun: true, passwords: new Map(USERS.map((role) => [role, "x"])) };
     const loaded = await applyUsers(connectionToPrinted, users("printed-"), same);
@@ -289,19 +355,32 @@ describeWithOwnServer("servers", () => {
   it("have them on their replicas, and on the replicas of these", async () => {
     // A primary waits for more replicas before it sends a copy, unless it is told not to.
     const primary = await startBeside(servers, ["--repl-diskless-sync-delay", "0"]);
-    const replica = await startBeside(servers, ["--repl-diskless-sync-delay", "0", "--replicaof", "127.0.0.1", String(primary.server.port)]);
+    const replica = await startBeside(servers, [
+      "--repl-diskless-sync-delay",
+      "0",
+      "--replicaof",
+      "127.0.0.1",
+      String(primary.server.port),
+    ]);
     const below = await startBeside(servers, ["--replicaof", "127.0.0.1", String(replica.server.port)]);
     for (const { client } of [replica, below]) {
-      await until(async () => String(await client.sendCommand(["INFO", "replication"])).includes("master_link_status:up"), START);
+      await until(
+        async () => String(await client.sendCommand(["INFO", "replication"])).includes("master_link_status:up"),
+        START,
+      );
     }
     const connection = await connect(primary.url);
     const report = await applyUsers(connection, users(), { url: primary.url, dryRun: false, passwords });
-    expect(report.map(({ address }) => address)).toEqual([primary, replica, below].map(({ server }) => `127.0.0.1:${server.port}`));
+    expect(report.map(({ address }) => address)).toEqual(
+      [primary, replica, below].map(({ server }) => `127.0.0.1:${server.port}`),
+    );
     for (const { client } of [primary, replica, below]) expect(await namesOn(client)).toEqual(all);
     await below.server.stop();
     await replica.client.sendCommand(["CONFIG", "SET", "requirepass", "x"]);
     const problem = await refusalOf(applyUsers(connection, users(), { url: primary.url, dryRun: false, passwords }));
-    expect(problem).toMatch(/^1 of 2 nodes are done; the same command, run again, does the others: 127\.0\.0\.1:\d+: NOAUTH/);
+    expect(problem).toMatch(
+      /^1 of 2 nodes are done; the same command, run again, does the others: 127\.0\.0\.1:\d+: NOAUTH/,
+    );
     connection.close();
     for (const { client } of [primary, replica, below]) client.destroy();
   });
@@ -315,13 +394,20 @@ describeWithOwnServer("a cluster", () => {
     await deploy(connection, { libraries: BUNDLE });
     const report = await applyUsers(connection, users(), { url: cluster.url, dryRun: false, passwords });
     expect(report.map(({ users: set }) => set.length)).toEqual([USERS.length, USERS.length, USERS.length]);
-    const url = cluster.url.replace("//", `//hotpath-ingest:${encodeURIComponent(SECRET["HOTPATH_ACL_INGEST_PASSWORD"]!)}@`);
+    const url = cluster.url.replace(
+      "//",
+      `//hotpath-ingest:${encodeURIComponent(SECRET["HOTPATH_ACL_INGEST_PASSWORD"]!)}@`,
+    );
     const ingest = await connect(url);
     for (const tag of ["{rtl}", "{today}", "{infos}"]) {
       const event = JSON.stringify({ url: "http://a.example/x", uui: "d", dt: Date.now() });
       expect(await ingest.send(["FCALL", "track_events", "1", tag, event], { routingKey: tag })).toContain("accepted");
-      expect(await ingest.send(["FCALL", "scan_item", "1", tag, "packages", "10", "A"], { routingKey: tag })).toBeGreaterThan(0);
-      expect(await ingest.send(["XADD", `${tag}packages`, "*", "seller_id", "10", "package_id", "A"], { routingKey: tag })).toContain("-");
+      expect(
+        await ingest.send(["FCALL", "scan_item", "1", tag, "packages", "10", "A"], { routingKey: tag }),
+      ).toBeGreaterThan(0);
+      expect(
+        await ingest.send(["XADD", `${tag}packages`, "*", "seller_id", "10", "package_id", "A"], { routingKey: tag }),
+      ).toContain("-");
     }
     ingest.close();
     connection.close();
@@ -330,8 +416,10 @@ describeWithOwnServer("a cluster", () => {
 
 describeWithOwnServer("Hotpath itself", () => {
   const server = useServer();
-  const urlOf = (role: UserRole): string => server.url.replace("//", `//hotpath-${role}:${encodeURIComponent(SECRET[passwordVariable(role)]!)}@`);
-  const refused = async (): Promise<unknown[]> => (await server.client.sendCommand(["ACL", "LOG"])) as unknown as unknown[];
+  const urlOf = (role: UserRole): string =>
+    server.url.replace("//", `//hotpath-${role}:${encodeURIComponent(SECRET[passwordVariable(role)]!)}@`);
+  const refused = async (): Promise<unknown[]> =>
+    (await server.client.sendCommand(["ACL", "LOG"])) as unknown as unknown[];
 
   beforeAll(async () => {
     const connection = await connect(server.url);
@@ -361,7 +449,11 @@ describeWithOwnServer("Hotpath itself", () => {
     const config = await configured({ log: { level: "debug" }, tracker: { enrichment: {} }, notifier });
     const host = start(["serve"], { REDIS_URL: urlOf("host"), CONFIG_PATH: config });
     await host.line(/"redis is ready"/, START);
-    await server.client.xAdd("ST:TRACKER::::", "*", { url: "http://127.0.0.1:1/news/1.html", uui: "d", dt: String(Date.now() - 30 * 60_000) });
+    await server.client.xAdd("ST:TRACKER::::", "*", {
+      url: "http://127.0.0.1:1/news/1.html",
+      uui: "d",
+      dt: String(Date.now() - 30 * 60_000),
+    });
     await server.client.xAdd("packages", "*", { seller_id: "10", package_id: "A" });
     await host.line(/"ingested"/, START);
     await host.line(/rotated|tick ended/, START);
@@ -379,7 +471,14 @@ describeWithOwnServer("Hotpath itself", () => {
     const log = join(dir, "access.jsonl");
     await writeFile(log, `${JSON.stringify({ url: "http://a.example/x", uui: "d", dt: Date.now() - 60_000 })}\n`);
     expect((await run(["import", log], env)).code).toBe(0);
-    const commands = [["run", "rotate"], ["run", "expire"], ["status"], ["top", "--once"], ["series", "a.example"], ["notify", "list"]];
+    const commands = [
+      ["run", "rotate"],
+      ["run", "expire"],
+      ["status"],
+      ["top", "--once"],
+      ["series", "a.example"],
+      ["notify", "list"],
+    ];
     const done = await Promise.all(commands.map(async (command) => ({ command, ...(await run(command, env)) })));
     expect(done.filter(({ code, err }) => code !== 0 || /^hotpath: /m.test(err))).toEqual([]);
     expect(await refused()).toEqual([]);
@@ -388,7 +487,9 @@ describeWithOwnServer("Hotpath itself", () => {
   it("as host says who has to load a library that is missing", async () => {
     await server.client.sendCommand(["FUNCTION", "FLUSH"]);
     const { code, err } = await run(["serve"], { REDIS_URL: urlOf("host") });
-    expect(err).toMatch(/^hotpath: library 'tracker' is not loaded, and this user may not load it; run hotpath deploy as one who may$/m);
+    expect(err).toMatch(
+      /^hotpath: library 'tracker' is not loaded, and this user may not load it; run hotpath deploy as one who may$/m,
+    );
     expect(code).toBe(1);
   });
 });

@@ -20,7 +20,8 @@ const ROLES = USERS.filter((role) => role !== "host");
 const USERS_WANTED = aclUsers(FUNCTIONS, { prefix: "hotpath-", roles: USERS, userKeys: [] });
 const roleOf = (name: string): UserRole => FUNCTIONS.find((each) => each.name === name)!.role as UserRole;
 /** A build may have less in it than there are steps for, but no function without a step. */
-const stepsOf = (library: string): Step[] => STEPS[library]!.filter(({ as, name }) => as !== undefined || FUNCTIONS.some((each) => each.name === name));
+const stepsOf = (library: string): Step[] =>
+  STEPS[library]!.filter(({ as, name }) => as !== undefined || FUNCTIONS.some((each) => each.name === name));
 const userOf = (role: UserRole) => USERS_WANTED.find((each) => each.role === role)!;
 
 describeWithOwnServer("the users", () => {
@@ -46,8 +47,10 @@ describeWithOwnServer("the users", () => {
 
   const send = (role: UserRole, ...args: string[]): Promise<unknown> => clients.get(role)!.sendCommand(args);
   const refusal = (role: UserRole, ...args: string[]): Promise<string | undefined> => refusalOf(send(role, ...args));
-  const isRefused = async (role: UserRole, ...args: string[]): Promise<boolean> => /^NOPERM/.test((await refusal(role, ...args)) ?? "");
-  const refused = async (): Promise<unknown[]> => (await server.client.sendCommand(["ACL", "LOG"])) as unknown as unknown[];
+  const isRefused = async (role: UserRole, ...args: string[]): Promise<boolean> =>
+    /^NOPERM/.test((await refusal(role, ...args)) ?? "");
+  const refused = async (): Promise<unknown[]> =>
+    (await server.client.sendCommand(["ACL", "LOG"])) as unknown as unknown[];
 
   /** Takes the steps of a library, each as the user of its role, or all as one user. */
   async function takeSteps(steps: readonly Step[], everything?: UserRole): Promise<void> {
@@ -56,11 +59,14 @@ describeWithOwnServer("the users", () => {
       const { name, keys = [], args } = step;
       const words = (typeof args === "function" ? args(replies) : args).map(String);
       const role = everything ?? ((step.as ?? roleOf(name)) as UserRole);
-      const reply = step.as ? await send(role, name, ...words) : await send(role, "FCALL", name, String(keys.length), ...keys, ...words);
+      const reply = step.as
+        ? await send(role, name, ...words)
+        : await send(role, "FCALL", name, String(keys.length), ...keys, ...words);
       replies.set(name, reply);
       const wanted = step.reply;
       const isRecord = typeof wanted === "object" && wanted !== null && "fields" in wanted;
-      if (isRecord) expect(decodeRecord(reply), `${name} ${words.join(" ")}`).toMatchObject((wanted as PartOfRecord).fields);
+      if (isRecord)
+        expect(decodeRecord(reply), `${name} ${words.join(" ")}`).toMatchObject((wanted as PartOfRecord).fields);
       else expect(reply, `${name} ${words.join(" ")}`).toEqual(wanted);
     }
   }
@@ -69,7 +75,10 @@ describeWithOwnServer("the users", () => {
     it("can do the work of each function of their role", async () => {
       const steps = stepsOf(name);
       const called = new Set(steps.map((step) => step.name));
-      expect(rated.filter((each) => !called.has(each.name)).map((each) => each.name), "functions that are not called here").toEqual([]);
+      expect(
+        rated.filter((each) => !called.has(each.name)).map((each) => each.name),
+        "functions that are not called here",
+      ).toEqual([]);
       await takeSteps(steps);
       expect(await refused()).toEqual([]);
     });
@@ -86,7 +95,8 @@ describeWithOwnServer("the users", () => {
       const others = FUNCTIONS.filter((each) => each.role !== role && !identity.test(each.name));
       expect(others.length).toBeGreaterThan(10);
       for (const { name } of others) {
-        for (const command of ["FCALL", "FCALL_RO"]) expect(await refusal(role, command, name, "0"), name).toMatch(/^NOPERM /);
+        for (const command of ["FCALL", "FCALL_RO"])
+          expect(await refusal(role, command, name, "0"), name).toMatch(/^NOPERM /);
       }
     });
 
@@ -136,12 +146,28 @@ describeWithOwnServer("the users", () => {
     });
 
     it("may load, delete and list functions, and run scripts, only as admin", async () => {
-      const commands = [["FUNCTION", "LIST"], ["FUNCTION", "LOAD", "x"], ["FUNCTION", "DELETE", "x"], ["EVAL", "return 1", "0"]];
-      for (const command of commands) expect(await isRefused(role, ...command), command.join(" ")).toBe(role !== "admin");
+      const commands = [
+        ["FUNCTION", "LIST"],
+        ["FUNCTION", "LOAD", "x"],
+        ["FUNCTION", "DELETE", "x"],
+        ["EVAL", "return 1", "0"],
+      ];
+      for (const command of commands)
+        expect(await isRefused(role, ...command), command.join(" ")).toBe(role !== "admin");
     });
 
     it("may touch no foreign key, by whatever command it has", async () => {
-      const foreign = ["foreign", "H:OTHER::::", "H:NOTIFIERS::::", "SELLER", "package", "packages2", "HLL:1MINUTES:P:::", "{x}foreign", "*"];
+      const foreign = [
+        "foreign",
+        "H:OTHER::::",
+        "H:NOTIFIERS::::",
+        "SELLER",
+        "package",
+        "packages2",
+        "HLL:1MINUTES:P:::",
+        "{x}foreign",
+        "*",
+      ];
       for (const command of userOf(role).commands) {
         const sample = SAMPLES[command];
         if (sample === undefined) continue;
@@ -194,21 +220,30 @@ describe("a user", () => {
       const rules = rulesOf(user);
       const selector = rules.at(-1)!;
       expect(selector).toMatch(/^\(-@all( \+fcall(_ro)?\|[a-z_]+)+ ~\*\)$/);
-      expect(rules.slice(0, -1).filter((rule) => /^(~\*|allkeys|allcommands|\+@.*|nopass|&.*|%..?~\*)$/.test(rule))).toEqual([]);
+      expect(
+        rules.slice(0, -1).filter((rule) => /^(~\*|allkeys|allcommands|\+@.*|nopass|&.*|%..?~\*)$/.test(rule)),
+      ).toEqual([]);
     }
   });
 
   it("has no function of another role", () => {
     for (const role of ROLES) {
-      const others = FUNCTIONS.filter((each) => each.role !== role && !(role === "admin" && each.name.endsWith("_library")));
+      const others = FUNCTIONS.filter(
+        (each) => each.role !== role && !(role === "admin" && each.name.endsWith("_library")),
+      );
       for (const { name } of others) expect(userOf(role).calls).not.toContain(`fcall|${name}`);
     }
     expect(userOf("host").calls.filter((call) => call.startsWith("fcall|"))).toHaveLength(FUNCTIONS.length);
   });
 
   it("gets keys that users name, as far as its functions work on such keys, and the patterns are no wider", () => {
-    const named = aclUsers(FUNCTIONS, { prefix: "", roles: USERS, userKeys: [{ pattern: "mine" }, { pattern: "events", library: "catalog" }] });
-    const accessOf = (role: UserRole, pattern: string) => named.find((each) => each.role === role)!.keys.find((key) => key.pattern === pattern)?.access;
+    const named = aclUsers(FUNCTIONS, {
+      prefix: "",
+      roles: USERS,
+      userKeys: [{ pattern: "mine" }, { pattern: "events", library: "catalog" }],
+    });
+    const accessOf = (role: UserRole, pattern: string) =>
+      named.find((each) => each.role === role)!.keys.find((key) => key.pattern === pattern)?.access;
     expect(USERS.map((role) => accessOf(role, "mine"))).toEqual(["write", "write", "write", "read", "write", "write"]);
     // In a cluster, the hash tag is put before a stream whose name is known to its end.
     expect(accessOf("ingest", "{*}packages")).toBe("write");
@@ -297,5 +332,9 @@ const SAMPLES: Record<string, (key: string) => string[]> = {
 
 /** Those of them that change a key. */
 const CHANGING = new Set(
-  Object.keys(SAMPLES).filter((name) => /^(copy|del|unlink|rename|persist|pexpire|h(del|incrby|set|setnx)|l(pop|push|rem|set|trim)|rpush|s(add|rem)|pf(add|merge)|x(ack|add|claim|del|readgroup|trim)|xgroup.*|z(add|incrby|popmin|rem.*))$/.test(name)),
+  Object.keys(SAMPLES).filter((name) =>
+    /^(copy|del|unlink|rename|persist|pexpire|h(del|incrby|set|setnx)|l(pop|push|rem|set|trim)|rpush|s(add|rem)|pf(add|merge)|x(ack|add|claim|del|readgroup|trim)|xgroup.*|z(add|incrby|popmin|rem.*))$/.test(
+      name,
+    ),
+  ),
 );

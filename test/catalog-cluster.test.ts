@@ -33,12 +33,20 @@ describeWithOwnServer("the catalogue in a cluster", () => {
     const total = shop.stock.items.length;
     const path = join(dir, "config.json");
     const schedule = { links: null, products: "* * * * * *", refresh: null };
-    const catalog = { vendors: { [VENDOR]: loopbackSettings(shop) }, partition: "infos", schedule, maxSleepSeconds: 0.1 };
+    const catalog = {
+      vendors: { [VENDOR]: loopbackSettings(shop) },
+      partition: "infos",
+      schedule,
+      maxSleepSeconds: 0.1,
+    };
     writeFileSync(path, JSON.stringify({ log: { level: "debug" }, tracker: { partitions: ["rtl"] }, catalog }));
     const env = { REDIS_URL: cluster.url, CONFIG_PATH: path, ENV: undefined };
     const functions = createFunctions((args, options) => connection.send(args, options), { routingKey: "{infos}" });
     const host = runNode(["host/cli.ts", "serve"], { env });
-    await until(async () => (await functions.getCatalogStatus())[0]?.products === total, { timeoutMs: 40_000, what: "all products to be there" });
+    await until(async () => (await functions.getCatalogStatus())[0]?.products === total, {
+      timeoutMs: 40_000,
+      what: "all products to be there",
+    });
     await stopped(host);
     const counts = runNode(["host/cli.ts", "catalog", "counts", "--json"], { env });
     expect((await counts.exit).code, counts.errors.join()).toBe(0);

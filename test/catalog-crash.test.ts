@@ -25,7 +25,15 @@ const callsArb = fc.array(
   fc.record({
     vendor: fc.constantFrom(HALLMARK, HOOKED),
     sku: fc.constantFrom("A", "B", "C", "D", "E"),
-    said: fc.option(fc.record({ name: fc.constant("n"), price: fc.constantFrom("5", "6", "7"), release_year: fc.constantFrom(1973, 2014), availability: fc.constantFrom("in_stock", "sold_out") }), { freq: 10, nil: undefined }),
+    said: fc.option(
+      fc.record({
+        name: fc.constant("n"),
+        price: fc.constantFrom("5", "6", "7"),
+        release_year: fc.constantFrom(1973, 2014),
+        availability: fc.constantFrom("in_stock", "sold_out"),
+      }),
+      { freq: 10, nil: undefined },
+    ),
   }),
   { minLength: 100, maxLength: 300, size: "max" },
 );
@@ -34,7 +42,10 @@ describeWithOwnServer("after kill -9", () => {
   const catalog = useCatalog({ persistence: true });
 
   const argsOf = ({ vendor, sku, said, nowMs }: Call): string[] => {
-    const args = said === undefined ? ["remove_product", "0", idOf(vendor, sku)] : ["upsert_product", "0", vendor, JSON.stringify({ sku, ...said })];
+    const args =
+      said === undefined
+        ? ["remove_product", "0", idOf(vendor, sku)]
+        : ["upsert_product", "0", vendor, JSON.stringify({ sku, ...said })];
     return ["FCALL", ...args, "NOW", String(nowMs)];
   };
 
@@ -52,7 +63,11 @@ describeWithOwnServer("after kill -9", () => {
     let killed: Promise<void> | undefined;
     const count = (): void => void ((answered += 1) >= killAfter && (killed ??= catalog.server.kill("SIGKILL")));
     // A removal of what is not there is answered too.
-    await Promise.allSettled(calls.map((each) => client.sendCommand(argsOf(each)).then(count, (error: Error) => error.message.startsWith("NOTFOUND") && count())));
+    await Promise.allSettled(
+      calls.map((each) =>
+        client.sendCommand(argsOf(each)).then(count, (error: Error) => error.message.startsWith("NOTFOUND") && count()),
+      ),
+    );
     await (killed ??= catalog.server.kill("SIGKILL"));
     await catalog.server.restart({ signal: "SIGKILL" });
     return answered;
@@ -61,7 +76,11 @@ describeWithOwnServer("after kill -9", () => {
   /** Calls that left something behind: each has counted one outcome. */
   async function counted(): Promise<number> {
     const statuses = await Promise.all([HALLMARK, HOOKED].map((vendor) => catalog.status(vendor)));
-    return statuses.flatMap((status) => ["created", "changed", "unchanged", "outdated", "removed"].map((outcome) => Number(status[outcome]))).reduce((a, b) => a + b, 0);
+    return statuses
+      .flatMap((status) =>
+        ["created", "changed", "unchanged", "outdated", "removed"].map((outcome) => Number(status[outcome])),
+      )
+      .reduce((a, b) => a + b, 0);
   }
 
   /** The model after the calls that the server had made when it died. */
@@ -85,7 +104,9 @@ describeWithOwnServer("after kill -9", () => {
         for (const each of calls) {
           const again = { ...each, nowMs: each.nowMs + HOUR };
           apply(model, again);
-          await catalog.client.sendCommand(argsOf(again)).catch((error: Error) => expect(error.message).toMatch(/^NOTFOUND /));
+          await catalog.client
+            .sendCommand(argsOf(again))
+            .catch((error: Error) => expect(error.message).toMatch(/^NOTFOUND /));
         }
         await checkCatalog(catalog, model, NOON + HOUR);
       }),

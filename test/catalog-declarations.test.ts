@@ -34,15 +34,16 @@ const BAD_PRODUCTS: [product: string, ...names: string[]][] = [
   ['{"sku":"A","link":"https://"}', "link"],
   ['{"sku":"A","vendor":"other"}', "vendor", "'other'"],
   ['{"sku":"A","id":"other"}', "id", "'other'"],
-  ...["", "free", "-1", "1.2.3,4", "$", "1,2345", "5 for 4", "1e5", "(3.98)", "50%", "1234567890123456", "3."].map((price): [string, ...string[]] => [
-    JSON.stringify({ sku: "A", price }),
-    "price",
-    `'${price}'`,
-  ]),
+  ...["", "free", "-1", "1.2.3,4", "$", "1,2345", "5 for 4", "1e5", "(3.98)", "50%", "1234567890123456", "3."].map(
+    (price): [string, ...string[]] => [JSON.stringify({ sku: "A", price }), "price", `'${price}'`],
+  ),
   ['{"sku":"A","price":-5}', "price", "-5"],
   ['{"sku":"A","price":1e20}', "price"],
   ['{"sku":"A","price":{}}', "price"],
-  ...["0", "10000", "-5", '"19x9"', "1999.5", '""', "false"].map((year): [string, ...string[]] => [`{"sku":"A","release_year":${year}}`, "release_year"]),
+  ...["0", "10000", "-5", '"19x9"', "1999.5", '""', "false"].map((year): [string, ...string[]] => [
+    `{"sku":"A","release_year":${year}}`,
+    "release_year",
+  ]),
 ];
 
 const BAD_LINKS: [links: string, ...names: string[]][] = [
@@ -55,7 +56,12 @@ const BAD_LINKS: [links: string, ...names: string[]][] = [
   [`{"https://a.example":"${"x".repeat(513)}"}`, "512"],
 ];
 
-const bad = (what: string, args: string[], code: Malformed["code"], names: string[]): Malformed => ({ what, args, code, names });
+const bad = (what: string, args: string[], code: Malformed["code"], names: string[]): Malformed => ({
+  what,
+  args,
+  code,
+  names,
+});
 
 const calls = new Calls({
   good: {
@@ -76,23 +82,40 @@ const calls = new Calls({
     const found: Malformed[] = [];
     const at = declaration.positional.findIndex(({ name }) => name === "vendor");
     for (const vendor of ["a b", "a/b", "{a}", "a:b", "ä"]) {
-      if (at >= 0) found.push(bad(`vendor ${vendor}`, flat({ ...good, positional: good.positional.with(at, vendor) }), "BADARG", ["vendor", vendor]));
-      if (declaration.options.some(({ name }) => name === "VENDOR")) found.push(bad(`VENDOR ${vendor}`, made.withOption(declaration, "VENDOR", "VENDOR", vendor), "BADARG", [vendor]));
+      if (at >= 0)
+        found.push(
+          bad(`vendor ${vendor}`, flat({ ...good, positional: good.positional.with(at, vendor) }), "BADARG", [
+            "vendor",
+            vendor,
+          ]),
+        );
+      if (declaration.options.some(({ name }) => name === "VENDOR"))
+        found.push(
+          bad(`VENDOR ${vendor}`, made.withOption(declaration, "VENDOR", "VENDOR", vendor), "BADARG", [vendor]),
+        );
     }
     if (declaration.name === "upsert_product") {
-      for (const [product, ...names] of BAD_PRODUCTS) found.push(bad(product.slice(0, 60), [HALLMARK, product], "BADARG", names));
+      for (const [product, ...names] of BAD_PRODUCTS)
+        found.push(bad(product.slice(0, 60), [HALLMARK, product], "BADARG", names));
     }
     if (declaration.name === "sync_links") {
-      for (const [links, ...names] of BAD_LINKS) found.push(bad(links.slice(0, 60), [HALLMARK, "1999", links], "BADARG", names));
+      for (const [links, ...names] of BAD_LINKS)
+        found.push(bad(links.slice(0, 60), [HALLMARK, "1999", links], "BADARG", names));
       const many = Object.fromEntries(Array.from({ length: 1001 }, (_, each) => [`https://a.example/${each}`, "x"]));
       found.push(bad("too many links", [HALLMARK, "1999", JSON.stringify(many)], "LIMIT", ["1001", "1000"]));
     }
     if (declaration.name === "find_products") {
-      for (const price of [["x", "5"], ["-1", "5"]]) found.push(bad(`PRICE from ${price[0]!}`, ["PRICE", ...price], "BADARG", ["PRICE from", `'${price[0]!}'`]));
+      for (const price of [
+        ["x", "5"],
+        ["-1", "5"],
+      ])
+        found.push(bad(`PRICE from ${price[0]!}`, ["PRICE", ...price], "BADARG", ["PRICE from", `'${price[0]!}'`]));
       found.push(bad("PRICE to", ["PRICE", "5", "much"], "BADARG", ["PRICE to", "'much'"]));
     }
     if (declaration.name === "configure_catalog") {
-      found.push(bad("AUDIT of an unknown field", ["AUDIT", "product", "price,cost"], "BADCONFIG", ["'cost'", "availability"]));
+      found.push(
+        bad("AUDIT of an unknown field", ["AUDIT", "product", "price,cost"], "BADCONFIG", ["'cost'", "availability"]),
+      );
       found.push(bad("AUDIT of sku", ["AUDIT", "product", "sku"], "BADCONFIG", ["'sku'"]));
     }
     return found;
@@ -104,7 +127,14 @@ async function seed(): Promise<void> {
   await catalog.server.flush();
   await catalog.upsert(HALLMARK, PRODUCT, NOON);
   await catalog.upsert(HALLMARK, { ...PRODUCT, price: "2.00" }, NOON + 1);
-  await catalog.call("sync_links", HALLMARK, 1999, JSON.stringify({ [URL]: "one", "https://a.example/2": "two" }), "NOW", NOON);
+  await catalog.call(
+    "sync_links",
+    HALLMARK,
+    1999,
+    JSON.stringify({ [URL]: "one", "https://a.example/2": "two" }),
+    "NOW",
+    NOON,
+  );
   await catalog.call("mark_link", HALLMARK, URL, "ETAG", "x", "NOW", NOON);
 }
 
@@ -134,7 +164,8 @@ describe("routing keys", () => {
   beforeEach(seed);
 
   it.each(["{eu}", "any{eu}thing", "plain", ""])("'%s' is taken and never written", async (key) => {
-    for (const declaration of FUNCTIONS) await refusalOf(catalog.routed([key], declaration.name, ...flat(calls.goodCall(declaration))));
+    for (const declaration of FUNCTIONS)
+      await refusalOf(catalog.routed([key], declaration.name, ...flat(calls.goodCall(declaration))));
     expect(await catalog.client.exists(key)).toBe(0);
   });
 });

@@ -34,7 +34,9 @@ function yearsOf(count: number): number[] {
 }
 
 async function upsertAll(vendor: string, products: { product: object; nowMs: number }[]): Promise<void> {
-  const calls = products.map(({ product, nowMs }) => catalog.call("upsert_product", vendor, JSON.stringify(product), "NOW", nowMs));
+  const calls = products.map(({ product, nowMs }) =>
+    catalog.call("upsert_product", vendor, JSON.stringify(product), "NOW", nowMs),
+  );
   await Promise.all(calls);
 }
 
@@ -47,11 +49,17 @@ beforeAll(async () => {
       nowMs: BEFORE_LATEST + at,
     }));
     for (const [name, price, year, created] of own) {
-      products.push({ product: { sku: name, name, price: `$${price}`, release_year: year }, nowMs: Date.parse(created) });
+      products.push({
+        product: { sku: name, name, price: `$${price}`, release_year: year },
+        nowMs: Date.parse(created),
+      });
     }
     await upsertAll(vendor, products);
     // Counts are of SKUs, not of calls: some come again, as they would every hour.
-    await upsertAll(vendor, products.slice(-1000).map(({ product, nowMs }) => ({ product, nowMs: nowMs + 3_600_000 })));
+    await upsertAll(
+      vendor,
+      products.slice(-1000).map(({ product, nowMs }) => ({ product, nowMs: nowMs + 3_600_000 })),
+    );
     expected.set(vendor, products.length);
   }
   expect([...expected]).toEqual(TOTALS);
@@ -65,13 +73,20 @@ describe("the queries of the document", () => {
   it("count of ornaments by year for a vendor: 1973 has 21, 1974 has 19, 1975 has 30, 1976 has 49", async () => {
     const counts = (await catalog.read("count_products", "BY", "year", "VENDOR", HALLMARK)) as [string, number][];
     expect(counts.slice(0, 4)).toEqual(FIRST_YEARS);
-    expect(counts.map(([year]) => year)).toEqual(Array.from({ length: LAST_YEAR - 1973 + 1 }, (_, at) => String(1973 + at)));
+    expect(counts.map(([year]) => year)).toEqual(
+      Array.from({ length: LAST_YEAR - 1973 + 1 }, (_, at) => String(1973 + at)),
+    );
     expect(counts.reduce((sum, [, skus]) => sum + skus, 0)).toBe(10_270);
   });
 
   it("the five most recently created products", async () => {
     const recent = ((await catalog.read("recent_products")) as string[]).map((each) => JSON.parse(each) as ProductJson);
-    const shown = recent.map(({ name, price, release_year: year, created_at: created }) => [name, price, year, new Date(created).toISOString()]);
+    const shown = recent.map(({ name, price, release_year: year, created_at: created }) => [
+      name,
+      price,
+      year,
+      new Date(created).toISOString(),
+    ]);
     expect(shown).toEqual(LATEST);
   });
 });
@@ -90,8 +105,16 @@ describe("the same figures by other ways", () => {
 
   it("each product has its first price on record, once", async () => {
     const [id] = (await catalog.find("VENDOR", HALLMARK, "COUNT", 1)).ids;
-    expect(await catalog.history(id!)).toEqual([{ at: Date.parse(LATEST[0]![3]), field: "price", old: null, new: "15.95" }]);
-    const audit = await catalog.client.sendCommand(["ZRANGE", `ornaments:product:${id!}:price`, "0", "-1", "WITHSCORES"]);
+    expect(await catalog.history(id!)).toEqual([
+      { at: Date.parse(LATEST[0]![3]), field: "price", old: null, new: "15.95" },
+    ]);
+    const audit = await catalog.client.sendCommand([
+      "ZRANGE",
+      `ornaments:product:${id!}:price`,
+      "0",
+      "-1",
+      "WITHSCORES",
+    ]);
     expect(audit).toEqual(["15.95", String(Math.floor(Date.parse(LATEST[0]![3]) / 1000))]);
   });
 });

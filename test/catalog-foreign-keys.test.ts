@@ -65,29 +65,46 @@ async function requireConflict(key: string, name: string, ...args: (string | num
 beforeEach(() => catalog.server.flush());
 
 describe("upsert_product", () => {
-  it.each(PRODUCT_KEYS)("of a new product, %s", (key) => requireConflict(key, "upsert_product", HALLMARK, JSON.stringify(PRODUCT), "NOW", NOON));
+  it.each(PRODUCT_KEYS)("of a new product, %s", (key) =>
+    requireConflict(key, "upsert_product", HALLMARK, JSON.stringify(PRODUCT), "NOW", NOON),
+  );
 
-  it.each([...PRODUCT_KEYS, ...CHANGED_KEYS].filter((key) => !["S:CATALOG.VENDORS::::", "SS:PRODUCTS::::", `SS:PRODUCTS.VENDOR::${HALLMARK}::`].includes(key)))(
-    "of one that changes, %s",
+  it.each(
+    [...PRODUCT_KEYS, ...CHANGED_KEYS].filter(
+      (key) => !["S:CATALOG.VENDORS::::", "SS:PRODUCTS::::", `SS:PRODUCTS.VENDOR::${HALLMARK}::`].includes(key),
+    ),
+  )("of one that changes, %s", async (key) => {
+    await catalog.upsert(HALLMARK, PRODUCT, NOON);
+    await requireConflict(key, "upsert_product", HALLMARK, JSON.stringify(CHANGED), "NOW", NOON + 1);
+  });
+
+  it.each([`H:PRODUCT::${ID}::`, "SS:PRODUCTS.SYNCED::::", `H:CATALOG.VENDOR::${HALLMARK}::`])(
+    "of one that does not, %s",
     async (key) => {
       await catalog.upsert(HALLMARK, PRODUCT, NOON);
-      await requireConflict(key, "upsert_product", HALLMARK, JSON.stringify(CHANGED), "NOW", NOON + 1);
+      await requireConflict(key, "upsert_product", HALLMARK, JSON.stringify(PRODUCT), "NOW", NOON + 1);
     },
   );
 
-  it.each([`H:PRODUCT::${ID}::`, "SS:PRODUCTS.SYNCED::::", `H:CATALOG.VENDOR::${HALLMARK}::`])("of one that does not, %s", async (key) => {
-    await catalog.upsert(HALLMARK, PRODUCT, NOON);
-    await requireConflict(key, "upsert_product", HALLMARK, JSON.stringify(PRODUCT), "NOW", NOON + 1);
-  });
-
   it("of one that comes late, the vendor's counters", async () => {
     await catalog.upsert(HALLMARK, PRODUCT, NOON);
-    await requireConflict(`H:CATALOG.VENDOR::${HALLMARK}::`, "upsert_product", HALLMARK, JSON.stringify(PRODUCT), "NOW", NOON - 1);
+    await requireConflict(
+      `H:CATALOG.VENDOR::${HALLMARK}::`,
+      "upsert_product",
+      HALLMARK,
+      JSON.stringify(PRODUCT),
+      "NOW",
+      NOON - 1,
+    );
   });
 });
 
 describe("remove_product", () => {
-  const keys = [...PRODUCT_KEYS.filter((key) => key !== "S:CATALOG.VENDORS::::"), `ornaments:product:${ID}:name`, `ornaments:product:${ID}:link`];
+  const keys = [
+    ...PRODUCT_KEYS.filter((key) => key !== "S:CATALOG.VENDORS::::"),
+    `ornaments:product:${ID}:name`,
+    `ornaments:product:${ID}:link`,
+  ];
 
   it.each(keys)("%s", async (key) => {
     await catalog.upsert(HALLMARK, PRODUCT, NOON);
@@ -96,26 +113,35 @@ describe("remove_product", () => {
 });
 
 describe("links", () => {
-  it.each(LINK_KEYS)("sync_links of new ones, %s", (key) => requireConflict(key, "sync_links", HALLMARK, 2014, LINKS, "NOW", NOON));
+  it.each(LINK_KEYS)("sync_links of new ones, %s", (key) =>
+    requireConflict(key, "sync_links", HALLMARK, 2014, LINKS, "NOW", NOON),
+  );
 
   it.each(LINK_KEYS)("sync_links that removes, %s", async (key) => {
     await catalog.call("sync_links", HALLMARK, 2014, LINKS, "NOW", NOON);
     await requireConflict(key, "sync_links", HALLMARK, 2014, "{}", "NOW", NOON + 1);
   });
 
-  it.each([`SS:LINKS.YEAR::${HALLMARK}/2013::`, `SS:LINKS.LISTED::${HALLMARK}/2013::`])("sync_links of one that moves, %s", async (key) => {
-    await catalog.call("sync_links", HALLMARK, 2013, LINKS, "NOW", NOON);
-    await requireConflict(key, "sync_links", HALLMARK, 2014, LINKS, "NOW", NOON + 1);
-  });
-
-  it.each([`H:LINK::${LINK}::`, `SS:LINKS::${HALLMARK}::`, `SS:LINKS.YEAR::${HALLMARK}/2014::`, `H:CATALOG.VENDOR::${HALLMARK}::`, `H:PRODUCT::${ID}::`, "SS:PRODUCTS.SYNCED::::"])(
-    "mark_link, %s",
+  it.each([`SS:LINKS.YEAR::${HALLMARK}/2013::`, `SS:LINKS.LISTED::${HALLMARK}/2013::`])(
+    "sync_links of one that moves, %s",
     async (key) => {
-      await catalog.upsert(HALLMARK, PRODUCT, NOON);
-      await catalog.call("sync_links", HALLMARK, 2014, LINKS, "NOW", NOON);
-      await requireConflict(key, "mark_link", HALLMARK, URL, "OUTCOME", "unchanged", "PRODUCT", ID, "NOW", NOON + 1);
+      await catalog.call("sync_links", HALLMARK, 2013, LINKS, "NOW", NOON);
+      await requireConflict(key, "sync_links", HALLMARK, 2014, LINKS, "NOW", NOON + 1);
     },
   );
+
+  it.each([
+    `H:LINK::${LINK}::`,
+    `SS:LINKS::${HALLMARK}::`,
+    `SS:LINKS.YEAR::${HALLMARK}/2014::`,
+    `H:CATALOG.VENDOR::${HALLMARK}::`,
+    `H:PRODUCT::${ID}::`,
+    "SS:PRODUCTS.SYNCED::::",
+  ])("mark_link, %s", async (key) => {
+    await catalog.upsert(HALLMARK, PRODUCT, NOON);
+    await catalog.call("sync_links", HALLMARK, 2014, LINKS, "NOW", NOON);
+    await requireConflict(key, "mark_link", HALLMARK, URL, "OUTCOME", "unchanged", "PRODUCT", ID, "NOW", NOON + 1);
+  });
 });
 
 it("configure_catalog, H:CATALOG::::", () => requireConflict("H:CATALOG::::", "configure_catalog", "AUDIT_MAXLEN", 5));
@@ -124,9 +150,17 @@ it("configure_catalog, H:CATALOG::::", () => requireConflict("H:CATALOG::::", "c
 const READS: [name: string, args: string[], keys: string[]][] = [
   ["get_product", [ID], [`H:PRODUCT::${ID}::`]],
   ["find_products", [], ["SS:PRODUCTS::::"]],
-  ["find_products", ["VENDOR", HALLMARK, "AVAILABILITY", "in_stock"], [`SS:PRODUCTS.VENDOR::${HALLMARK}::`, `SS:PRODUCTS.AVAILABILITY::${sha1("in_stock")}::`]],
+  [
+    "find_products",
+    ["VENDOR", HALLMARK, "AVAILABILITY", "in_stock"],
+    [`SS:PRODUCTS.VENDOR::${HALLMARK}::`, `SS:PRODUCTS.AVAILABILITY::${sha1("in_stock")}::`],
+  ],
   ["find_products", ["YEAR", "2014", "VENDOR", HALLMARK], [`SS:PRODUCTS.YEAR::${HALLMARK}/2014::`]],
-  ["find_products", ["PRICE", "0", "9", "SYNCED_BEFORE", String(NOON + 1)], ["SS:PRODUCTS.PRICE::::", "SS:PRODUCTS.SYNCED::::"]],
+  [
+    "find_products",
+    ["PRICE", "0", "9", "SYNCED_BEFORE", String(NOON + 1)],
+    ["SS:PRODUCTS.PRICE::::", "SS:PRODUCTS.SYNCED::::"],
+  ],
   ["count_products", ["BY", "vendor"], ["S:CATALOG.VENDORS::::", `SS:PRODUCTS.VENDOR::${HALLMARK}::`]],
   ["count_products", ["BY", "year"], ["H:CATALOG.YEARS::::"]],
   ["recent_products", [], ["SS:PRODUCTS::::", `H:PRODUCT::${ID}::`]],
@@ -134,16 +168,28 @@ const READS: [name: string, args: string[], keys: string[]][] = [
   ["get_link", [HALLMARK, URL], [`H:LINK::${LINK}::`]],
   ["list_links", [HALLMARK], [`SS:LINKS::${HALLMARK}::`, `H:LINK::${LINK}::`]],
   ["get_catalog_config", [], ["H:CATALOG::::"]],
-  ["get_catalog_status", [], ["S:CATALOG.VENDORS::::", `H:CATALOG.VENDOR::${HALLMARK}::`, `SS:PRODUCTS.VENDOR::${HALLMARK}::`, `SS:LINKS::${HALLMARK}::`]],
+  [
+    "get_catalog_status",
+    [],
+    [
+      "S:CATALOG.VENDORS::::",
+      `H:CATALOG.VENDOR::${HALLMARK}::`,
+      `SS:PRODUCTS.VENDOR::${HALLMARK}::`,
+      `SS:LINKS::${HALLMARK}::`,
+    ],
+  ],
 ];
 
 describe("functions that read", () => {
-  it.each(READS.flatMap(([name, args, keys]) => keys.map((key) => [name, args.join(" "), key, args] as const)))("%s %s, %s", async (name, _shown, key, args) => {
-    await catalog.upsert(HALLMARK, PRODUCT, NOON);
-    await catalog.call("sync_links", HALLMARK, 2014, LINKS, "NOW", NOON);
-    await spoil(key);
-    const message = (await refusalOf(catalog.read(name, ...args))) ?? "no error";
-    expect(message).toMatch(/^CONFLICT /);
-    expect(message).toContain(key);
-  });
+  it.each(READS.flatMap(([name, args, keys]) => keys.map((key) => [name, args.join(" "), key, args] as const)))(
+    "%s %s, %s",
+    async (name, _shown, key, args) => {
+      await catalog.upsert(HALLMARK, PRODUCT, NOON);
+      await catalog.call("sync_links", HALLMARK, 2014, LINKS, "NOW", NOON);
+      await spoil(key);
+      const message = (await refusalOf(catalog.read(name, ...args))) ?? "no error";
+      expect(message).toMatch(/^CONFLICT /);
+      expect(message).toContain(key);
+    },
+  );
 });

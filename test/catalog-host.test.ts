@@ -11,7 +11,15 @@ import { loadConfig } from "../host/config";
 import { VendorError, type VendorCourier } from "../host/couriers/vendor/types";
 import { serverTime } from "../host/jobs/queue";
 import { gateOf } from "../host/jobs/gate";
-import { TaskFailure, workOnce, workUntilStopped, type Task, type TaskReport, type Work, type WorkOptions } from "../host/jobs/work";
+import {
+  TaskFailure,
+  workOnce,
+  workUntilStopped,
+  type Task,
+  type TaskReport,
+  type Work,
+  type WorkOptions,
+} from "../host/jobs/work";
 import { pause } from "../host/wait";
 import { Wakeup } from "../host/wakeup";
 import { openTestShop, testCatalog, testCrew, VENDOR } from "./support/catalog-host";
@@ -46,7 +54,13 @@ describe("workers", () => {
   function options(work: Work, more: Partial<WorkOptions> = {}): WorkOptions & { reports: TaskReport[] } {
     const reports: TaskReport[] = [];
     const own = { gate, work, concurrency: 4, maxSleepMs: 20, patienceMs: 100, signal: NEVER, wakeup: new Wakeup() };
-    return { queue: taskQueueOf(functions, "q", "one", now), ...own, onReport: (report) => reports.push(report), ...more, reports };
+    return {
+      queue: taskQueueOf(functions, "q", "one", now),
+      ...own,
+      onReport: (report) => reports.push(report),
+      ...more,
+      reports,
+    };
   }
 
   function start(work: Work, more: Partial<WorkOptions> = {}): Working {
@@ -62,8 +76,10 @@ describe("workers", () => {
     return { reports: all.reports, stop, ended };
   }
 
-  const define = (more: Partial<Parameters<typeof functions.defineTask>[0]> = {}) => functions.defineTask({ type: "t", backoff: 0, ...more });
-  const enqueue = (more: object = {}) => functions.enqueueTask({ queue: "q", task: JSON.stringify({ type: "t", ...more }) });
+  const define = (more: Partial<Parameters<typeof functions.defineTask>[0]> = {}) =>
+    functions.defineTask({ type: "t", backoff: 0, ...more });
+  const enqueue = (more: object = {}) =>
+    functions.enqueueTask({ queue: "q", task: JSON.stringify({ type: "t", ...more }) });
   const ofQueue = () => functions.getQueueStatus({ queue: "q" });
   /** Lasts until it is told to end. */
   const untilAborted: Work = async (_task, signal) => {
@@ -81,7 +97,9 @@ describe("workers", () => {
       return { came: "of it" };
     });
     await until(async () => (await ofQueue()).totalFinished === 1);
-    expect(seen).toMatchObject([{ id, type: "t", attempt: 1, leaseMs: 60_000, payload: { type: "t", n: 1, nested: { list: [] } } }]);
+    expect(seen).toMatchObject([
+      { id, type: "t", attempt: 1, leaseMs: 60_000, payload: { type: "t", n: 1, nested: { list: [] } } },
+    ]);
     expect(await taskOf(id)).toMatchObject({ state: "finished", worker: "one", result: { came: "of it" } });
     await working.stop();
     expect(working.reports).toMatchObject([{ outcome: "finished", settled: "settled" }]);
@@ -118,13 +136,18 @@ describe("workers", () => {
   it("that stop let short work end, and give the rest back without using an attempt", async () => {
     await define({ attempts: 1 });
     const [long, short] = [await enqueue(), await enqueue()];
-    const working = start((task, signal) => (task.id === long ? untilAborted(task, signal) : pause(30).then(() => ({}))));
+    const working = start((task, signal) =>
+      task.id === long ? untilAborted(task, signal) : pause(30).then(() => ({})),
+    );
     await until(async () => (await ofQueue()).totalEnqueued === 2 && (await ofQueue()).ready === 0);
     await working.stop();
     expect(await ofQueue()).toMatchObject({ leased: 0, ready: 1, finished: 1, dead: 0 });
     expect(await taskOf(short)).toMatchObject({ state: "finished" });
     expect(await taskOf(long)).toMatchObject({ state: "waiting", attempt: 0 });
-    expect(working.reports.map(({ outcome, settled }) => `${outcome} ${settled}`).sort()).toEqual(["finished settled", "released settled"]);
+    expect(working.reports.map(({ outcome, settled }) => `${outcome} ${settled}`).sort()).toEqual([
+      "finished settled",
+      "released settled",
+    ]);
     // Whoever comes next has all of its attempts.
     const next = start(async () => ({}));
     await until(async () => (await taskOf(long)).state === "finished");
@@ -198,7 +221,10 @@ describe("workers", () => {
 });
 
 describe("links", () => {
-  const many = (from: number, to: number) => Object.fromEntries(Array.from({ length: to - from }, (_, at) => [`https://v.example/${from + at}`, `p ${from + at}`]));
+  const many = (from: number, to: number) =>
+    Object.fromEntries(
+      Array.from({ length: to - from }, (_, at) => [`https://v.example/${from + at}`, `p ${from + at}`]),
+    );
 
   it("of a year with thousands are replaced in parts, and read whole", async () => {
     expect(await storeLinks(functions, "v", 2000, many(0, 2500))).toEqual({ added: 2500, removed: 0 });
@@ -219,10 +245,21 @@ describe("a vendor", () => {
     const crew = testCrew(catalog);
     const total = shop.stock.items.length;
     expect((await done(catalog, "links")).map(({ result }) => result)).toEqual(
-      shop.stock.years.map((year) => ({ years: 1, links: shop.stock.ofYear(year).length, added: shop.stock.ofYear(year).length, removed: 0 })),
+      shop.stock.years.map((year) => ({
+        years: 1,
+        links: shop.stock.ofYear(year).length,
+        added: shop.stock.ofYear(year).length,
+        removed: 0,
+      })),
     );
     const [parent] = await done(catalog, "products");
-    expect(parent).toMatchObject({ state: "finished", children_total: total, children_finished: total, children_failed: 0, result: { links: total } });
+    expect(parent).toMatchObject({
+      state: "finished",
+      children_total: total,
+      children_finished: total,
+      children_failed: 0,
+      result: { links: total },
+    });
     expect(crew.outcomes).toEqual({ created: total });
     for (const item of shop.stock.items) {
       const product = JSON.parse((await functions.getProduct({ id: sha1(`${VENDOR}/${item.sku}`) }))!) as Product;
@@ -234,8 +271,12 @@ describe("a vendor", () => {
     // The link is still on the list: its page is gone.
     await done(catalog, "products");
     expect(crew.outcomes).toEqual({ created: total, changed, gone: 1, "not modified": total - changed - 1 });
-    expect(await done(catalog, "links")).toMatchObject(shop.stock.years.map((year) => ({ result: { removed: year === gone!.year ? 1 : 0 } })));
-    expect(await functions.getCatalogStatus()).toMatchObject([{ products: total, links: total - 1, changed, gone: 1, failed: 0 }]);
+    expect(await done(catalog, "links")).toMatchObject(
+      shop.stock.years.map((year) => ({ result: { removed: year === gone!.year ? 1 : 0 } })),
+    );
+    expect(await functions.getCatalogStatus()).toMatchObject([
+      { products: total, links: total - 1, changed, gone: 1, failed: 0 },
+    ]);
   });
 
   it("has its links brought up to date before its products, by a hook about the same year", async () => {
@@ -244,7 +285,9 @@ describe("a vendor", () => {
     await catalog.apply();
     const crew = testCrew(catalog);
     const year = shop.stock.ofYear(1975).length;
-    expect(await done(catalog, "products", 1975)).toMatchObject([{ state: "finished", children_total: year, children_finished: year }]);
+    expect(await done(catalog, "products", 1975)).toMatchObject([
+      { state: "finished", children_total: year, children_finished: year },
+    ]);
     expect(crew.reports.map(({ task }) => task.type).slice(0, 2)).toEqual(["sync_links", "sync_products"]);
     expect(crew.reports[0]!.task.payload).toMatchObject({ hook: "pre", payload: { vendor: VENDOR, year: 1975 } });
     expect(await functions.getCatalogStatus()).toMatchObject([{ links: year, products: year }]);
@@ -273,9 +316,16 @@ describe("a vendor", () => {
     const catalog = testCatalog(hosts, [shop], { tasks: { sync_products: { pre: [] } } });
     await catalog.apply();
     const [vendor] = catalog.vendors;
-    for (const year of vendor!.courier.years()) await storeLinks(functions, VENDOR, year, await vendor!.courier.links(year, NEVER));
+    for (const year of vendor!.courier.years())
+      await storeLinks(functions, VENDOR, year, await vendor!.courier.links(year, NEVER));
     const [id] = await enqueueFor(functions, vendor!, "products");
-    const work = workOf({ functions, courier: vendor!.courier, staleMs: 0, onProduct: () => undefined, onEnqueued: () => undefined });
+    const work = workOf({
+      functions,
+      courier: vendor!.courier,
+      staleMs: 0,
+      onProduct: () => undefined,
+      onEnqueued: () => undefined,
+    });
     const mine = catalog.queueOf(vendor!);
     const first = (await mine.claim())!;
     await work(first, NEVER);
@@ -288,7 +338,9 @@ describe("a vendor", () => {
     const [parent] = await followTasks(functions, [id!], () => undefined, NEVER);
     const total = shop.stock.items.length;
     expect(parent).toMatchObject({ state: "finished", children_total: total, children_finished: total });
-    const finished = [...crew.reports, ...again.reports].filter(({ task, outcome }) => task.type === "sync_product" && outcome === "finished");
+    const finished = [...crew.reports, ...again.reports].filter(
+      ({ task, outcome }) => task.type === "sync_product" && outcome === "finished",
+    );
     expect(finished).toHaveLength(total);
   });
 
@@ -318,16 +370,37 @@ describe("a vendor", () => {
     const URL_OF_IT = "https://v.example/1";
 
     /** What becomes of the one product that there is. */
-    async function lookAt(product: VendorCourier["product"], payload: object = { url: URL_OF_IT }): Promise<{ failure: TaskFailure | undefined; link: Record<string, unknown>; outcomes: string[] }> {
+    async function lookAt(
+      product: VendorCourier["product"],
+      payload: object = { url: URL_OF_IT },
+    ): Promise<{ failure: TaskFailure | undefined; link: Record<string, unknown>; outcomes: string[] }> {
       await storeLinks(functions, VENDOR, 2000, { [URL_OF_IT]: "one" });
       const outcomes: string[] = [];
-      const work = workOf({ functions, courier: courier(product), staleMs: 0, onProduct: (outcome) => outcomes.push(outcome), onEnqueued: () => undefined });
-      const task: Task = { id: "t", token: "", type: "sync_product", attempt: 1, enqueuedAtMs: 0, payload: { type: "sync_product", ...payload }, leaseMs: 1000 };
+      const work = workOf({
+        functions,
+        courier: courier(product),
+        staleMs: 0,
+        onProduct: (outcome) => outcomes.push(outcome),
+        onEnqueued: () => undefined,
+      });
+      const task: Task = {
+        id: "t",
+        token: "",
+        type: "sync_product",
+        attempt: 1,
+        enqueuedAtMs: 0,
+        payload: { type: "sync_product", ...payload },
+        leaseMs: 1000,
+      };
       const failure = await work(task, NEVER).then(
         () => undefined,
         (error: unknown) => error as TaskFailure,
       );
-      return { failure, outcomes, link: JSON.parse((await functions.getLink({ vendor: VENDOR, url: URL_OF_IT }))!) as Record<string, unknown> };
+      return {
+        failure,
+        outcomes,
+        link: JSON.parse((await functions.getLink({ vendor: VENDOR, url: URL_OF_IT }))!) as Record<string, unknown>,
+      };
     }
 
     it("fails for good where the rules find nothing, and says so with the link", async () => {
@@ -336,7 +409,12 @@ describe("a vendor", () => {
       });
       expect(failure).toBeInstanceOf(TaskFailure);
       expect(failure).toMatchObject({ message: "layout: there is no sku on the page", options: { permanent: true } });
-      expect(link).toMatchObject({ outcome: "failed", failures: 1, reason: "layout: there is no sku on the page", scraped_at: null });
+      expect(link).toMatchObject({
+        outcome: "failed",
+        failures: 1,
+        reason: "layout: there is no sku on the page",
+        scraped_at: null,
+      });
       expect(outcomes).toEqual(["failed"]);
     });
 
@@ -350,7 +428,14 @@ describe("a vendor", () => {
     it("fails for good with a product that the catalogue does not take", async () => {
       const { failure, link } = await lookAt(async () => ({
         outcome: "product",
-        product: { sku: "1", name: "one", price: "on request", availability: "In Stock", release_year: 2000, link: URL_OF_IT },
+        product: {
+          sku: "1",
+          name: "one",
+          price: "on request",
+          availability: "In Stock",
+          release_year: 2000,
+          link: URL_OF_IT,
+        },
       }));
       expect(failure).toMatchObject({ options: { permanent: true } });
       expect(failure!.message).toMatch(/^upsert_product: BADARG product: price must be a price .* got 'on request'$/);
@@ -366,9 +451,20 @@ describe("a vendor", () => {
     });
 
     it("leaves out validators that are too long, and a link that has left the list", async () => {
-      const page = { outcome: "product", product: { sku: "1", name: "one", price: null, availability: "In Stock", release_year: 2000, link: URL_OF_IT } } as const;
-      const { link } = await lookAt(async () => ({ ...page, validators: { etag: `"${"x".repeat(2000)}"`, lastModified: "Fri, 20 Nov 2026 12:00:00 GMT" } }));
-      expect(link).toMatchObject({ outcome: "scraped", etag: null, modified: "Fri, 20 Nov 2026 12:00:00 GMT", product: sha1(`${VENDOR}/1`) });
+      const page = {
+        outcome: "product",
+        product: { sku: "1", name: "one", price: null, availability: "In Stock", release_year: 2000, link: URL_OF_IT },
+      } as const;
+      const { link } = await lookAt(async () => ({
+        ...page,
+        validators: { etag: `"${"x".repeat(2000)}"`, lastModified: "Fri, 20 Nov 2026 12:00:00 GMT" },
+      }));
+      expect(link).toMatchObject({
+        outcome: "scraped",
+        etag: null,
+        modified: "Fri, 20 Nov 2026 12:00:00 GMT",
+        product: sha1(`${VENDOR}/1`),
+      });
       const { failure, outcomes } = await lookAt(async () => page, { url: "https://v.example/nonesuch" });
       expect({ failure, outcomes }).toEqual({ failure: undefined, outcomes: [] });
     });
@@ -379,7 +475,10 @@ describe("a vendor", () => {
       [{ url: URL_OF_IT, vendor: "other" }, /the vendor is 'other', and this is the queue of 'hallmark/],
     ])("refuses the task %j", async (payload, message) => {
       const { failure } = await lookAt(async () => ({ outcome: "unchanged" }), payload);
-      expect(failure).toMatchObject({ options: { permanent: true }, message: expect.stringMatching(message) as string });
+      expect(failure).toMatchObject({
+        options: { permanent: true },
+        message: expect.stringMatching(message) as string,
+      });
     });
   });
 
@@ -398,17 +497,37 @@ describe("a vendor", () => {
 describe("settings", () => {
   it("that the configuration names are applied, and no others", async () => {
     await testCatalog(hosts, []).apply();
-    expect(await functions.getTaskType({ type: "sync_products" })).toMatchObject({ pre: "sync_links", post: "", attempts: 4, backoff: 30_000, lease: 60_000 });
+    expect(await functions.getTaskType({ type: "sync_products" })).toMatchObject({
+      pre: "sync_links",
+      post: "",
+      attempts: 4,
+      backoff: 30_000,
+      lease: 60_000,
+    });
     await functions.defineTask({ type: "sync_products", attempts: 9, pre: "" });
     await functions.configureCatalog({ auditMaxlen: 7 });
-    await testCatalog(hosts, [], { audit: { product: ["price", "name"] }, tasks: { sync_products: { leaseSeconds: 5, post: ["refresh_products"] } } }).apply();
-    expect(await functions.getTaskType({ type: "sync_products" })).toMatchObject({ pre: "", post: "refresh_products", attempts: 9, lease: 5000 });
-    expect(await functions.getCatalogConfig()).toMatchObject({ audit: '{"product":["price","name"]}', auditMaxlen: 7, removedDays: 90 });
+    await testCatalog(hosts, [], {
+      audit: { product: ["price", "name"] },
+      tasks: { sync_products: { leaseSeconds: 5, post: ["refresh_products"] } },
+    }).apply();
+    expect(await functions.getTaskType({ type: "sync_products" })).toMatchObject({
+      pre: "",
+      post: "refresh_products",
+      attempts: 9,
+      lease: 5000,
+    });
+    expect(await functions.getCatalogConfig()).toMatchObject({
+      audit: '{"product":["price","name"]}',
+      auditMaxlen: 7,
+      removedDays: 90,
+    });
   });
 
   it("may name hooks in a circle, which do not run for each other", async () => {
     const shop = await openTestShop();
-    const catalog = testCatalog(hosts, [shop], { tasks: { sync_links: { pre: ["refresh_products"] }, refresh_products: { post: ["sync_links"] } } });
+    const catalog = testCatalog(hosts, [shop], {
+      tasks: { sync_links: { pre: ["refresh_products"] }, refresh_products: { post: ["sync_links"] } },
+    });
     await catalog.apply();
     expect(await functions.getTaskType({ type: "sync_links" })).toMatchObject({ pre: "refresh_products" });
     expect(await functions.getTaskType({ type: "refresh_products" })).toMatchObject({ post: "sync_links" });
@@ -424,7 +543,10 @@ describe("settings", () => {
     [{ vendors: { v: {} } }, /catalog\.vendors\.v\.site: /],
     [{ schedule: { links: "hourly" } }, /catalog\.schedule\.links: /],
     [{ tasks: { sync_all: {} } }, /catalog\.tasks/],
-    [{ tasks: { sync_links: { pre: ["sync_links"] } } }, /catalog\.tasks\.sync_links\.pre: a task cannot come before or after itself/],
+    [
+      { tasks: { sync_links: { pre: ["sync_links"] } } },
+      /catalog\.tasks\.sync_links\.pre: a task cannot come before or after itself/,
+    ],
     [{ partition: "{a}" }, /catalog\.partition: must be text without braces/],
     [{ staleDays: 1 }, /catalog\.staleDays: unknown setting/],
   ])("refuses %j", async (catalog, message) => {
@@ -435,17 +557,44 @@ describe("settings", () => {
   it("need to say where the catalogue is in a cluster", async () => {
     const file = resolve(`config/vendors/${VENDOR}.json`);
     const load = async (catalog: object) =>
-      loadConfig({ env: { CONFIG_PATH: await hosts.configure({ catalog: { vendors: { [VENDOR]: file }, ...catalog }, tracker: { partitions: ["a"] } }), REDIS_URL: "redis+cluster://127.0.0.1:1" }, cwd: "/" });
+      loadConfig({
+        env: {
+          CONFIG_PATH: await hosts.configure({
+            catalog: { vendors: { [VENDOR]: file }, ...catalog },
+            tracker: { partitions: ["a"] },
+          }),
+          REDIS_URL: "redis+cluster://127.0.0.1:1",
+        },
+        cwd: "/",
+      });
     await expect(load({})).rejects.toThrow("catalog.partition: a cluster needs it, to say where the keys are");
-    expect((await load({ partition: "shop" })).catalog).toMatchObject({ partition: "shop", vendors: [{ vendor: VENDOR }], schedule: { links: "7 * * * *" } });
+    expect((await load({ partition: "shop" })).catalog).toMatchObject({
+      partition: "shop",
+      vendors: [{ vendor: VENDOR }],
+      schedule: { links: "7 * * * *" },
+    });
   });
 });
 
 describe("progress", () => {
   it("counts children where there are any", () => {
-    const task = (more: Partial<ListedTask>): ListedTask => ({ id: "t", queue: "q", type: "t", state: "waiting", priority: 5, attempt: 0, ...more });
+    const task = (more: Partial<ListedTask>): ListedTask => ({
+      id: "t",
+      queue: "q",
+      type: "t",
+      state: "waiting",
+      priority: 5,
+      attempt: 0,
+      ...more,
+    });
     expect(progressOf([task({}), undefined, task({ state: "dead" })])).toEqual({ ended: 2, total: 3 });
-    const parent = task({ state: "waiting_children", children_total: 10, children_finished: 4, children_failed: 1, children_cancelled: 1 });
+    const parent = task({
+      state: "waiting_children",
+      children_total: 10,
+      children_finished: 4,
+      children_failed: 1,
+      children_cancelled: 1,
+    });
     expect(progressOf([parent, task({})])).toEqual({ ended: 6, total: 11 });
   });
 });

@@ -9,16 +9,26 @@ const { links } = catalog;
 beforeEach(() => catalog.server.flush());
 
 const url = (at: number | string): string => `https://shop.example/p/${at}`;
-const listOf = (...names: (number | string)[]): string => JSON.stringify(Object.fromEntries(names.map((each) => [url(each), `Ornament ${each}`])));
-const sync = (year: number, list: string, ...args: (string | number)[]): Promise<Record<string, unknown>> => catalog.record("sync_links", HALLMARK, year, list, ...args);
-const mark = (at: number | string, ...args: (string | number)[]): Promise<unknown> => catalog.call("mark_link", HALLMARK, url(at), ...args);
-const urls = async (...args: (string | number)[]): Promise<string[]> => (await links(HALLMARK, ...args)).links.map((each) => each.url);
-const linkOf = async (at: number | string): Promise<LinkJson> => JSON.parse((await catalog.read("get_link", HALLMARK, url(at))) as string) as LinkJson;
+const listOf = (...names: (number | string)[]): string =>
+  JSON.stringify(Object.fromEntries(names.map((each) => [url(each), `Ornament ${each}`])));
+const sync = (year: number, list: string, ...args: (string | number)[]): Promise<Record<string, unknown>> =>
+  catalog.record("sync_links", HALLMARK, year, list, ...args);
+const mark = (at: number | string, ...args: (string | number)[]): Promise<unknown> =>
+  catalog.call("mark_link", HALLMARK, url(at), ...args);
+const urls = async (...args: (string | number)[]): Promise<string[]> =>
+  (await links(HALLMARK, ...args)).links.map((each) => each.url);
+const linkOf = async (at: number | string): Promise<LinkJson> =>
+  JSON.parse((await catalog.read("get_link", HALLMARK, url(at))) as string) as LinkJson;
 
 describe("sync_links", () => {
   it("adds what is new and removes what is gone", async () => {
     expect(await sync(2014, listOf(1, 2, 3), "NOW", NOON)).toEqual({ added: 3, removed: 0, run: 1, remaining: 0 });
-    expect(await sync(2014, listOf(2, 3, 4), "NOW", NOON + HOUR)).toEqual({ added: 1, removed: 1, run: 2, remaining: 0 });
+    expect(await sync(2014, listOf(2, 3, 4), "NOW", NOON + HOUR)).toEqual({
+      added: 1,
+      removed: 1,
+      run: 2,
+      remaining: 0,
+    });
     expect((await urls()).sort()).toEqual([2, 3, 4].map(url));
     expect(await catalog.read("get_link", HALLMARK, url(1))).toBeNull();
     expect(await sync(2014, "{}", "NOW", NOON + HOUR)).toEqual({ added: 0, removed: 3, run: 3, remaining: 0 });
@@ -30,7 +40,8 @@ describe("sync_links", () => {
     await sync(2014, listOf(1, 2), "NOW", NOON);
     await mark(1, "NOW", NOON, "ETAG", "x");
     const before = (await links(HALLMARK)).links;
-    for (let call = 0; call < 3; call += 1) expect(await sync(2014, listOf(1, 2), "NOW", NOON)).toMatchObject({ added: 0, removed: 0 });
+    for (let call = 0; call < 3; call += 1)
+      expect(await sync(2014, listOf(1, 2), "NOW", NOON)).toMatchObject({ added: 0, removed: 0 });
     expect((await links(HALLMARK)).links).toEqual(before);
   });
 
@@ -72,9 +83,24 @@ describe("sync_links", () => {
 
   it("comes in parts: only the last removes", async () => {
     await sync(2014, listOf(1, 2, 3, 4), "NOW", NOON);
-    expect(await sync(2014, listOf(1, 5), "MORE", 1, "NOW", NOON + 1)).toEqual({ added: 1, removed: 0, run: 2, remaining: 0 });
-    expect(await sync(2014, listOf(2), "MORE", 1, "RUN", 2, "NOW", NOON + 2)).toEqual({ added: 0, removed: 0, run: 2, remaining: 0 });
-    expect(await sync(2014, listOf(6), "RUN", 2, "NOW", NOON + 3)).toEqual({ added: 1, removed: 2, run: 2, remaining: 0 });
+    expect(await sync(2014, listOf(1, 5), "MORE", 1, "NOW", NOON + 1)).toEqual({
+      added: 1,
+      removed: 0,
+      run: 2,
+      remaining: 0,
+    });
+    expect(await sync(2014, listOf(2), "MORE", 1, "RUN", 2, "NOW", NOON + 2)).toEqual({
+      added: 0,
+      removed: 0,
+      run: 2,
+      remaining: 0,
+    });
+    expect(await sync(2014, listOf(6), "RUN", 2, "NOW", NOON + 3)).toEqual({
+      added: 1,
+      removed: 2,
+      run: 2,
+      remaining: 0,
+    });
     expect((await urls()).sort()).toEqual([1, 2, 5, 6].map(url));
   });
 
@@ -99,14 +125,19 @@ describe("sync_links", () => {
 
   it("a run that has not begun is CONFLICT", async () => {
     await sync(2014, listOf(1), "NOW", NOON);
-    expect(await catalog.refusal("sync_links", HALLMARK, 2014, listOf(1), "RUN", 2)).toBe("CONFLICT RUN 2 has not begun; the last of year 2014 is 1");
+    expect(await catalog.refusal("sync_links", HALLMARK, 2014, listOf(1), "RUN", 2)).toBe(
+      "CONFLICT RUN 2 has not begun; the last of year 2014 is 1",
+    );
   });
 
   it("takes 1,000 links, and removes 1,000 a call; the same call goes on", async () => {
     const thousand = (from: number): string => listOf(...Array.from({ length: 1000 }, (_, at) => from + at));
     const { run } = await sync(2014, thousand(0), "MORE", 1, "NOW", NOON);
     await sync(2014, thousand(1000), "MORE", 1, "RUN", Number(run), "NOW", NOON);
-    expect(await sync(2014, thousand(2000), "RUN", Number(run), "NOW", NOON)).toMatchObject({ added: 1000, removed: 0 });
+    expect(await sync(2014, thousand(2000), "RUN", Number(run), "NOW", NOON)).toMatchObject({
+      added: 1000,
+      removed: 0,
+    });
     expect(await sync(2014, listOf(0, 2500), "NOW", NOON)).toMatchObject({ removed: 1000, remaining: 1 });
     expect(await sync(2014, listOf(0, 2500), "NOW", NOON)).toMatchObject({ removed: 1000, remaining: 1 });
     expect(await sync(2014, listOf(0, 2500), "NOW", NOON)).toMatchObject({ removed: 998, remaining: 0 });
@@ -119,20 +150,56 @@ describe("mark_link", () => {
 
   it("scraped: validators, status and product take the place of those before", async () => {
     const product = "0123456789abcdef".repeat(3).slice(0, 40);
-    expect(await mark(1, "STATUS", 200, "ETAG", '"a/b"', "MODIFIED", "Sat, 17 Oct 2020", "PRODUCT", product, "NOW", NOON + 1)).toBe(1);
+    expect(
+      await mark(
+        1,
+        "STATUS",
+        200,
+        "ETAG",
+        '"a/b"',
+        "MODIFIED",
+        "Sat, 17 Oct 2020",
+        "PRODUCT",
+        product,
+        "NOW",
+        NOON + 1,
+      ),
+    ).toBe(1);
     expect(await linkOf(1)).toEqual({
-      url: url(1), name: "Ornament 1", year: 2014, checked_at: NOON + 1, scraped_at: NOON + 1, status: 200, failures: 0,
-      outcome: "scraped", etag: '"a/b"', modified: "Sat, 17 Oct 2020", product, reason: null,
+      url: url(1),
+      name: "Ornament 1",
+      year: 2014,
+      checked_at: NOON + 1,
+      scraped_at: NOON + 1,
+      status: 200,
+      failures: 0,
+      outcome: "scraped",
+      etag: '"a/b"',
+      modified: "Sat, 17 Oct 2020",
+      product,
+      reason: null,
     });
     await mark(1, "ETAG", "c", "NOW", NOON + 2);
-    expect(await linkOf(1)).toMatchObject({ etag: "c", modified: null, product: null, status: null, scraped_at: NOON + 2 });
+    expect(await linkOf(1)).toMatchObject({
+      etag: "c",
+      modified: null,
+      product: null,
+      status: null,
+      scraped_at: NOON + 2,
+    });
   });
 
   it("unchanged: validators stay, and the product has been synced", async () => {
     const { id } = await catalog.upsert(HALLMARK, { sku: "A", name: "a" }, NOON);
     await mark(1, "ETAG", "c", "PRODUCT", id, "NOW", NOON);
     await mark(1, "OUTCOME", "unchanged", "STATUS", 304, "NOW", NOON + HOUR);
-    expect(await linkOf(1)).toMatchObject({ etag: "c", product: id, status: 304, scraped_at: NOON + HOUR, outcome: "unchanged" });
+    expect(await linkOf(1)).toMatchObject({
+      etag: "c",
+      product: id,
+      status: 304,
+      scraped_at: NOON + HOUR,
+      outcome: "unchanged",
+    });
     expect(await catalog.product(id)).toMatchObject({ last_synced_at: NOON + HOUR });
     expect(await catalog.find("SYNCED_BEFORE", NOON + HOUR)).toMatchObject({ total: 0 });
     expect(await catalog.status(HALLMARK)).toMatchObject({ created: 1, unchanged: 1 });
@@ -158,7 +225,15 @@ describe("mark_link", () => {
     await mark(1, "ETAG", "c", "NOW", NOON);
     await mark(1, "OUTCOME", "failed", "STATUS", 500, "REASON", "no answer", "NOW", NOON + 1);
     await mark(1, "OUTCOME", "failed", "NOW", NOON + 2);
-    expect(await linkOf(1)).toMatchObject({ outcome: "failed", failures: 2, reason: "failed", status: null, etag: "c", scraped_at: NOON, checked_at: NOON + 2 });
+    expect(await linkOf(1)).toMatchObject({
+      outcome: "failed",
+      failures: 2,
+      reason: "failed",
+      status: null,
+      etag: "c",
+      scraped_at: NOON,
+      checked_at: NOON + 2,
+    });
     expect(await catalog.status(HALLMARK)).toMatchObject({ failed: 2 });
     await mark(1, "OUTCOME", "gone", "STATUS", 404, "NOW", NOON + 3);
     expect(await linkOf(1)).toMatchObject({ outcome: "gone", failures: 0, reason: null, status: 404 });
@@ -173,7 +248,9 @@ describe("mark_link", () => {
   });
 
   it("of a link that is not listed is NOTFOUND", async () => {
-    expect(await catalog.refusal("mark_link", HALLMARK, url(9))).toBe(`NOTFOUND vendor '${HALLMARK}' has no link '${url(9)}'`);
+    expect(await catalog.refusal("mark_link", HALLMARK, url(9))).toBe(
+      `NOTFOUND vendor '${HALLMARK}' has no link '${url(9)}'`,
+    );
     expect(await catalog.refusal("mark_link", HOOKED, url(1))).toMatch(/^NOTFOUND /);
   });
 });
@@ -205,8 +282,14 @@ describe("list_links", () => {
   });
 
   it("pages", async () => {
-    expect(await links(HALLMARK, "OFFSET", 2, "COUNT", 2)).toMatchObject({ total: 5, links: [{ url: url(4) }, { url: url(2) }] });
+    expect(await links(HALLMARK, "OFFSET", 2, "COUNT", 2)).toMatchObject({
+      total: 5,
+      links: [{ url: url(4) }, { url: url(2) }],
+    });
     expect(await links(HALLMARK, "OFFSET", 5)).toEqual({ total: 5, links: [] });
-    expect(await links(HALLMARK, "STALE", HOUR, "OFFSET", 3, "NOW", NOON + 3 * HOUR)).toMatchObject({ total: 4, links: [{ url: url(2) }] });
+    expect(await links(HALLMARK, "STALE", HOUR, "OFFSET", 3, "NOW", NOON + 3 * HOUR)).toMatchObject({
+      total: 4,
+      links: [{ url: url(2) }],
+    });
   });
 });

@@ -23,11 +23,33 @@ const skuArb = fc.constantFrom(...SKUS);
 const priceArb = fc.constantFrom("3.98", "3.980", "5", "5.00", "15.95", "1299.00", null);
 const availabilityArb = fc.constantFrom("in_stock", "sold_out", 'odd "one" /', null);
 const yearArb = fc.constantFrom(1973, 1974, 2014, null);
-const contentArb = fc.record({ price: priceArb, availability: availabilityArb, release_year: yearArb }, { requiredKeys: [] });
+const contentArb = fc.record(
+  { price: priceArb, availability: availabilityArb, release_year: yearArb },
+  { requiredKeys: [] },
+);
 
 const stepArb = fc.oneof(
-  { weight: 12, arbitrary: fc.record({ do: fc.constant("upsert"), vendor: vendorArb, sku: skuArb, name: fc.constantFrom("n", "m"), content: contentArb, agoMs: fc.constantFrom(0, 0, 0, 1, HOUR), repeats: fc.constantFrom(1, 1, 2) }) },
-  { weight: 2, arbitrary: fc.record({ do: fc.constant("remove"), vendor: vendorArb, sku: skuArb, agoMs: fc.constantFrom(0, 0, HOUR) }) },
+  {
+    weight: 12,
+    arbitrary: fc.record({
+      do: fc.constant("upsert"),
+      vendor: vendorArb,
+      sku: skuArb,
+      name: fc.constantFrom("n", "m"),
+      content: contentArb,
+      agoMs: fc.constantFrom(0, 0, 0, 1, HOUR),
+      repeats: fc.constantFrom(1, 1, 2),
+    }),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      do: fc.constant("remove"),
+      vendor: vendorArb,
+      sku: skuArb,
+      agoMs: fc.constantFrom(0, 0, HOUR),
+    }),
+  },
   { weight: 5, arbitrary: fc.record({ do: fc.constant("go on"), ms: fc.constantFrom(1, 999, 1000, HOUR) }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant("go back"), ms: fc.constantFrom(1, HOUR, 2 * HOUR) }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant("audit"), fields: fc.constantFrom(...AUDITS) }) },
@@ -42,7 +64,8 @@ class Session {
   async do(step: Step): Promise<void> {
     switch (step.do) {
       case "upsert": {
-        for (let call = 0; call < step.repeats; call += 1) await this.#upsert(step.vendor, { sku: step.sku, name: step.name, ...step.content }, this.nowMs - step.agoMs);
+        for (let call = 0; call < step.repeats; call += 1)
+          await this.#upsert(step.vendor, { sku: step.sku, name: step.name, ...step.content }, this.nowMs - step.agoMs);
         return;
       }
       case "remove": {

@@ -24,7 +24,11 @@ describe("twenty claimers at once", () => {
     const clients = await Promise.all(Array.from({ length: CLAIMERS }, () => tasks.server.connect()));
     await Promise.all(
       clients.map(async (client, worker) => {
-        for (let claimed = await claimOn(client, "q", "WORKER", worker); claimed !== null; claimed = await claimOn(client, "q", "WORKER", worker)) {
+        for (
+          let claimed = await claimOn(client, "q", "WORKER", worker);
+          claimed !== null;
+          claimed = await claimOn(client, "q", "WORKER", worker)
+        ) {
           await end(client, claimed);
         }
       }),
@@ -41,7 +45,12 @@ describe("twenty claimers at once", () => {
       expect(await fcall(client, "finish_task", id, "TOKEN", token)).toBe(1);
     });
     expect(given.sort()).toEqual(ids.sort());
-    expect(await tasks.record("get_queue_status", "q")).toMatchObject({ ready: 0, leased: 0, total_finished: 2000, finished: 2000 });
+    expect(await tasks.record("get_queue_status", "q")).toMatchObject({
+      ready: 0,
+      leased: 0,
+      total_finished: 2000,
+      finished: 2000,
+    });
   });
 
   it("with leases that end meanwhile, of each task one end alone is taken", async () => {
@@ -60,7 +69,7 @@ describe("twenty claimers at once", () => {
     });
     const { leased, ready } = await tasks.record("get_queue_status", "q");
     // Who finds nothing stops; a lease may still have ended after that.
-    for (let left = Number(leased) + Number(ready); left > 0; ) {
+    for (let left = Number(leased) + Number(ready); left > 0;) {
       const claimed = await tasks.claim("q", "NOW", Date.now() + HOUR);
       if (claimed === null) break;
       ended.push(claimed.id);
@@ -81,7 +90,11 @@ describe("twenty claimers at once", () => {
     await tasks.call("finish_task", "p");
     await work(async (client, { id, token }) => void (await fcall(client, "finish_task", id, "TOKEN", token)));
     expect(await tasks.get("p")).toMatchObject({ state: "finished", children_total: 500, children_finished: 500 });
-    expect(await tasks.record("get_queue_status", "parents")).toMatchObject({ total_finished: 1, ready: 1, total_enqueued: 2 });
+    expect(await tasks.record("get_queue_status", "parents")).toMatchObject({
+      total_finished: 1,
+      ready: 1,
+      total_enqueued: 2,
+    });
   });
 
   it("a worker that dies with its connection loses nothing but time", async () => {
@@ -94,7 +107,11 @@ describe("twenty claimers at once", () => {
     const ended: string[] = [];
     for (const wait of [0, MINUTE + 1000]) {
       const clock = Date.now() + wait;
-      for (let claimed = await tasks.claim("q", "NOW", clock); claimed !== null; claimed = await tasks.claim("q", "NOW", clock)) {
+      for (
+        let claimed = await tasks.claim("q", "NOW", clock);
+        claimed !== null;
+        claimed = await tasks.claim("q", "NOW", clock)
+      ) {
         ended.push(claimed.id);
         await tasks.call("finish_task", claimed.id, "TOKEN", claimed.token, "NOW", clock);
       }
@@ -111,7 +128,10 @@ const callArb = fc.record({
   ends: fc.constantFrom("finish", "finish", "fail", "never"),
 });
 /** Calls sent at once, and after how many answers the server is killed. */
-const burstArb = fc.record({ calls: fc.array(callArb, { minLength: 5, maxLength: 60, size: "max" }), killAfter: fc.nat(90) });
+const burstArb = fc.record({
+  calls: fc.array(callArb, { minLength: 5, maxLength: 60, size: "max" }),
+  killAfter: fc.nat(90),
+});
 type Burst = typeof burstArb extends fc.Arbitrary<infer T> ? T : never;
 
 describeWithOwnServer("after kill -9", () => {
@@ -183,17 +203,20 @@ describeWithOwnServer("after kill -9", () => {
     await redis.restart({ signal: "SIGKILL" });
     // Connections that were cut are what is tested; an expectation that failed is not.
     for (const result of results) {
-      if (result.status === "rejected" && (result.reason as Error).name === "AssertionError") throw result.reason as Error;
+      if (result.status === "rejected" && (result.reason as Error).name === "AssertionError")
+        throw result.reason as Error;
     }
   }
 
-  const status = async (): Promise<Fields> => decodeRecord(await fcall(redis.client, "get_queue_status", "q", "NOW", nowMs));
+  const status = async (): Promise<Fields> =>
+    decodeRecord(await fcall(redis.client, "get_queue_status", "q", "NOW", nowMs));
 
   /** Works off all that is left, leases that nobody ends included. */
   async function finish(): Promise<void> {
     for (let left = await status(); left["next"] !== null; left = await status()) {
       nowMs = Math.max(nowMs, Number(left["next"]));
-      for (let claimed = await claim(redis.client); claimed !== null; claimed = await claim(redis.client)) await end(redis.client, "finish", claimed);
+      for (let claimed = await claim(redis.client); claimed !== null; claimed = await claim(redis.client))
+        await end(redis.client, "finish", claimed);
     }
   }
 
@@ -205,13 +228,26 @@ describeWithOwnServer("after kill -9", () => {
         finished = new Set();
         leases = new Map();
         nowMs = Date.now();
-        for (const [type, ...hooks] of [["plain"], ["before"], ["after"], ["hooked", "PRE", "before", "POST", "after"]]) {
+        for (const [type, ...hooks] of [
+          ["plain"],
+          ["before"],
+          ["after"],
+          ["hooked", "PRE", "before", "POST", "after"],
+        ]) {
           await fcall(redis.client, "define_task", type!, "ATTEMPTS", 1000, "BACKOFF", 1000, ...hooks);
         }
         for (const each of bursts) await burst(each);
         await finish();
         const left = await status();
-        expect(left).toMatchObject({ ready: 0, delayed: 0, leased: 0, held: 0, waiting_children: 0, dead: 0, total_dead: 0 });
+        expect(left).toMatchObject({
+          ready: 0,
+          delayed: 0,
+          leased: 0,
+          held: 0,
+          waiting_children: 0,
+          dead: 0,
+          total_dead: 0,
+        });
         expect(left["finished"]).toBe(left["total_enqueued"]);
         expect(left["total_finished"]).toBe(left["total_enqueued"]);
         for (const id of enqueued) {

@@ -41,13 +41,43 @@ const stepArb = fc.oneof(
       unless: fc.constantFrom("alive", "alive", "known"),
     }),
   },
-  { weight: 16, arbitrary: fc.record({ do: fc.constant("claim"), queue: queueArb, worker: fc.constantFrom("w1", "w2"), lease: leaseArb }) },
-  { weight: 10, arbitrary: fc.record({ do: fc.constant("finish"), pick: pickArb, token: tokenArb, result: fc.boolean(), repeats: fc.integer({ min: 1, max: 2 }) }) },
+  {
+    weight: 16,
+    arbitrary: fc.record({
+      do: fc.constant("claim"),
+      queue: queueArb,
+      worker: fc.constantFrom("w1", "w2"),
+      lease: leaseArb,
+    }),
+  },
+  {
+    weight: 10,
+    arbitrary: fc.record({
+      do: fc.constant("finish"),
+      pick: pickArb,
+      token: tokenArb,
+      result: fc.boolean(),
+      repeats: fc.integer({ min: 1, max: 2 }),
+    }),
+  },
   { weight: 5, arbitrary: fc.record({ do: fc.constant("fail"), pick: pickArb, token: tokenArb }) },
   { weight: 2, arbitrary: fc.record({ do: fc.constant("extend"), pick: pickArb, token: tokenArb, lease: leaseArb }) },
-  { weight: 2, arbitrary: fc.record({ do: fc.constant("cancel"), pick: pickArb, token: fc.constantFrom("none", "none", "own", "old") }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      do: fc.constant("cancel"),
+      pick: pickArb,
+      token: fc.constantFrom("none", "none", "own", "old"),
+    }),
+  },
   { weight: 2, arbitrary: fc.record({ do: fc.constant("retry"), pick: pickArb }) },
-  { weight: 6, arbitrary: fc.record({ do: fc.constant("go on"), ms: fc.constantFrom(1, SECOND, 30 * SECOND, MINUTE, MINUTE, HOUR, DAY) }) },
+  {
+    weight: 6,
+    arbitrary: fc.record({
+      do: fc.constant("go on"),
+      ms: fc.constantFrom(1, SECOND, 30 * SECOND, MINUTE, MINUTE, HOUR, DAY),
+    }),
+  },
   { weight: 1, arbitrary: fc.record({ do: fc.constant("go back"), ms: fc.constantFrom(SECOND, MINUTE, HOUR) }) },
   {
     weight: 2,
@@ -65,7 +95,8 @@ type Step = typeof stepArb extends fc.Arbitrary<infer T> ? T : never;
 type StepOf<D extends string> = Extract<Step, { do: D }>;
 type Ending = StepOf<"finish" | "fail" | "extend" | "cancel" | "retry">;
 
-const optional = (name: string, value: string | number | undefined): (string | number)[] => (value === undefined ? [] : [name, value]);
+const optional = (name: string, value: string | number | undefined): (string | number)[] =>
+  value === undefined ? [] : [name, value];
 
 /** A server and its model side by side. */
 class Session {
@@ -114,7 +145,9 @@ class Session {
       if (!(error instanceof Refusal)) throw error;
       answer = error.message;
     }
-    const found = await tasks.call(name, ...args, "NOW", this.nowMs).catch((error: Error) => error.message.split(" ")[0]);
+    const found = await tasks
+      .call(name, ...args, "NOW", this.nowMs)
+      .catch((error: Error) => error.message.split(" ")[0]);
     expect(found, `${name} ${args.join(" ")}`).toBe(answer);
     return answer;
   }
@@ -122,8 +155,28 @@ class Session {
   async #enqueue({ queue, type, id, priority, delay, parent: pick, unless }: StepOf<"enqueue">): Promise<void> {
     const parent = pick === undefined ? undefined : (this.#ids[pick % this.#ids.length] ?? "nobody");
     const payload = { type, n: this.#ids.length };
-    const args = [queue, JSON.stringify(payload), "PRIORITY", priority, "DELAY", delay, "UNLESS", unless, ...optional("ID", id), ...optional("PARENT", parent)];
-    const task = { queue, type, payload, priority, delay, unless: unless as "alive", ...(id !== undefined && { id }), ...(parent !== undefined && { parent }) };
+    const args = [
+      queue,
+      JSON.stringify(payload),
+      "PRIORITY",
+      priority,
+      "DELAY",
+      delay,
+      "UNLESS",
+      unless,
+      ...optional("ID", id),
+      ...optional("PARENT", parent),
+    ];
+    const task = {
+      queue,
+      type,
+      payload,
+      priority,
+      delay,
+      unless: unless as "alive",
+      ...(id !== undefined && { id }),
+      ...(parent !== undefined && { parent }),
+    };
     const answer = await this.#both(() => this.model.enqueue(task, this.nowMs), "enqueue_task", ...args);
     if (this.model.tasks.has(String(answer))) this.#ids.push(String(answer));
   }
@@ -140,7 +193,18 @@ class Session {
     this.#leases.push({ id, token });
     this.#ids.push(id);
     const ofParent = parent && { parent: parent.id };
-    expect(claimed).toEqual({ id, token, type, attempt, queue, priority, ...ofParent, enqueued_at: enqueuedMs, lease_until: expected.atMs, payload });
+    expect(claimed).toEqual({
+      id,
+      token,
+      type,
+      attempt,
+      queue,
+      priority,
+      ...ofParent,
+      enqueued_at: enqueuedMs,
+      lease_until: expected.atMs,
+      payload,
+    });
   }
 
   /** Mostly one of the last leases; without one, a dead task or any. */
@@ -164,18 +228,46 @@ class Session {
       case "finish": {
         const result = step.result ? { of: id } : undefined;
         for (let call = 0; call < step.repeats; call += 1) {
-          await this.#both(done(() => model.finish(id, token, result, nowMs)), "finish_task", id, ...given, ...optional("RESULT", result && JSON.stringify(result)));
+          await this.#both(
+            done(() => model.finish(id, token, result, nowMs)),
+            "finish_task",
+            id,
+            ...given,
+            ...optional("RESULT", result && JSON.stringify(result)),
+          );
         }
         return;
       }
       case "fail":
-        return void (await this.#both(done(() => model.fail(id, token, "no luck", nowMs)), "fail_task", id, ...given, "REASON", "no luck"));
+        return void (await this.#both(
+          done(() => model.fail(id, token, "no luck", nowMs)),
+          "fail_task",
+          id,
+          ...given,
+          "REASON",
+          "no luck",
+        ));
       case "extend":
-        return void (await this.#both(done(() => model.extend(id, token, step.lease, nowMs)), "extend_task", id, ...given, ...optional("LEASE", step.lease)));
+        return void (await this.#both(
+          done(() => model.extend(id, token, step.lease, nowMs)),
+          "extend_task",
+          id,
+          ...given,
+          ...optional("LEASE", step.lease),
+        ));
       case "cancel":
-        return void (await this.#both(done(() => model.cancel(id, token, nowMs)), "cancel_task", id, ...given));
+        return void (await this.#both(
+          done(() => model.cancel(id, token, nowMs)),
+          "cancel_task",
+          id,
+          ...given,
+        ));
       default:
-        return void (await this.#both(done(() => model.retry(id, nowMs)), "retry_task", id));
+        return void (await this.#both(
+          done(() => model.retry(id, nowMs)),
+          "retry_task",
+          id,
+        ));
     }
   }
 

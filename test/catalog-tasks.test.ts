@@ -21,7 +21,8 @@ async function claim(queue: string, ms: number, ...args: (string | number)[]): P
   return claimed!;
 }
 
-const finish = (id: string, ms: number, ...args: (string | number)[]): Promise<unknown> => tasks.call("finish_task", id, ...args, ...at(ms));
+const finish = (id: string, ms: number, ...args: (string | number)[]): Promise<unknown> =>
+  tasks.call("finish_task", id, ...args, ...at(ms));
 
 async function shown(id: string): Promise<ShownTask> {
   const task = await tasks.get(id);
@@ -36,7 +37,11 @@ async function status(queue: string, ms: number): Promise<Record<string, unknown
 /** What waits in a queue, in the order in which it goes out. */
 async function drain(queue: string, ms: number): Promise<string[]> {
   const ids: string[] = [];
-  for (let claimed = await tasks.claim(queue, ...at(ms)); claimed !== null; claimed = await tasks.claim(queue, ...at(ms))) {
+  for (
+    let claimed = await tasks.claim(queue, ...at(ms));
+    claimed !== null;
+    claimed = await tasks.claim(queue, ...at(ms))
+  ) {
     ids.push(claimed.id);
     await finish(claimed.id, ms, "TOKEN", claimed.token);
   }
@@ -66,7 +71,11 @@ describe("enqueue_task", () => {
     ["no JSON", "{type", /^BADARG task must be a JSON object with a type, got '\{type'/],
     ["no type", '{"a":1}', /^BADARG task must have a type/],
     ["a type that is no text", '{"type":5}', /^BADARG task must have a type/],
-    ["a type that nobody has defined", '{"type":"nobody"}', /^NOTFOUND there is no task type 'nobody'; define_task makes one/],
+    [
+      "a type that nobody has defined",
+      '{"type":"nobody"}',
+      /^NOTFOUND there is no task type 'nobody'; define_task makes one/,
+    ],
     ["what only looks like JSON: nan", '{"type":"job","x":nan}', /^BADARG task must be/],
     ["what only looks like JSON: 0x10", '{"type":"job","x":[0x10]}', /^BADARG task must be/],
     ["what only looks like JSON: 007", '{"type":"job","x":007}', /^BADARG task must be/],
@@ -76,14 +85,24 @@ describe("enqueue_task", () => {
     expect(await digest(tasks.client)).toEqual(before);
   });
 
-  it.each(["-0.5e-7", "0", "10", "1.25", "1E+5", '"nan 0x10 007 \\\\"', "[true,false,null]"])("takes %s", async (value) => {
-    await tasks.call("enqueue_task", "q", `{"type":"job","x":${value}}`, "ID", "a");
-    expect((await tasks.claim("q"))!.payload).toEqual({ type: "job", x: JSON.parse(value) as unknown });
-  });
+  it.each(["-0.5e-7", "0", "10", "1.25", "1E+5", '"nan 0x10 007 \\\\"', "[true,false,null]"])(
+    "takes %s",
+    async (value) => {
+      await tasks.call("enqueue_task", "q", `{"type":"job","x":${value}}`, "ID", "a");
+      expect((await tasks.claim("q"))!.payload).toEqual({ type: "job", x: JSON.parse(value) as unknown });
+    },
+  );
 
   it.each(["a:b", "a b", "{a}", "a!", 'a"b', "é", "a\nb"])("refuses the id and the queue '%s'", async (name) => {
-    expect(await tasks.refusal("enqueue_task", "q", JSON.stringify(job), "ID", name)).toMatch(/^BADARG ID must be made of/);
-    for (const [call, ...args] of [["enqueue_task", JSON.stringify(job)], ["claim_task"], ["list_tasks"], ["get_queue_status"]] as const) {
+    expect(await tasks.refusal("enqueue_task", "q", JSON.stringify(job), "ID", name)).toMatch(
+      /^BADARG ID must be made of/,
+    );
+    for (const [call, ...args] of [
+      ["enqueue_task", JSON.stringify(job)],
+      ["claim_task"],
+      ["list_tasks"],
+      ["get_queue_status"],
+    ] as const) {
       expect(await tasks.refusal(call, name, ...args)).toMatch(/^BADARG queue must be made of/);
     }
   });
@@ -92,7 +111,9 @@ describe("enqueue_task", () => {
     await tasks.enqueue("q", job, "ID", "late", "PRIORITY", 5, ...at(2));
     await tasks.enqueue("q", job, "ID", "early", "PRIORITY", 5, ...at(1));
     await tasks.enqueue("q", job, "ID", "last", "PRIORITY", 9, ...at(0));
-    await tasks.enqueue("q", job, "ID", "urgent, later", "PRIORITY", 0, "DELAY", MINUTE, ...at(0)).catch(() => undefined);
+    await tasks
+      .enqueue("q", job, "ID", "urgent, later", "PRIORITY", 0, "DELAY", MINUTE, ...at(0))
+      .catch(() => undefined);
     await tasks.enqueue("q", job, "ID", "urgent-later", "PRIORITY", 0, "DELAY", MINUTE, ...at(0));
     await tasks.enqueue("q", job, "ID", "urgent", "PRIORITY", 1, ...at(3));
     expect(await drain("q", 10)).toEqual(["urgent", "early", "late", "last"]);
@@ -101,7 +122,8 @@ describe("enqueue_task", () => {
   });
 
   it("all ten priorities, in order", async () => {
-    for (const priority of [7, 0, 9, 3, 1, 8, 2, 6, 4, 5]) await tasks.enqueue("q", job, "ID", `p${priority}`, "PRIORITY", priority);
+    for (const priority of [7, 0, 9, 3, 1, 8, 2, 6, 4, 5])
+      await tasks.enqueue("q", job, "ID", `p${priority}`, "PRIORITY", priority);
     expect(await drain("q", 100 * 365 * DAY)).toEqual(Array.from({ length: 10 }, (_, priority) => `p${priority}`));
   });
 
@@ -141,7 +163,10 @@ describe("a lease", () => {
     await tasks.enqueue("q", job, ...at(0));
     expect((await claim("q", 0)).lease_until).toBe(NOON + 5 * SECOND);
     expect(await tasks.claim("q", ...at(5 * SECOND - 1))).toBeNull();
-    expect(await claim("q", 5 * SECOND, "LEASE", MINUTE)).toMatchObject({ attempt: 2, lease_until: NOON + 5 * SECOND + MINUTE });
+    expect(await claim("q", 5 * SECOND, "LEASE", MINUTE)).toMatchObject({
+      attempt: 2,
+      lease_until: NOON + 5 * SECOND + MINUTE,
+    });
   });
 
   it("extend_task makes it longer, never shorter", async () => {
@@ -158,13 +183,22 @@ describe("a lease", () => {
     await tasks.enqueue("q", job, "ID", "a", ...at(0));
     const lost = await claim("q", 0);
     const present = await claim("q", MINUTE, "WORKER", "other");
-    expect(await shown("a")).toMatchObject({ state: "leased", worker: "other", reason: "the lease of worker ended", attempt: 2 });
+    expect(await shown("a")).toMatchObject({
+      state: "leased",
+      worker: "other",
+      reason: "the lease of worker ended",
+      attempt: 2,
+    });
     for (const name of ["finish_task", "fail_task", "extend_task", "cancel_task"]) {
-      expect(await tasks.refusal(name, "a", "TOKEN", lost.token)).toMatch(/^CONFLICT task 'a' is leased under another token than '/);
+      expect(await tasks.refusal(name, "a", "TOKEN", lost.token)).toMatch(
+        /^CONFLICT task 'a' is leased under another token than '/,
+      );
     }
     expect(await finish("a", MINUTE, "TOKEN", present.token)).toBe(1);
     for (const name of ["fail_task", "extend_task", "cancel_task"]) {
-      expect(await tasks.refusal(name, "a", "TOKEN", present.token)).toMatch(/^CONFLICT task 'a' is not leased, it is finished/);
+      expect(await tasks.refusal(name, "a", "TOKEN", present.token)).toMatch(
+        /^CONFLICT task 'a' is not leased, it is finished/,
+      );
     }
     expect(await finish("a", MINUTE + 1, "TOKEN", present.token), "a repeat").toBe(1);
     expect(await tasks.refusal("finish_task", "a", "TOKEN", lost.token)).toMatch(/^CONFLICT/);
@@ -195,7 +229,12 @@ describe("fail_task", () => {
     for (const wait of [20 * MINUTE, 40 * MINUTE, HOUR]) {
       const { token } = await claim("q", ms);
       expect(await tasks.call("fail_task", "a", "TOKEN", token, "REASON", 'no "luck"\n', ...at(ms))).toBe(1);
-      expect(await shown("a")).toMatchObject({ state: "waiting", at: NOON + ms + wait, reason: 'no "luck"\n', priority: 2 });
+      expect(await shown("a")).toMatchObject({
+        state: "waiting",
+        at: NOON + ms + wait,
+        reason: 'no "luck"\n',
+        priority: 2,
+      });
       expect(await tasks.claim("q", ...at(ms + wait - 1))).toBeNull();
       ms += wait;
     }
@@ -242,7 +281,9 @@ describe("cancel_task", () => {
     const { token } = await claim("q", 0);
     expect(await tasks.call("cancel_task", "a", "TOKEN", token, ...at(1))).toBe(1);
     expect(await tasks.call("cancel_task", "a", "TOKEN", token, ...at(1)), "a repeat").toBe(1);
-    expect(await tasks.refusal("extend_task", "a", "TOKEN", token)).toMatch(/^CONFLICT task 'a' is not leased, it is cancelled/);
+    expect(await tasks.refusal("extend_task", "a", "TOKEN", token)).toMatch(
+      /^CONFLICT task 'a' is not leased, it is cancelled/,
+    );
     expect(await tasks.refusal("finish_task", "a", "TOKEN", token)).toMatch(/^CONFLICT/);
     expect(await tasks.claim("q", ...at(HOUR))).toBeNull();
   });
@@ -256,7 +297,13 @@ describe("cancel_task", () => {
     await claim("q", 1);
     await tasks.call("fail_task", "b", ...at(1));
     expect(await tasks.call("cancel_task", "b", ...at(2))).toBe(1);
-    expect(await status("q", 3)).toMatchObject({ dead: 0, cancelled: 1, total_dead: 1, total_cancelled: 1, total_finished: 1 });
+    expect(await status("q", 3)).toMatchObject({
+      dead: 0,
+      cancelled: 1,
+      total_dead: 1,
+      total_cancelled: 1,
+      total_finished: 1,
+    });
   });
 });
 
@@ -266,12 +313,18 @@ describe("parents and children", () => {
     await tasks.call("define_task", "child", "ATTEMPTS", 1);
     await tasks.enqueue("parents", { type: "parent" }, "ID", "p", ...at(0));
     await claim("parents", 0);
-    for (const [place, id] of ["a", "b", "c"].entries()) await tasks.enqueue("q", { type: "child" }, "ID", id, "PARENT", "p", ...at(10 + place));
+    for (const [place, id] of ["a", "b", "c"].entries())
+      await tasks.enqueue("q", { type: "child" }, "ID", id, "PARENT", "p", ...at(10 + place));
   });
 
   it("a parent ends with the last of its children, and knows how they ended and how long they took", async () => {
     expect(await finish("p", 100, "RESULT", '{"links":3}')).toBe(1);
-    expect(await shown("p")).toMatchObject({ state: "waiting_children", at: NOON + 100, children_total: 3, children_finished: 0 });
+    expect(await shown("p")).toMatchObject({
+      state: "waiting_children",
+      at: NOON + 100,
+      children_total: 3,
+      children_finished: 0,
+    });
     expect(await claim("q", 200)).toMatchObject({ id: "a", parent: "p" });
     await finish("a", 210);
     await claim("q", 220);
@@ -280,8 +333,14 @@ describe("parents and children", () => {
     expect((await shown("p")).children_ms).toBeUndefined();
     await tasks.call("cancel_task", "c", ...at(310));
     expect(await shown("p")).toMatchObject({
-      state: "finished", at: NOON + 310, result: { links: 3 },
-      children_total: 3, children_finished: 1, children_failed: 1, children_cancelled: 1, children_ms: 300,
+      state: "finished",
+      at: NOON + 310,
+      result: { links: 3 },
+      children_total: 3,
+      children_finished: 1,
+      children_failed: 1,
+      children_cancelled: 1,
+      children_ms: 300,
     });
     expect(await status("parents", 310)).toMatchObject({ waiting_children: 0, finished: 1, total_finished: 1 });
   });
@@ -293,15 +352,24 @@ describe("parents and children", () => {
     await finish("p", 70);
     await tasks.enqueue("q", { type: "child" }, "ID", "e", "PARENT", "p", ...at(80));
     await drain("q", 90);
-    expect(await shown("p")).toMatchObject({ state: "finished", children_total: 5, children_finished: 5, children_ms: 80 });
+    expect(await shown("p")).toMatchObject({
+      state: "finished",
+      children_total: 5,
+      children_finished: 5,
+      children_ms: 80,
+    });
   });
 
   it("a parent that has ended, or is not there, gets no more", async () => {
     await drain("q", 50);
     await finish("p", 60);
     const before = await digest(tasks.client);
-    expect(await tasks.refusal("enqueue_task", "q", '{"type":"child"}', "PARENT", "p")).toMatch(/^CONFLICT the parent, task 'p', has ended: it is finished/);
-    expect(await tasks.refusal("enqueue_task", "q", '{"type":"child"}', "PARENT", "nobody")).toMatch(/^NOTFOUND there is no task 'nobody'/);
+    expect(await tasks.refusal("enqueue_task", "q", '{"type":"child"}', "PARENT", "p")).toMatch(
+      /^CONFLICT the parent, task 'p', has ended: it is finished/,
+    );
+    expect(await tasks.refusal("enqueue_task", "q", '{"type":"child"}', "PARENT", "nobody")).toMatch(
+      /^NOTFOUND there is no task 'nobody'/,
+    );
     expect(await digest(tasks.client)).toEqual(before);
   });
 
@@ -323,7 +391,8 @@ describe("parents and children", () => {
   });
 
   it("more cancelled children than a call passes over", async () => {
-    for (let child = 0; child < 250; child += 1) await tasks.enqueue("many", { type: "child" }, "PARENT", "p", ...at(20));
+    for (let child = 0; child < 250; child += 1)
+      await tasks.enqueue("many", { type: "child" }, "PARENT", "p", ...at(20));
     await tasks.enqueue("many", job, "ID", "another", "PRIORITY", 9, ...at(20));
     await tasks.call("cancel_task", "p", ...at(30));
     const claims = [];
@@ -349,7 +418,12 @@ describe("parents and children", () => {
     expect(await shown("p")).toMatchObject({ children_failed: 1, children_cancelled: 0 });
     await drain("q", 40);
     await finish("p", 50);
-    expect(await shown("p")).toMatchObject({ state: "finished", children_total: 3, children_failed: 1, children_finished: 2 });
+    expect(await shown("p")).toMatchObject({
+      state: "finished",
+      children_total: 3,
+      children_failed: 1,
+      children_finished: 2,
+    });
   });
 
   it("another task under the id of the parent is not the parent", async () => {
@@ -369,12 +443,15 @@ describe("parents and children", () => {
       expect((await claim("deep", 40)).id).toBe(id);
       parent = id;
     }
-    expect(await tasks.refusal("enqueue_task", "deep", '{"type":"child"}', "PARENT", parent)).toMatch(/^LIMIT at most 16 generations/);
+    expect(await tasks.refusal("enqueue_task", "deep", '{"type":"child"}', "PARENT", parent)).toMatch(
+      /^LIMIT at most 16 generations/,
+    );
     await drain("q", 50);
     for (let depth = 1; depth < 16; depth += 1) await finish(`g${depth}`, 60);
     expect(await shown("p")).toMatchObject({ state: "waiting_children", children_total: 4 });
     await finish("g16", 70);
-    for (const id of ["p", "g1", "g15", "g16"]) expect(await shown(id)).toMatchObject({ state: "finished", at: NOON + 70 });
+    for (const id of ["p", "g1", "g15", "g16"])
+      expect(await shown(id)).toMatchObject({ state: "finished", at: NOON + 70 });
   });
 });
 
@@ -389,7 +466,11 @@ describe("hooks", () => {
     expect(await shown("a")).toMatchObject({ state: "held", at: NOON });
     expect(await tasks.claim("q", ...at(SECOND - 1))).toBeNull();
     const login = await claim("q", SECOND);
-    expect(login).toMatchObject({ type: "login", priority: 2, payload: { type: "login", hook: "pre", task: "a", payload: { type: "job", n: 1 } } });
+    expect(login).toMatchObject({
+      type: "login",
+      priority: 2,
+      payload: { type: "login", hook: "pre", task: "a", payload: { type: "job", n: 1 } },
+    });
     expect(await shown("a")).toMatchObject({ held_by: login.id });
     expect(await shown(login.id)).toMatchObject({ hook: "pre", task: "a" });
     expect(await tasks.claim("q", ...at(SECOND))).toBeNull();
@@ -401,7 +482,13 @@ describe("hooks", () => {
     await finish("a", SECOND, "RESULT", '{"ok":[]}');
     expect(await shown("a")).toMatchObject({ state: "finished" });
     const report = await claim("q", SECOND);
-    expect(report.payload).toEqual({ type: "report", hook: "post", task: "a", payload: { type: "job", n: 1 }, result: { ok: [] } });
+    expect(report.payload).toEqual({
+      type: "report",
+      hook: "post",
+      task: "a",
+      payload: { type: "job", n: 1 },
+      result: { ok: [] },
+    });
     expect(await tasks.claim("q", ...at(SECOND))).toBeNull();
     await finish(report.id, SECOND);
     const tidy = await claim("q", SECOND);
@@ -532,7 +619,15 @@ describe("what is kept", () => {
 
 describe("types", () => {
   it("options that are not named stay as they are", async () => {
-    expect(await tasks.record("get_task_type", "job")).toEqual({ type: "job", pre: "", post: "", attempts: 3, backoff: 30_000, lease: 60_000, keep: DAY });
+    expect(await tasks.record("get_task_type", "job")).toEqual({
+      type: "job",
+      pre: "",
+      post: "",
+      attempts: 3,
+      backoff: 30_000,
+      lease: 60_000,
+      keep: DAY,
+    });
     await tasks.call("define_task", "a", "LEASE", 5, "POST", "job,a");
     await tasks.call("define_task", "a", "ATTEMPTS", 7);
     expect(await tasks.record("get_task_type", "a")).toMatchObject({ attempts: 7, lease: 5, post: "job,a" });
@@ -558,7 +653,8 @@ describe("get_queue_status", () => {
 
 describe("list_tasks", () => {
   it("pages through a state in the order of going out", async () => {
-    for (let n = 0; n < 25; n += 1) await tasks.enqueue("q", job, "ID", `t${String(n).padStart(2, "0")}`, "PRIORITY", n % 2, ...at(n));
+    for (let n = 0; n < 25; n += 1)
+      await tasks.enqueue("q", job, "ID", `t${String(n).padStart(2, "0")}`, "PRIORITY", n % 2, ...at(n));
     const all = await tasks.list("q");
     const pages = await Promise.all([0, 10, 20].map((offset) => tasks.list("q", "OFFSET", offset, "COUNT", 10)));
     expect(pages.map(({ total }) => total)).toEqual([25, 25, 25]);
@@ -568,7 +664,9 @@ describe("list_tasks", () => {
 });
 
 describe("foreign keys", () => {
-  const SETS = ["READY", "LEASED", "DEAD", "HELD", "JOINING", "FINISHED", "CANCELLED"].map((state) => `SS:TASKS.${state}::q::`);
+  const SETS = ["READY", "LEASED", "DEAD", "HELD", "JOINING", "FINISHED", "CANCELLED"].map(
+    (state) => `SS:TASKS.${state}::q::`,
+  );
   const KEYS = [...SETS, "H:TASKS::::", "H:TASKS.TYPES::::", "S:TASKS.QUEUES::::", "H:TASK::a::"];
 
   it.each(KEYS)("%s of another type: no call leaves half of what it does", async (key) => {
@@ -624,19 +722,38 @@ describe("declarations", () => {
   const FUNCTIONS = readTasksManifest();
 
   it("are all there", () => {
-    const names = ["enqueue_task", "claim_task", "extend_task", "finish_task", "fail_task", "release_task", "cancel_task", "retry_task", "get_task", "list_tasks"];
+    const names = [
+      "enqueue_task",
+      "claim_task",
+      "extend_task",
+      "finish_task",
+      "fail_task",
+      "release_task",
+      "cancel_task",
+      "retry_task",
+      "get_task",
+      "list_tasks",
+    ];
     const also = ["get_queue_status", "list_queues", "define_task", "get_task_type", "list_task_types"];
     expect(FUNCTIONS.map(({ name }) => name)).toEqual([...names, ...also]);
   });
 
-  it.each(FUNCTIONS.map((declaration) => [declaration.name, declaration] as const))("%s: readers, and no others, are no-writes", async (name, { role, flags, positional }) => {
-    expect(flags.includes("no-writes")).toBe(role === "reader");
-    const args = positional.map((each) => (each.name === "task" ? '{"type":"job"}' : "q"));
-    const message = await tasks.read(name, ...args).then(() => "", (error: Error) => error.message);
-    expect(/write/.test(message)).toBe(role !== "reader");
-    const before = await digest(tasks.client);
-    expect(await tasks.refusal(name, ...args.slice(0, -1), ...(args.length > 0 ? [] : ["too many"]))).toMatch(/^BADARG /);
-    expect(await tasks.refusal(name, ...args, "NOSUCH", 1)).toMatch(/^BADARG .*NOSUCH/);
-    expect(await digest(tasks.client)).toEqual(before);
-  });
+  it.each(FUNCTIONS.map((declaration) => [declaration.name, declaration] as const))(
+    "%s: readers, and no others, are no-writes",
+    async (name, { role, flags, positional }) => {
+      expect(flags.includes("no-writes")).toBe(role === "reader");
+      const args = positional.map((each) => (each.name === "task" ? '{"type":"job"}' : "q"));
+      const message = await tasks.read(name, ...args).then(
+        () => "",
+        (error: Error) => error.message,
+      );
+      expect(/write/.test(message)).toBe(role !== "reader");
+      const before = await digest(tasks.client);
+      expect(await tasks.refusal(name, ...args.slice(0, -1), ...(args.length > 0 ? [] : ["too many"]))).toMatch(
+        /^BADARG /,
+      );
+      expect(await tasks.refusal(name, ...args, "NOSUCH", 1)).toMatch(/^BADARG .*NOSUCH/);
+      expect(await digest(tasks.client)).toEqual(before);
+    },
+  );
 });

@@ -119,7 +119,9 @@ describeWithOwnServer("a cluster of three primaries", () => {
       const sources = sourcesOf(connection, { tracker: { partitions: PARTITIONS } });
       const nowMs = Date.now();
       for (const [at, { partition, functions }] of sources.entries()) {
-        const visits = Array.from({ length: at + 1 }, (_, device) => JSON.stringify({ url: `https://${partition}.example/a`, uui: `d${device}`, dt: nowMs - 120_000 }));
+        const visits = Array.from({ length: at + 1 }, (_, device) =>
+          JSON.stringify({ url: `https://${partition}.example/a`, uui: `d${device}`, dt: nowMs - 120_000 }),
+        );
         await functions.trackEvents({ events: visits });
       }
       const reader = new TopReader(sources, () => readClock(connection));
@@ -221,7 +223,9 @@ describeWithOwnServer("a cluster of three primaries", () => {
       const send: Send = (args, options) => connection.send(args, options);
       const functions = createFunctions(send, { routingKey: `{${partition}}` });
       const document = await functions.getDocument({ dimension: "P", id: sha1(`${site.host}/${partition}`) });
-      return document === null ? null : (JSON.parse(document) as { metadata: { title: string } | null }).metadata?.title;
+      return document === null
+        ? null
+        : (JSON.parse(document) as { metadata: { title: string } | null }).metadata?.title;
     };
     for (const partition of PARTITIONS) {
       const event = ["url", `http://${site.host}/${partition}`, "uui", "d", "dt", String(Date.now())];

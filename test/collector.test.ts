@@ -13,7 +13,11 @@ async function heap(): Promise<number> {
 }
 
 const event = (at: number): string =>
-  JSON.stringify({ url: `https://site.example/news/${at % 500}.html?from=${at}`, uui: `device-${at}`, dt: Date.now() - (at % 5) * MINUTE });
+  JSON.stringify({
+    url: `https://site.example/news/${at % 500}.html?from=${at}`,
+    uui: `device-${at}`,
+    dt: Date.now() - (at % 5) * MINUTE,
+  });
 
 /** Most that the heap holds after each of so many calls; garbage of a hundred megabytes is made meanwhile. */
 async function highest(calls: number, call: (at: number) => Promise<unknown>): Promise<number> {
@@ -26,11 +30,15 @@ async function highest(calls: number, call: (at: number) => Promise<unknown>): P
 }
 
 it("the heap stays small while large batches are counted", async () => {
-  const most = await highest(150, (call) => tracker.call("track_events", ...Array.from({ length: 1000 }, (_, at) => event(1000 * call + at))));
+  const most = await highest(150, (call) =>
+    tracker.call("track_events", ...Array.from({ length: 1000 }, (_, at) => event(1000 * call + at))),
+  );
   expect(most).toBeLessThan(32 * MEGABYTE);
 });
 
 it("the heap stays small while single events are counted", async () => {
-  const most = await highest(100, (call) => Promise.all(Array.from({ length: 500 }, (_, at) => tracker.call("track_events", event(500 * call + at)))));
+  const most = await highest(100, (call) =>
+    Promise.all(Array.from({ length: 500 }, (_, at) => tracker.call("track_events", event(500 * call + at)))),
+  );
   expect(most).toBeLessThan(32 * MEGABYTE);
 });

@@ -256,11 +256,27 @@ describe("enrichment", () => {
     ["no range", { allow: ["10.0.0.0/8", "10.1"] }, "tracker.enrichment.allow[1]: '10.1' is no address range"],
     ["no time zone", { timeZone: "Mars" }, "tracker.enrichment.timeZone: there is no time zone 'Mars'"],
     ["a contact of two lines", { contact: "a\r\nb" }, "tracker.enrichment.contact: must be a mail or web address"],
-    ["an item without its id", { items: { "a.b": { ...item, url: "https://api.example/" } } }, 'tracker.enrichment.items."a.b".url: must be an http'],
-    ["an item from a file", { items: { a: { ...item, url: "file:///{article_id}" } } }, "tracker.enrichment.items.a.url: must be an http"],
+    [
+      "an item without its id",
+      { items: { "a.b": { ...item, url: "https://api.example/" } } },
+      'tracker.enrichment.items."a.b".url: must be an http',
+    ],
+    [
+      "an item from a file",
+      { items: { a: { ...item, url: "file:///{article_id}" } } },
+      "tracker.enrichment.items.a.url: must be an http",
+    ],
     ["an item without a title", { items: { a: { url: item.url } } }, "tracker.enrichment.items.a.title: Invalid input"],
-    ["an empty path", { items: { a: { ...item, kicker: "a..b" } } }, "tracker.enrichment.items.a.kicker: must be property names"],
-    ["a header of two lines", { items: { a: { ...item, headers: { x: "a\nb" } } } }, "tracker.enrichment.items.a.headers.x: must be printable"],
+    [
+      "an empty path",
+      { items: { a: { ...item, kicker: "a..b" } } },
+      "tracker.enrichment.items.a.kicker: must be property names",
+    ],
+    [
+      "a header of two lines",
+      { items: { a: { ...item, headers: { x: "a\nb" } } } },
+      "tracker.enrichment.items.a.headers.x: must be printable",
+    ],
   ])("refuses %s", (_name, settings, problem) => {
     const [found, ...others] = enrichment(settings);
     expect(found).toContain(problem);
@@ -268,8 +284,23 @@ describe("enrichment", () => {
   });
 
   it("accepts what is at the bounds", () => {
-    expect(enrichment({ maxBytes: 1024, attempts: 1, ports: [1, 65_535], timeouts: { totalSeconds: 0.05 }, maxCrawlDelaySeconds: 0 })).toEqual([]);
-    expect(enrichment({ maxBytes: 16_777_216, attempts: 100, allow: ["fd00::/8", "10.0.0.1"], items: { "WWW.rtl.lu:8080": item } })).toEqual([]);
+    expect(
+      enrichment({
+        maxBytes: 1024,
+        attempts: 1,
+        ports: [1, 65_535],
+        timeouts: { totalSeconds: 0.05 },
+        maxCrawlDelaySeconds: 0,
+      }),
+    ).toEqual([]);
+    expect(
+      enrichment({
+        maxBytes: 16_777_216,
+        attempts: 100,
+        allow: ["fd00::/8", "10.0.0.1"],
+        items: { "WWW.rtl.lu:8080": item },
+      }),
+    ).toEqual([]);
     expect(Object.keys(load().tracker.enrichment!.items)).toEqual(["www.rtl.lu:8080"]);
   });
 
@@ -281,9 +312,12 @@ describe("enrichment", () => {
 
 describe("the notifier", () => {
   const topic = (packages: object) => ({ notifier: { topics: { packages } } });
-  const webhook = (more: object = {}) => topic({ courier: { type: "webhook", url: "https://hooks.example/x", ...more } });
+  const webhook = (more: object = {}) =>
+    topic({ courier: { type: "webhook", url: "https://hooks.example/x", ...more } });
   const smtp = (more: object = {}) =>
-    topic({ courier: { type: "smtp", host: "mail.example", from: "a@b.example", to: ["{{subject}}@c.example"], ...more } });
+    topic({
+      courier: { type: "smtp", host: "mail.example", from: "a@b.example", to: ["{{subject}}@c.example"], ...more },
+    });
   const sns = (more: object = {}) =>
     topic({ courier: { type: "sns", topicArn: "arn:aws:sns:eu-central-1:123456789012:packages", ...more } });
 
@@ -291,19 +325,47 @@ describe("the notifier", () => {
     expect(load().notifier).toEqual({ topics: {}, maxSleepSeconds: 60 });
     write("config/default.json", webhook());
     expect(load().notifier.topics["packages"]).toEqual({
-      courier: { type: "webhook", url: "https://hooks.example/x", secretEnv: "HOTPATH_WEBHOOK_SECRET", timeoutSeconds: 15, connectSeconds: 5, concurrency: 10 },
+      courier: {
+        type: "webhook",
+        url: "https://hooks.example/x",
+        secretEnv: "HOTPATH_WEBHOOK_SECRET",
+        timeoutSeconds: 15,
+        connectSeconds: 5,
+        concurrency: 10,
+      },
     });
     write("config/default.json", smtp());
-    expect(load().notifier.topics["packages"]!.courier).toMatchObject({ port: 587, secure: false, passwordEnv: "HOTPATH_SMTP_PASSWORD", maxItems: 100 });
+    expect(load().notifier.topics["packages"]!.courier).toMatchObject({
+      port: 587,
+      secure: false,
+      passwordEnv: "HOTPATH_SMTP_PASSWORD",
+      maxItems: 100,
+    });
   });
 
   it.each([
-    ["unknown courier", topic({ courier: { type: "pigeon" } }), /^notifier\.topics\.packages\.courier(\.type)?: must have a type: webhook, sns, smtp or stdout/],
+    [
+      "unknown courier",
+      topic({ courier: { type: "pigeon" } }),
+      /^notifier\.topics\.packages\.courier(\.type)?: must have a type: webhook, sns, smtp or stdout/,
+    ],
     ["unknown setting", topic({ quite: 1 }), /^notifier\.topics\.packages\.quite: unknown setting$/],
-    ["unknown setting of a courier", webhook({ hedaers: {} }), /^notifier\.topics\.packages\.courier\.hedaers: unknown setting$/],
-    ["setting of another courier", topic({ courier: { type: "stdout", url: "http://x" } }), /^notifier\.topics\.packages\.courier\.url: unknown setting$/],
+    [
+      "unknown setting of a courier",
+      webhook({ hedaers: {} }),
+      /^notifier\.topics\.packages\.courier\.hedaers: unknown setting$/,
+    ],
+    [
+      "setting of another courier",
+      topic({ courier: { type: "stdout", url: "http://x" } }),
+      /^notifier\.topics\.packages\.courier\.url: unknown setting$/,
+    ],
     ["no url", topic({ courier: { type: "webhook" } }), /^notifier\.topics\.packages\.courier\.url: /],
-    ["relative url", webhook({ url: "/x" }), /^notifier\.topics\.packages\.courier\.url: must be an absolute http or https URL$/],
+    [
+      "relative url",
+      webhook({ url: "/x" }),
+      /^notifier\.topics\.packages\.courier\.url: must be an absolute http or https URL$/,
+    ],
     ["other protocol", webhook({ url: "ftp://x" }), /\.url: must be an absolute http or https URL$/],
     ["no quiet time", topic({ quietSeconds: 0 }), /^notifier\.topics\.packages\.quietSeconds: /],
     ["less than a millisecond", topic({ quietSeconds: 0.0015 }), /^notifier\.topics\.packages\.quietSeconds: /],
@@ -311,13 +373,25 @@ describe("the notifier", () => {
     ["too many attempts", topic({ attempts: 1001 }), /^notifier\.topics\.packages\.attempts: /],
     ["no name", { notifier: { topics: { "": {} } } }, /^notifier\.topics\."": /],
     ["template", smtp({ text: "{{#items}}" }), /^notifier\.topics\.packages\.courier\.text: Unclosed section/],
-    ["name in a template", sns({ subject: "{{seller}}" }), /^notifier\.topics\.packages\.courier\.subject: there is no \{\{seller\}\}, only id,/],
-    ["recipient", smtp({ to: ["a@b.example", "nobody"] }), /^notifier\.topics\.packages\.courier\.to\[1\]: must be one e-mail address/],
+    [
+      "name in a template",
+      sns({ subject: "{{seller}}" }),
+      /^notifier\.topics\.packages\.courier\.subject: there is no \{\{seller\}\}, only id,/,
+    ],
+    [
+      "recipient",
+      smtp({ to: ["a@b.example", "nobody"] }),
+      /^notifier\.topics\.packages\.courier\.to\[1\]: must be one e-mail address/,
+    ],
     ["two in one", smtp({ to: ["a@b.example,c@d.example"] }), /\.to\[0\]: must be one e-mail address/],
     ["no recipients", smtp({ to: [] }), /\.courier\.to: /],
     ["sender", smtp({ from: "nobody" }), /\.from: must be an e-mail address/],
     ["ARN", sns({ topicArn: "packages" }), /\.topicArn: must be like arn:aws:sns:/],
-    ["max wait", topic({ quietSeconds: 60, maxWaitSeconds: 59 }), /^notifier\.topics\.packages\.maxWaitSeconds: 59 is less than quietSeconds, which is 60 \(0 is for no limit\)$/],
+    [
+      "max wait",
+      topic({ quietSeconds: 60, maxWaitSeconds: 59 }),
+      /^notifier\.topics\.packages\.maxWaitSeconds: 59 is less than quietSeconds, which is 60 \(0 is for no limit\)$/,
+    ],
     [
       "lease that a delivery could outlast",
       topic({ leaseSeconds: 20, courier: { type: "stdout", timeoutSeconds: 15.001 } }),
@@ -343,11 +417,26 @@ describe("the notifier", () => {
   });
 
   it.each([
-    [webhook({ secret: "hunter2" }), "courier.secret: a secret does not belong in the file: put it into the environment and name the variable in secretEnv"],
-    [webhook({ secretEnv: "whsec_hunter2" }), "courier.secretEnv: a secret does not belong in the file: put it into the environment and name the variable in secretEnv"],
-    [smtp({ password: "hunter2" }), "courier.password: a secret does not belong in the file: put it into the environment and name the variable in passwordEnv"],
-    [smtp({ auth: { user: "x", pass: "hunter2" } }), "courier.auth: a secret does not belong in the file: put it into the environment and name the variable in passwordEnv"],
-    [sns({ secretAccessKey: "hunter2" }), "courier.secretAccessKey: a secret does not belong in the file: the AWS SDK finds it in the environment"],
+    [
+      webhook({ secret: "hunter2" }),
+      "courier.secret: a secret does not belong in the file: put it into the environment and name the variable in secretEnv",
+    ],
+    [
+      webhook({ secretEnv: "whsec_hunter2" }),
+      "courier.secretEnv: a secret does not belong in the file: put it into the environment and name the variable in secretEnv",
+    ],
+    [
+      smtp({ password: "hunter2" }),
+      "courier.password: a secret does not belong in the file: put it into the environment and name the variable in passwordEnv",
+    ],
+    [
+      smtp({ auth: { user: "x", pass: "hunter2" } }),
+      "courier.auth: a secret does not belong in the file: put it into the environment and name the variable in passwordEnv",
+    ],
+    [
+      sns({ secretAccessKey: "hunter2" }),
+      "courier.secretAccessKey: a secret does not belong in the file: the AWS SDK finds it in the environment",
+    ],
     [topic({ token: "hunter2" }), "token: a secret does not belong in the file: put it into the environment"],
   ])("refuses secrets, and does not repeat them: %j", (content, message) => {
     expect(problems(content)).toEqual([`notifier.topics.packages.${message}`]);
@@ -357,7 +446,13 @@ describe("the notifier", () => {
     const found = problems({
       notifier: {
         topics: {
-          a: { courier: { type: "webhook", url: "https://me:hunter2@hooks.example/x?key=hunter2", secretEnv: "hunter2-hunter2" } },
+          a: {
+            courier: {
+              type: "webhook",
+              url: "https://me:hunter2@hooks.example/x?key=hunter2",
+              secretEnv: "hunter2-hunter2",
+            },
+          },
         },
       },
     });
@@ -373,7 +468,9 @@ describe("the notifier", () => {
 
   it("wants a partition in a cluster", () => {
     const env = { REDIS_URL: "redis+cluster://a:1" };
-    expect(problems({ tracker: { partitions: ["p"] }, ...topic({}) }, env)).toEqual(["notifier.topics.packages.partition: a cluster needs it, to say where the keys are"]);
+    expect(problems({ tracker: { partitions: ["p"] }, ...topic({}) }, env)).toEqual([
+      "notifier.topics.packages.partition: a cluster needs it, to say where the keys are",
+    ]);
     expect(problems({ tracker: { partitions: ["p"] }, ...topic({ partition: "p" }) }, env)).toEqual([]);
   });
 });

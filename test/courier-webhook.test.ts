@@ -76,7 +76,12 @@ describe("a webhook", () => {
     [503, true],
   ])("has failed at %i; retryable: %s", async (code, retryable) => {
     const delivery = await deliveredTo(status(code, {}, "the receiver's\n  own\u001b[31m words"));
-    expect(delivery).toEqual({ outcome: "failed", code: `http_${code}`, reason: `HTTP ${code}: the receiver's own�[31m words`, retryable });
+    expect(delivery).toEqual({
+      outcome: "failed",
+      code: `http_${code}`,
+      reason: `HTTP ${code}: the receiver's own�[31m words`,
+      retryable,
+    });
   });
 
   it.each([301, 302, 303, 307, 308])("does not follow a redirect: %i", async (code) => {
@@ -92,13 +97,19 @@ describe("a webhook", () => {
   });
 
   it("is wanted no more at 410", async () => {
-    expect(await deliveredTo(status(410, {}, "moved out"))).toEqual({ outcome: "disabled", code: "http_410", reason: "HTTP 410: moved out" });
+    expect(await deliveredTo(status(410, {}, "moved out"))).toEqual({
+      outcome: "disabled",
+      code: "http_410",
+      reason: "HTTP 410: moved out",
+    });
   });
 
   it.each([429, 503])("obeys Retry-After of %i, in seconds and as a date", async (code) => {
     expect(await deliveredTo(status(code, { "retry-after": "120" }))).toMatchObject({ retryAfterMs: 120 * SECOND_MS });
     const date = new Date(Date.now() + 3600 * SECOND_MS);
-    const { retryAfterMs } = (await deliveredTo(status(code, { "retry-after": date.toUTCString() }))) as { retryAfterMs: number };
+    const { retryAfterMs } = (await deliveredTo(status(code, { "retry-after": date.toUTCString() }))) as {
+      retryAfterMs: number;
+    };
     expect(retryAfterMs).toBeGreaterThan(3500 * SECOND_MS);
     expect(retryAfterMs).toBeLessThanOrEqual(3600 * SECOND_MS);
     expect(await deliveredTo(status(code, { "retry-after": "soon" }))).not.toHaveProperty("retryAfterMs");
@@ -108,12 +119,25 @@ describe("a webhook", () => {
   it("has failed where nobody listens", async () => {
     const receiver = await startReceiver();
     receiver.close();
-    expect(await deliver(courierOf(receiver.url))).toMatchObject({ outcome: "failed", code: "connection", retryable: true, reason: expect.stringContaining("ECONNREFUSED") as string });
+    expect(await deliver(courierOf(receiver.url))).toMatchObject({
+      outcome: "failed",
+      code: "connection",
+      retryable: true,
+      reason: expect.stringContaining("ECONNREFUSED") as string,
+    });
   });
 
   it("has failed where the receiver never answers, or closes early", async () => {
-    expect(await deliveredTo(() => undefined, 300)).toEqual({ outcome: "failed", code: "timeout", reason: "no answer within 300 ms", retryable: true });
-    expect(await deliveredTo((_received, response) => response.destroy())).toMatchObject({ code: "connection", retryable: true });
+    expect(await deliveredTo(() => undefined, 300)).toEqual({
+      outcome: "failed",
+      code: "timeout",
+      reason: "no answer within 300 ms",
+      retryable: true,
+    });
+    expect(await deliveredTo((_received, response) => response.destroy())).toMatchObject({
+      code: "connection",
+      retryable: true,
+    });
   });
 
   it("has failed where somebody answers who does not speak HTTP", async () => {
@@ -122,7 +146,10 @@ describe("a webhook", () => {
     server.listen(0, "127.0.0.1");
     await once(server, "listening");
     const { port } = server.address() as { port: number };
-    expect(await deliver(courierOf(`http://127.0.0.1:${port}/`))).toMatchObject({ outcome: "failed", code: "connection" });
+    expect(await deliver(courierOf(`http://127.0.0.1:${port}/`))).toMatchObject({
+      outcome: "failed",
+      code: "connection",
+    });
   });
 
   it("waits for a receiver that is slow, as long as it is in time", async () => {
@@ -153,7 +180,9 @@ describe("a webhook", () => {
   });
 
   it("does not wait for the body of an answer whose status says it all", async () => {
-    expect(await deliveredTo((_received, response) => void response.writeHead(200).write("…"), 5000)).toEqual({ outcome: "delivered" });
+    expect(await deliveredTo((_received, response) => void response.writeHead(200).write("…"), 5000)).toEqual({
+      outcome: "delivered",
+    });
   });
 
   it("keeps its connection", async () => {

@@ -23,11 +23,16 @@ describe("templates", () => {
       "3 packages for 10, from 2026-11-20 12:00:00 UTC to 2026-11-20 12:01:30 UTC:\n\n- AAAAAA\n- BBBBBB\n- CCCCCC\n",
     );
     expect(render(DEFAULT_TEXT, notification(), 2)).toMatch(/- AAAAAA\n- BBBBBB\nand 1 more\n$/);
-    expect(render("{{#items}}{{.}} {{/items}}{{more}}", notification({ items: items(10_000) }), 100)).toMatch(/^P0 .*P99 9900$/);
+    expect(render("{{#items}}{{.}} {{/items}}{{more}}", notification({ items: items(10_000) }), 100)).toMatch(
+      /^P0 .*P99 9900$/,
+    );
   });
 
   it("escape nothing, and keep each value on its line", () => {
-    const odd = notification({ subject: `<b>"Ørsted & Söhne"</b>`, items: ["a\r\nBcc: x@y.example", "{{id}}", "x".repeat(500)] });
+    const odd = notification({
+      subject: `<b>"Ørsted & Söhne"</b>`,
+      items: ["a\r\nBcc: x@y.example", "{{id}}", "x".repeat(500)],
+    });
     expect(render("{{subject}}", odd, 9)).toBe(`<b>"Ørsted & Söhne"</b>`);
     const lines = render("{{#items}}\n{{.}}\n{{/items}}", odd, 9).split("\n");
     expect(lines).toEqual(["a��Bcc: x@y.example", "{{id}}", `${"x".repeat(199)}…`, ""]);
@@ -74,7 +79,12 @@ describe("standard output", () => {
   it("fails where nobody reads", async () => {
     const gone = new Writable({ write: (_chunk, _encoding, done) => done(new Error("write EPIPE")) });
     const courier = createStdoutCourier(gone);
-    expect(await deliver(courier)).toEqual({ outcome: "failed", code: "stdout", reason: "nobody reads: write EPIPE", retryable: true });
+    expect(await deliver(courier)).toEqual({
+      outcome: "failed",
+      code: "stdout",
+      reason: "nobody reads: write EPIPE",
+      retryable: true,
+    });
     expect(await deliver(courier)).toMatchObject({ outcome: "failed", code: "stdout" });
   });
 });
@@ -97,7 +107,11 @@ async function startMail(options: SMTPServerOptions = {}): Promise<{ port: numbe
       stream.on("data", (chunk: Buffer) => chunks.push(chunk));
       stream.on("end", () => {
         const from = envelope.mailFrom === false ? "" : envelope.mailFrom.address;
-        mails.push({ from, to: envelope.rcptTo.map(({ address }) => address), content: Buffer.concat(chunks).toString() });
+        mails.push({
+          from,
+          to: envelope.rcptTo.map(({ address }) => address),
+          content: Buffer.concat(chunks).toString(),
+        });
         done();
       });
     },
@@ -111,7 +125,13 @@ async function startMail(options: SMTPServerOptions = {}): Promise<{ port: numbe
 }
 
 function smtpCourier(port: number, options: Partial<SmtpOptions> = {}): Courier {
-  const defaults = { host: "127.0.0.1", secure: false, requireTls: false, from: "Hotpath <hotpath@shop.example>", to: ["{{subject}}@sellers.example"] };
+  const defaults = {
+    host: "127.0.0.1",
+    secure: false,
+    requireTls: false,
+    from: "Hotpath <hotpath@shop.example>",
+    to: ["{{subject}}@sellers.example"],
+  };
   return using(createSmtpCourier({ ...defaults, port, connections: 2, templates: TEMPLATES, ...TIMEOUTS, ...options }));
 }
 
@@ -121,8 +141,11 @@ describe("e-mail", () => {
   it("goes to the address that the subject gives, with a Message-ID that stays the same", async () => {
     const { port, mails } = await startMail();
     const courier = smtpCourier(port);
-    for (const attempt of [1, 2]) expect(await deliver(courier, notification({ attempt }))).toEqual({ outcome: "delivered" });
-    expect(mails.map(({ from, to }) => [from, to])).toEqual(Array(2).fill(["hotpath@shop.example", ["10@sellers.example"]]));
+    for (const attempt of [1, 2])
+      expect(await deliver(courier, notification({ attempt }))).toEqual({ outcome: "delivered" });
+    expect(mails.map(({ from, to }) => [from, to])).toEqual(
+      Array(2).fill(["hotpath@shop.example", ["10@sellers.example"]]),
+    );
     const headers = mails.map(({ content }) => content.split("\r\n\r\n")[0]!);
     for (const header of headers) {
       expect(header).toMatch(/^Message-ID: <id-of-10@shop\.example>\r?$/m);
@@ -137,7 +160,12 @@ describe("e-mail", () => {
     [550, "no such user", false],
   ])("has failed where the recipient is refused: %i", async (code, words, retryable) => {
     const { port, mails } = await startMail({ onRcptTo: (_address, _session, done) => done(refusal(code, words)) });
-    expect(await deliver(smtpCourier(port))).toMatchObject({ outcome: "failed", code: `smtp_${code}`, retryable, reason: expect.stringContaining(words) as string });
+    expect(await deliver(smtpCourier(port))).toMatchObject({
+      outcome: "failed",
+      code: `smtp_${code}`,
+      retryable,
+      reason: expect.stringContaining(words) as string,
+    });
     expect(mails).toEqual([]);
   });
 
@@ -148,7 +176,11 @@ describe("e-mail", () => {
         stream.on("end", () => done(refusal(552, "mailbox full")));
       },
     });
-    expect(await deliver(smtpCourier(full.port))).toMatchObject({ outcome: "failed", code: "smtp_552", retryable: false });
+    expect(await deliver(smtpCourier(full.port))).toMatchObject({
+      outcome: "failed",
+      code: "smtp_552",
+      retryable: false,
+    });
     const { port, mails } = await startMail({
       onRcptTo: ({ address }, _session, done) => done(address.startsWith("b@") ? refusal(550, "unknown") : null),
     });
@@ -161,11 +193,17 @@ describe("e-mail", () => {
     const { port, mails } = await startMail();
     const courier = smtpCourier(port);
     for (const subject of ["x@evil.example, y", "a\r\nBcc: b@evil.example\r\n\r\n", "a b", "a@b", "<a>", ""]) {
-      expect(await deliver(courier, notification({ subject })), JSON.stringify(subject)).toMatchObject({ outcome: "failed", code: "address", retryable: false });
+      expect(await deliver(courier, notification({ subject })), JSON.stringify(subject)).toMatchObject({
+        outcome: "failed",
+        code: "address",
+        retryable: false,
+      });
     }
     expect(mails).toEqual([]);
     const fixed = smtpCourier(port, { to: ["all@shop.example"] });
-    expect(await deliver(fixed, notification({ subject: "a\r\nBcc: b@evil.example" }))).toEqual({ outcome: "delivered" });
+    expect(await deliver(fixed, notification({ subject: "a\r\nBcc: b@evil.example" }))).toEqual({
+      outcome: "delivered",
+    });
     expect(mails[0]!.content).not.toMatch(/^Bcc:/im);
     expect(mails[0]!.to).toEqual(["all@shop.example"]);
   });
@@ -186,8 +224,14 @@ describe("e-mail", () => {
   it("has failed where nobody listens, where nobody greets, and where TLS is wanted and not offered", async () => {
     expect(await deliver(smtpCourier(1))).toMatchObject({ outcome: "failed", code: "connection", retryable: true });
     const silent = await startMail({ onConnect: () => undefined });
-    expect(await deliver(smtpCourier(silent.port), notification(), 300)).toMatchObject({ code: "timeout", reason: "no answer within 300 ms" });
-    expect(await deliver(smtpCourier(silent.port, { answerTimeoutMs: 200 }))).toMatchObject({ outcome: "failed", code: "timeout" });
+    expect(await deliver(smtpCourier(silent.port), notification(), 300)).toMatchObject({
+      code: "timeout",
+      reason: "no answer within 300 ms",
+    });
+    expect(await deliver(smtpCourier(silent.port, { answerTimeoutMs: 200 }))).toMatchObject({
+      outcome: "failed",
+      code: "timeout",
+    });
     const plain = await startMail();
     expect(await deliver(smtpCourier(plain.port, { requireTls: true }))).toMatchObject({ outcome: "failed" });
     expect(plain.mails).toEqual([]);
@@ -196,7 +240,9 @@ describe("e-mail", () => {
   it("has an id that fits into a header, and addresses that are one", () => {
     expect(messageIdOf("packages:10 ä>", "Shop <a@b.example>")).toBe("<packages=3a10=20=e4=3e@b.example>");
     expect(["a@b", "{{subject}}@x", "a.b+c@d.example"].map(isOneAddress)).toEqual([true, true, true]);
-    expect(["a", "a@b@c", "a@b,c@d", "a b@c", "A <a@b>", `${"a".repeat(250)}@b.example`, "a@b\n"].map(isOneAddress)).toEqual(Array(7).fill(false));
+    expect(
+      ["a", "a@b@c", "a@b,c@d", "a b@c", "A <a@b>", `${"a".repeat(250)}@b.example`, "a@b\n"].map(isOneAddress),
+    ).toEqual(Array(7).fill(false));
   });
 });
 
@@ -212,7 +258,15 @@ describe("SNS", () => {
     const before = { ...process.env };
     Object.assign(process.env, { AWS_ACCESS_KEY_ID: "AKIDEXAMPLE", AWS_SECRET_ACCESS_KEY: "not-to-be-seen" });
     onTestFinished(() => void (process.env = before));
-    return using(createSnsCourier({ topicArn, region: "eu-central-1", endpoint, templates: { ...TEMPLATES, maxItems }, ...TIMEOUTS }));
+    return using(
+      createSnsCourier({
+        topicArn,
+        region: "eu-central-1",
+        endpoint,
+        templates: { ...TEMPLATES, maxItems },
+        ...TIMEOUTS,
+      }),
+    );
   }
 
   it("gets subject, text and attributes, signed by the SDK", async () => {
@@ -244,16 +298,22 @@ describe("SNS", () => {
   it("drops repeats by itself on a FIFO topic, in order within a subject", async () => {
     const receiver = await startReceiver(status(200, XML, OK));
     const courier = courierTo(new URL(receiver.url).origin, `${ARN}.fifo`);
-    for (const subject of ["10", "10", "Ørsted & Söhne"]) await deliver(courier, notification({ subject, id: `id-${subject}` }));
+    for (const subject of ["10", "10", "Ørsted & Söhne"])
+      await deliver(courier, notification({ subject, id: `id-${subject}` }));
     const sent = receiver.received.map(({ body }) => Object.fromEntries(new URLSearchParams(body)));
-    expect(sent.slice(0, 2).map((each) => [each["MessageDeduplicationId"], each["MessageGroupId"]])).toEqual(Array(2).fill(["id-10", "10"]));
+    expect(sent.slice(0, 2).map((each) => [each["MessageDeduplicationId"], each["MessageGroupId"]])).toEqual(
+      Array(2).fill(["id-10", "10"]),
+    );
     expect(sent[2]!["MessageDeduplicationId"]).toMatch(/^[0-9a-f]{40}$/);
     expect(sent[2]!["MessageGroupId"]).toMatch(/^[0-9a-f]{40}$/);
   });
 
   it("keeps to what SNS takes", async () => {
     const receiver = await startReceiver(status(200, XML, OK));
-    const large = notification({ subject: `ä\n${"s".repeat(300)}`, items: Array.from({ length: 5000 }, () => "ä".repeat(150)) });
+    const large = notification({
+      subject: `ä\n${"s".repeat(300)}`,
+      items: Array.from({ length: 5000 }, () => "ä".repeat(150)),
+    });
     expect(await deliver(courierTo(new URL(receiver.url).origin, ARN, 5000), large)).toEqual({ outcome: "delivered" });
     const fields = Object.fromEntries(new URLSearchParams(receiver.received[0]!.body));
     expect(fields["Subject"]).toMatch(/^[\x20-\x7e]{100}$/);
@@ -271,22 +331,40 @@ describe("SNS", () => {
   ])("has failed at %i %s", async (code, name, retryable) => {
     const receiver = await startReceiver(status(code, XML, error(name, "as it is")));
     const delivery = await deliver(courierTo(new URL(receiver.url).origin));
-    expect(delivery).toMatchObject({ outcome: "failed", code: `sns_${code}`, retryable, reason: expect.stringContaining("as it is") as string });
+    expect(delivery).toMatchObject({
+      outcome: "failed",
+      code: `sns_${code}`,
+      retryable,
+      reason: expect.stringContaining("as it is") as string,
+    });
     // Attempts are counted by the queue; the SDK makes one.
     expect(receiver.received).toHaveLength(1);
   });
 
   it("has failed where nobody listens, and where nobody answers", async () => {
     const receiver = await startReceiver(() => undefined);
-    expect(await deliver(courierTo(new URL(receiver.url).origin), notification(), 300)).toMatchObject({ code: "timeout" });
+    expect(await deliver(courierTo(new URL(receiver.url).origin), notification(), 300)).toMatchObject({
+      code: "timeout",
+    });
     receiver.close();
-    expect(await deliver(courierTo(new URL(receiver.url).origin))).toMatchObject({ outcome: "failed", code: "connection" });
+    expect(await deliver(courierTo(new URL(receiver.url).origin))).toMatchObject({
+      outcome: "failed",
+      code: "connection",
+    });
   });
 });
 
 describe("a courier and its secrets", () => {
-  const webhook = { type: "webhook", url: "http://127.0.0.1:1/", secretEnv: "SECRET", timeoutSeconds: 1, connectSeconds: 1, concurrency: 1 } as const;
-  const create = (value: string | undefined) => createCourier(webhook, { SECRET: value }, "notifier.topics.packages.courier");
+  const webhook = {
+    type: "webhook",
+    url: "http://127.0.0.1:1/",
+    secretEnv: "SECRET",
+    timeoutSeconds: 1,
+    connectSeconds: 1,
+    concurrency: 1,
+  } as const;
+  const create = (value: string | undefined) =>
+    createCourier(webhook, { SECRET: value }, "notifier.topics.packages.courier");
   const base64 = (bytes: number): string => Buffer.alloc(bytes, 7).toString("base64");
 
   it.each([
@@ -303,7 +381,8 @@ describe("a courier and its secrets", () => {
   });
 
   it("takes the shortest and the longest, and several", async () => {
-    for (const value of [`whsec_${base64(24)}`, `whsec_${base64(64)}`, `whsec_${base64(24)},whsec_${base64(32)}`]) using(await create(value));
+    for (const value of [`whsec_${base64(24)}`, `whsec_${base64(64)}`, `whsec_${base64(24)},whsec_${base64(32)}`])
+      using(await create(value));
   });
 
   it("wants a password where there is a user", async () => {
@@ -311,12 +390,23 @@ describe("a courier and its secrets", () => {
       ...{ type: "smtp", host: "127.0.0.1", port: 1, secure: false, requireTls: false, from: "a@b", to: ["a@b"] },
       ...{ ...TEMPLATES, passwordEnv: "PASSWORD", timeoutSeconds: 1, connectSeconds: 1, concurrency: 1 },
     } as const;
-    await expect(createCourier({ ...smtp, to: ["a@b"], type: "smtp", user: "me" }, {}, "c")).rejects.toThrow(/^c\.passwordEnv: the environment has no PASSWORD/);
+    await expect(createCourier({ ...smtp, to: ["a@b"], type: "smtp", user: "me" }, {}, "c")).rejects.toThrow(
+      /^c\.passwordEnv: the environment has no PASSWORD/,
+    );
     using(await createCourier({ ...smtp, to: ["a@b"], type: "smtp" }, {}, "c"));
   });
 });
 
 it("a courier that throws, against its word, has failed", async () => {
-  const broken: Courier = { shown: "broken", deliver: () => Promise.reject(new Error("a defect")), close: () => Promise.resolve() };
-  expect(await deliverWithin(broken, notification(), 1000)).toEqual({ outcome: "failed", code: "internal", reason: "a defect", retryable: true });
+  const broken: Courier = {
+    shown: "broken",
+    deliver: () => Promise.reject(new Error("a defect")),
+    close: () => Promise.resolve(),
+  };
+  expect(await deliverWithin(broken, notification(), 1000)).toEqual({
+    outcome: "failed",
+    code: "internal",
+    reason: "a defect",
+    retryable: true,
+  });
 });

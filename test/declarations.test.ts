@@ -11,7 +11,8 @@ import { readDeclarations, refusalOf } from "./support/functions";
 const tracker = useTracker();
 const FUNCTIONS = readDeclarations("tracker");
 
-const manyHosts = (count: number): string => JSON.stringify(Object.fromEntries(Array.from({ length: count }, (_, at) => [`h${at}`, "x"])));
+const manyHosts = (count: number): string =>
+  JSON.stringify(Object.fromEntries(Array.from({ length: count }, (_, at) => [`h${at}`, "x"])));
 
 const BAD_HOSTS: [value: string, named: string[]][] = [
   ["{", ["'{'"]],
@@ -53,9 +54,21 @@ const EXCLUSIVE: Record<string, string[]> = { rank_pg: ["SECTION"] };
 async function seed(): Promise<void> {
   await tracker.server.flush();
   await tracker.call("configure_tracker", "HOSTS", '{"b.example":"b"}', "MAXLEN", 100);
-  const events = [0, 1, 2].map((minute) => event("http://a.example/x", `device${minute}`, NOON - (minute + 4) * MINUTE, { audio: "a" }));
+  const events = [0, 1, 2].map((minute) =>
+    event("http://a.example/x", `device${minute}`, NOON - (minute + 4) * MINUTE, { audio: "a" }),
+  );
   await tracker.call("track_events", ...events, "{}", "NOW", NOON);
-  await tracker.client.sendCommand(["XADD", "ST:TRACKER::::", "*", "url", "http://a.example/y", "uui", "d", "dt", String(NOON)]);
+  await tracker.client.sendCommand([
+    "XADD",
+    "ST:TRACKER::::",
+    "*",
+    "url",
+    "http://a.example/y",
+    "uui",
+    "d",
+    "dt",
+    String(NOON),
+  ]);
   await tracker.call("tracker_lead", "job", NOON, "worker", "NOW", NOON);
 }
 
@@ -79,50 +92,90 @@ describe("good calls", () => {
     itTakesBothEnds(tracker, calls, declaration);
   });
 
-  it.each(FUNCTIONS.filter(({ options }) => options.length > 0).map((declaration) => [declaration.name, declaration] as const))(
-    "%s takes its options in any order and case",
-    async (name, declaration) => {
-      const { positional: first, rest } = calls.goodCall(declaration);
-      // Only pages have all the filters.
-      const positional = name === "find_documents" ? ["P"] : first;
-      const options = declaration.options.filter((option) => !EXCLUSIVE[name]?.includes(option.name)).map((option) => [option.name, ...calls.good(option)]);
-      // FROM and TO read alike; WEBSITE goes with W, the first of the dimensions.
-      const replies: unknown[] = [];
-      for (const order of [options, options.toReversed(), [...options.slice(1), ...options.slice(0, 1)]]) {
-        for (const spell of [(word: string) => word, (word: string) => word.toLowerCase(), (word: string) => word[0] + word.slice(1).toLowerCase()]) {
-          await seed();
-          replies.push(await tracker.call(name, ...positional, ...rest, ...order.flatMap(([word, ...values]) => [spell(word!), ...values])));
-        }
+  it.each(
+    FUNCTIONS.filter(({ options }) => options.length > 0).map(
+      (declaration) => [declaration.name, declaration] as const,
+    ),
+  )("%s takes its options in any order and case", async (name, declaration) => {
+    const { positional: first, rest } = calls.goodCall(declaration);
+    // Only pages have all the filters.
+    const positional = name === "find_documents" ? ["P"] : first;
+    const options = declaration.options
+      .filter((option) => !EXCLUSIVE[name]?.includes(option.name))
+      .map((option) => [option.name, ...calls.good(option)]);
+    // FROM and TO read alike; WEBSITE goes with W, the first of the dimensions.
+    const replies: unknown[] = [];
+    for (const order of [options, options.toReversed(), [...options.slice(1), ...options.slice(0, 1)]]) {
+      for (const spell of [
+        (word: string) => word,
+        (word: string) => word.toLowerCase(),
+        (word: string) => word[0] + word.slice(1).toLowerCase(),
+      ]) {
+        await seed();
+        replies.push(
+          await tracker.call(
+            name,
+            ...positional,
+            ...rest,
+            ...order.flatMap(([word, ...values]) => [spell(word!), ...values]),
+          ),
+        );
       }
-      for (const reply of replies) expect(reply).toEqual(replies[0]);
-    },
-  );
-
-  it.each(FUNCTIONS.map((declaration) => [declaration.name, declaration] as const))("%s takes a routing key, with a hash tag or without, and never writes it", async (name, declaration) => {
-    const args = flat(calls.goodCall(declaration));
-    for (const key of ["{rtl}", "any{rtl}thing", "plain", "a:b:c", "", "{}"]) {
-      // The page of the call is in no partition but that without a name.
-      const message = await refusalOf(tracker.routed([key], name, ...args));
-      expect(message ?? "NOTFOUND").toMatch(/^NOTFOUND/);
-      expect(await tracker.client.exists(key)).toBe(0);
     }
+    for (const reply of replies) expect(reply).toEqual(replies[0]);
   });
 
-  it.each(FUNCTIONS.filter(({ options }) => options.some(({ name }) => name === "NOW")).map((declaration) => [declaration.name, declaration] as const))(
-    "%s takes NOW, and the server's clock without it",
+  it.each(FUNCTIONS.map((declaration) => [declaration.name, declaration] as const))(
+    "%s takes a routing key, with a hash tag or without, and never writes it",
     async (name, declaration) => {
-      const good = calls.goodCall(declaration);
-      // Any time will do; 0 has no window before it, and no slot ahead of it.
-      const atStart = name === "tracker_lead" ? good.positional.with(1, "0") : good.positional;
-      await tracker.call(name, ...atStart, ...good.rest, ...good.options.filter(([word]) => word !== "NOW").flat(), "NOW", 0);
-      await tracker.call(name, ...flat({ ...good, options: good.options.filter(([word]) => word !== "NOW") }));
+      const args = flat(calls.goodCall(declaration));
+      for (const key of ["{rtl}", "any{rtl}thing", "plain", "a:b:c", "", "{}"]) {
+        // The page of the call is in no partition but that without a name.
+        const message = await refusalOf(tracker.routed([key], name, ...args));
+        expect(message ?? "NOTFOUND").toMatch(/^NOTFOUND/);
+        expect(await tracker.client.exists(key)).toBe(0);
+      }
     },
   );
 
+  it.each(
+    FUNCTIONS.filter(({ options }) => options.some(({ name }) => name === "NOW")).map(
+      (declaration) => [declaration.name, declaration] as const,
+    ),
+  )("%s takes NOW, and the server's clock without it", async (name, declaration) => {
+    const good = calls.goodCall(declaration);
+    // Any time will do; 0 has no window before it, and no slot ahead of it.
+    const atStart = name === "tracker_lead" ? good.positional.with(1, "0") : good.positional;
+    await tracker.call(
+      name,
+      ...atStart,
+      ...good.rest,
+      ...good.options.filter(([word]) => word !== "NOW").flat(),
+      "NOW",
+      0,
+    );
+    await tracker.call(name, ...flat({ ...good, options: good.options.filter(([word]) => word !== "NOW") }));
+  });
+
   it("every function whose result depends on the clock has NOW", () => {
-    const without = FUNCTIONS.filter(({ options }) => !options.some(({ name }) => name === "NOW")).map(({ name }) => name);
+    const without = FUNCTIONS.filter(({ options }) => !options.some(({ name }) => name === "NOW")).map(
+      ({ name }) => name,
+    );
     expect(without.sort()).toEqual(
-      ["configure_tracker", "find_documents", "forget_import", "get_document", "get_import", "get_tracker_config", "identify_name", "identify_url", "range_pg", "range_ud", "tracker_done", "tracker_library"].sort(),
+      [
+        "configure_tracker",
+        "find_documents",
+        "forget_import",
+        "get_document",
+        "get_import",
+        "get_tracker_config",
+        "identify_name",
+        "identify_url",
+        "range_pg",
+        "range_ud",
+        "tracker_done",
+        "tracker_library",
+      ].sort(),
     );
   });
 });
@@ -135,14 +188,22 @@ describe("what Redis knows of the functions", () => {
   }
 
   const listed = async (): Promise<Listed[]> => {
-    const [library] = (await tracker.client.sendCommand(["FUNCTION", "LIST", "LIBRARYNAME", "tracker"])) as unknown as [unknown[]];
+    const [library] = (await tracker.client.sendCommand(["FUNCTION", "LIST", "LIBRARYNAME", "tracker"])) as unknown as [
+      unknown[],
+    ];
     const functions = library[library.indexOf("functions") + 1] as unknown[][];
-    return functions.map(([, name, , description, , flags]) => ({ name, description, flags: [...(flags as string[])].sort() }) as Listed);
+    return functions.map(
+      ([, name, , description, , flags]) => ({ name, description, flags: [...(flags as string[])].sort() }) as Listed,
+    );
   };
 
   it("name, description and flags are those of the manifest", async () => {
     const byName = (a: Listed, b: Listed): number => (a.name < b.name ? -1 : 1);
-    const declared = FUNCTIONS.map(({ name, summary, flags }) => ({ name, description: summary, flags: [...flags].sort() }));
+    const declared = FUNCTIONS.map(({ name, summary, flags }) => ({
+      name,
+      description: summary,
+      flags: [...flags].sort(),
+    }));
     expect((await listed()).sort(byName)).toEqual(declared.sort(byName));
   });
 
@@ -164,7 +225,8 @@ describe("what Redis knows of the functions", () => {
   it("readers leave nothing behind", async () => {
     await seed();
     const before = await digest(tracker.client);
-    for (const declaration of FUNCTIONS.filter(({ flags }) => flags.includes("no-writes"))) await tracker.call(declaration.name, ...flat(calls.goodCall(declaration)));
+    for (const declaration of FUNCTIONS.filter(({ flags }) => flags.includes("no-writes")))
+      await tracker.call(declaration.name, ...flat(calls.goodCall(declaration)));
     expect(await digest(tracker.client)).toEqual(before);
   });
 });

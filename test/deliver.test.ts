@@ -3,7 +3,13 @@ import { connect, type Connection } from "../host/connection";
 import type { Courier, Delivery } from "../host/couriers/courier";
 import { deploy } from "../host/deploy";
 import { createFunctions } from "../host/functions";
-import { deliverOnce, deliverUntilStopped, type DeliverOptions, type DeliveryReport, type Queue } from "../host/jobs/deliver";
+import {
+  deliverOnce,
+  deliverUntilStopped,
+  type DeliverOptions,
+  type DeliveryReport,
+  type Queue,
+} from "../host/jobs/deliver";
 import { gateKey, gateOf } from "../host/jobs/gate";
 import { queueOf, serverTime } from "../host/jobs/queue";
 import { Wakeup } from "../host/wakeup";
@@ -32,7 +38,8 @@ beforeEach(async () => {
 /** Scans that have long been quiet. */
 async function scanned(...sellers: string[]): Promise<void> {
   const now = await serverTime(connection, null);
-  for (const subject of sellers) await functions.scanItem({ topic: TOPIC, subject, item: `${subject}-A`, now: now - 1000 });
+  for (const subject of sellers)
+    await functions.scanItem({ topic: TOPIC, subject, item: `${subject}-A`, now: now - 1000 });
 }
 
 interface Bench extends DeliverOptions {
@@ -42,7 +49,11 @@ interface Bench extends DeliverOptions {
 }
 
 /** All that delivery needs, on a real queue; claims are counted. */
-function bench(courier: Courier["deliver"], changes: Partial<DeliverOptions> = {}, around: (queue: Queue) => Partial<Queue> = () => ({})): Bench {
+function bench(
+  courier: Courier["deliver"],
+  changes: Partial<DeliverOptions> = {},
+  around: (queue: Queue) => Partial<Queue> = () => ({}),
+): Bench {
   const reports: DeliveryReport[] = [];
   const claims: number[] = [];
   const stop = new AbortController();
@@ -73,8 +84,10 @@ function bench(courier: Courier["deliver"], changes: Partial<DeliverOptions> = {
 }
 
 const delivered = (): Promise<Delivery> => Promise.resolve({ outcome: "delivered" });
-const failing = (more: object = {}) => (): Promise<Delivery> =>
-  Promise.resolve({ outcome: "failed", code: "test", reason: "on purpose", retryable: true, ...more });
+const failing =
+  (more: object = {}) =>
+  (): Promise<Delivery> =>
+    Promise.resolve({ outcome: "failed", code: "test", reason: "on purpose", retryable: true, ...more });
 const status = () => functions.getNotifierStatus({ topic: TOPIC });
 
 it("delivers what is due, and no more than so many at once", async () => {
@@ -89,7 +102,15 @@ it("delivers what is due, and no more than so many at once", async () => {
   });
   expect(await deliverOnce(options)).toBe(true);
   expect(most).toBe(3);
-  expect(options.reports.map(({ notification }) => notification.subject).sort()).toEqual(["1", "2", "3", "4", "5", "6", "7"]);
+  expect(options.reports.map(({ notification }) => notification.subject).sort()).toEqual([
+    "1",
+    "2",
+    "3",
+    "4",
+    "5",
+    "6",
+    "7",
+  ]);
   expect(await status()).toMatchObject({ delivered: 7, leased: 0, waiting: 0, next: null });
 });
 
@@ -275,10 +296,16 @@ it("stops trying to tell Redis soon after it was asked to stop", async () => {
 
 it("delivers nothing while the receiver is disabled, and remembers which receiver it was", async () => {
   await scanned("10", "20");
-  const options = bench(() => Promise.resolve({ outcome: "disabled", code: "http_410", reason: "gone" }), { concurrency: 1 });
+  const options = bench(() => Promise.resolve({ outcome: "disabled", code: "http_410", reason: "gone" }), {
+    concurrency: 1,
+  });
   expect(await deliverOnce(options)).toBe(false);
   expect(options.reports).toHaveLength(1);
-  expect(await server.client.hGetAll(gateKey(TOPIC, null))).toMatchObject({ state: "disabled", reason: "gone", receiver: "test" });
+  expect(await server.client.hGetAll(gateKey(TOPIC, null))).toMatchObject({
+    state: "disabled",
+    reason: "gone",
+    receiver: "test",
+  });
   expect(await status()).toMatchObject({ waiting: 1, collecting: 1, leased: 0 });
   const same = bench(delivered);
   expect(await deliverOnce(same)).toBe(false);

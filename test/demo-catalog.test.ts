@@ -12,12 +12,18 @@ const HOTPATH = resolve("dist/hotpath.js");
 const dirs: string[] = [];
 afterAll(() => dirs.forEach((dir) => rmSync(dir, { recursive: true, force: true })));
 
-async function run(args: string[], url?: string): Promise<{ code: number | null; out: string; errors: string; cwd: string }> {
+async function run(
+  args: string[],
+  url?: string,
+): Promise<{ code: number | null; out: string; errors: string; cwd: string }> {
   const cwd = mkdtempSync(join(tmpdir(), "hotpath-demo-"));
   dirs.push(cwd);
   const redis = inject("redis");
   const program = redis.mode === "own" && redis.program.kind === "binary" ? redis.program.path : undefined;
-  const demo = runNode([HOTPATH, "demo", "catalog", ...args], { cwd, env: { REDIS_URL: url, HOTPATH_SERVER: program } });
+  const demo = runNode([HOTPATH, "demo", "catalog", ...args], {
+    cwd,
+    env: { REDIS_URL: url, HOTPATH_SERVER: program },
+  });
   const { code } = await demo.exit;
   return { code, out: demo.lines.join("\n"), errors: demo.errors.join("\n"), cwd };
 }
@@ -28,12 +34,35 @@ describe("the report of the demo", () => {
       server: "redis 7.0.15",
       elapsedMs: 1000,
       products: 3,
-      byVendor: [["hallmark_ornaments_com", 10_270], ["hookedonhallmark_com", 6689]],
-      byYear: { vendor: "hallmark_ornaments_com", counts: [["1973", 21], ["1974", 19], ["1975", 30], ["1976", 49], ["1977", 50]] },
+      byVendor: [
+        ["hallmark_ornaments_com", 10_270],
+        ["hookedonhallmark_com", 6689],
+      ],
+      byYear: {
+        vendor: "hallmark_ornaments_com",
+        counts: [
+          ["1973", 21],
+          ["1974", 19],
+          ["1975", 30],
+          ["1976", 49],
+          ["1977", 50],
+        ],
+      },
       recent: [
         {
-          ...{ id: "x", vendor: "hallmark_ornaments_com", sku: "1", name: "2014 Felt Snowflake And Mittens Ornaments Set, \u001b[31mred", price: "15.95" },
-          ...{ release_year: 2014, link: "https://v.example/1", created_at: Date.UTC(2020, 9, 17, 18, 9, 8), last_synced_at: 0 },
+          ...{
+            id: "x",
+            vendor: "hallmark_ornaments_com",
+            sku: "1",
+            name: "2014 Felt Snowflake And Mittens Ornaments Set, \u001b[31mred",
+            price: "15.95",
+          },
+          ...{
+            release_year: 2014,
+            link: "https://v.example/1",
+            created_at: Date.UTC(2020, 9, 17, 18, 9, 8),
+            last_synced_at: 0,
+          },
         },
       ],
       parents: [{ vendor: "hallmark_ornaments_com", links: 3, finished: 2, failed: 1, ms: 1500 }],
@@ -41,7 +70,9 @@ describe("the report of the demo", () => {
       second: { "not modified": 2, changed: 1 },
       abandoned: 2,
       failures: 1,
-      latencies: [{ vendor: "hallmark_ornaments_com", latencies: { requests: 10, total: [1, 2, 3], firstByte: [0.5, 1, 2] } }],
+      latencies: [
+        { vendor: "hallmark_ornaments_com", latencies: { requests: 10, total: [1, 2, 3], firstByte: [0.5, 1, 2] } },
+      ],
       history: undefined,
       checks: [{ name: "one", expected: 1, counted: 2 }],
     };
@@ -57,7 +88,10 @@ describe("the report of the demo", () => {
   });
 
   it.each([
-    [["--events", "5"], "hotpath: --events is for the demo of the tracker; that of the catalogue takes --seed and --json"],
+    [
+      ["--events", "5"],
+      "hotpath: --events is for the demo of the tracker; that of the catalogue takes --seed and --json",
+    ],
     [["--keep"], "hotpath: --keep is for the demo of the tracker; that of the catalogue takes --seed and --json"],
   ])("refuses %j before it starts anything", async (args, message) => {
     const { code, errors, out, cwd } = await run(args);
@@ -94,7 +128,9 @@ describe("on the server of REDIS_URL", () => {
     expect(await run([], server.url)).toMatchObject({
       code: 1,
       out: "",
-      errors: expect.stringMatching(/hotpath: the database of redis:.* is in use by the catalogue \([\d,]+ products of 3 vendors, tasks of 3 queues\)/) as string,
+      errors: expect.stringMatching(
+        /hotpath: the database of redis:.* is in use by the catalogue \([\d,]+ products of 3 vendors, tasks of 3 queues\)/,
+      ) as string,
     });
   });
 });

@@ -14,12 +14,18 @@ const HOUR_MS = 3_600_000;
 const dirs: string[] = [];
 afterAll(() => dirs.forEach((dir) => rmSync(dir, { recursive: true, force: true })));
 
-async function run(args: string[], url?: string): Promise<{ code: number | null; out: string; errors: string; cwd: string }> {
+async function run(
+  args: string[],
+  url?: string,
+): Promise<{ code: number | null; out: string; errors: string; cwd: string }> {
   const cwd = mkdtempSync(join(tmpdir(), "hotpath-demo-"));
   dirs.push(cwd);
   const redis = inject("redis");
   const program = redis.mode === "own" && redis.program.kind === "binary" ? redis.program.path : undefined;
-  const demo = runNode([HOTPATH, "demo", "notifier", ...args], { cwd, env: { REDIS_URL: url, HOTPATH_SERVER: program } });
+  const demo = runNode([HOTPATH, "demo", "notifier", ...args], {
+    cwd,
+    env: { REDIS_URL: url, HOTPATH_SERVER: program },
+  });
   const { code } = await demo.exit;
   return { code, out: demo.lines.join("\n"), errors: demo.errors.join("\n"), cwd };
 }
@@ -65,12 +71,21 @@ describe("the day of the demo", () => {
       expect(line).toMatch(/^10 {6}█·*●·*×·*▄·*3·* +3 +2$/);
       expect(lines.join("\n")).toMatch(/^one +1 +2 +✗ differs$/m);
     }
-    expect(Math.max(...renderDay(result, { width: 80 }).split("\n").map((line) => line.length))).toBeLessThanOrEqual(80);
+    expect(
+      Math.max(
+        ...renderDay(result, { width: 80 })
+          .split("\n")
+          .map((line) => line.length),
+      ),
+    ).toBeLessThanOrEqual(80);
     expect(renderDay(result, { width: 80 })).not.toContain("\u001b");
   });
 
   it.each([
-    [["--events", "5"], "hotpath: --events is for the demo of the tracker; that of the notifier takes --seed and --json"],
+    [
+      ["--events", "5"],
+      "hotpath: --events is for the demo of the tracker; that of the notifier takes --seed and --json",
+    ],
     [["--keep"], "hotpath: --keep is for the demo of the tracker; that of the notifier takes --seed and --json"],
   ])("refuses %j before it starts anything", async (args, message) => {
     const { code, errors, out, cwd } = await run(args);
@@ -80,15 +95,18 @@ describe("the day of the demo", () => {
 });
 
 describeWithOwnServer("the demo of the notifier", () => {
-  it.each([1, 2, 3])("delivers every package once, through a receiver that fails and a host that dies: seed %i", async (seed) => {
-    const { code, out, errors } = await run(["--json", "--seed", String(seed)]);
-    expect({ code, errors }).toEqual({ code: 0, errors: expect.not.stringContaining("hotpath:") as string });
-    const result = JSON.parse(out) as DayResult;
-    expect(differing(result)).toEqual([]);
-    expect(result.abandoned).toBeGreaterThan(0);
-    expect(result.manners.map(({ manner }) => manner)).toEqual(expect.arrayContaining(["takes it", "answers 500"]));
-    expect(result.sellers).toHaveLength(20);
-  });
+  it.each([1, 2, 3])(
+    "delivers every package once, through a receiver that fails and a host that dies: seed %i",
+    async (seed) => {
+      const { code, out, errors } = await run(["--json", "--seed", String(seed)]);
+      expect({ code, errors }).toEqual({ code: 0, errors: expect.not.stringContaining("hotpath:") as string });
+      const result = JSON.parse(out) as DayResult;
+      expect(differing(result)).toEqual([]);
+      expect(result.abandoned).toBeGreaterThan(0);
+      expect(result.manners.map(({ manner }) => manner)).toEqual(expect.arrayContaining(["takes it", "answers 500"]));
+      expect(result.sellers).toHaveLength(20);
+    },
+  );
 
   it("prints a picture", async () => {
     const { code, out } = await run([]);
@@ -109,7 +127,9 @@ describe("on the server of REDIS_URL", () => {
     expect(await run([], server.url)).toMatchObject({
       code: 1,
       out: "",
-      errors: expect.stringMatching(/hotpath: the database of redis:.* is in use by the notifier \(\d+ entries in packages, notifications of packages\)/) as string,
+      errors: expect.stringMatching(
+        /hotpath: the database of redis:.* is in use by the notifier \(\d+ entries in packages, notifications of packages\)/,
+      ) as string,
     });
     await server.flush();
     await server.client.sendCommand(["FCALL", "scan_item", "0", "packages", "10", "A"]);

@@ -42,7 +42,10 @@ function start(args: string[], { cwd = newFolder(), url }: { cwd?: string; url?:
   return runNode([HOTPATH, "demo", ...args], { cwd, env: environment(url) });
 }
 
-async function run(args: string[], options: { cwd?: string; url?: string } = {}): Promise<{ code: number | null; out: string; errors: string }> {
+async function run(
+  args: string[],
+  options: { cwd?: string; url?: string } = {},
+): Promise<{ code: number | null; out: string; errors: string }> {
   const demo = start(args, options);
   const { code } = await demo.exit;
   return { code, out: demo.lines.join("\n"), errors: demo.errors.join("\n") };
@@ -75,7 +78,8 @@ function viewLine(afterMs: number, client: number, request: string, status = 200
 
 /** A log of 60 hours with a view an hour, a second one each third hour, and lines that are none. */
 function accessLog(): string {
-  const line = (hour: number, target: string, status?: number): string => viewLine(hour * HOUR_MS, hour % 2, `GET ${target} HTTP/1.1`, status);
+  const line = (hour: number, target: string, status?: number): string =>
+    viewLine(hour * HOUR_MS, hour % 2, `GET ${target} HTTP/1.1`, status);
   const views = Array.from({ length: 60 }, (_, hour) => [
     line(hour, "/news/today.html?from=front"),
     ...(hour % 3 === 0 ? [line(hour, "/about/", 304)] : []),
@@ -109,13 +113,17 @@ describe("simulated time", () => {
     for (const [at, arrivalMs] of arrivals.entries()) {
       for (const dueMs of dueTimes(arrivalMs, arrivals[at + 1] ?? untilMs)) rotated.add(dueMs);
     }
-    const expected = new Set(arrivals.flatMap((arrivalMs) => lengths.map((lengthMs) => windowStart(lengthMs, arrivalMs) + lengthMs)));
+    const expected = new Set(
+      arrivals.flatMap((arrivalMs) => lengths.map((lengthMs) => windowStart(lengthMs, arrivalMs) + lengthMs)),
+    );
     expect([...rotated].sort()).toEqual([...expected].filter((endMs) => endMs <= untilMs).sort());
   });
 
   it("passes a silent week in at most four rotations", () => {
     const lastMs = Date.UTC(2026, 10, 20, 10, 7);
-    const clock = dueTimes(lastMs, lastMs + 7 * 24 * HOUR_MS).map((dueMs) => new Date(dueMs).toISOString().slice(11, 16));
+    const clock = dueTimes(lastMs, lastMs + 7 * 24 * HOUR_MS).map((dueMs) =>
+      new Date(dueMs).toISOString().slice(11, 16),
+    );
     expect(clock).toEqual(["10:10", "11:00", "12:00"]);
     expect(dueTimes(lastMs, lastMs + MINUTE_MS)).toEqual([]);
   });
@@ -123,14 +131,22 @@ describe("simulated time", () => {
   it("cuts batches where five minutes end", () => {
     const times = [0, 1, 299_999, 300_000, 900_000, 900_000];
     const parts = splitBySteps(times.map((arrivalMs) => ({ arrivalMs, event: { url: "", uui: "", dt: 0 } })));
-    expect(parts.map((part) => part.map(({ arrivalMs }) => arrivalMs))).toEqual([[0, 1, 299_999], [300_000], [900_000, 900_000]]);
+    expect(parts.map((part) => part.map(({ arrivalMs }) => arrivalMs))).toEqual([
+      [0, 1, 299_999],
+      [300_000],
+      [900_000, 900_000],
+    ]);
   });
 });
 
 describe("the command line", () => {
   it.each([
     [["--log", "no-such.log"], 1, "hotpath: cannot read no-such.log: no such file"],
-    [["--events", "0"], 2, "hotpath: option '--events <n>' argument '0' is invalid. It must be a whole number from 1 to 100000000."],
+    [
+      ["--events", "0"],
+      2,
+      "hotpath: option '--events <n>' argument '0' is invalid. It must be a whole number from 1 to 100000000.",
+    ],
     [["--website", "a.example"], 2, "hotpath: --website names the site of a log; it needs --log"],
     [["--log", "x", "--seed", "3"], 2, "hotpath: --seed is for generated traffic; a log is as it is"],
   ])("refuses %j before it starts anything", async (args, code, message) => {
@@ -143,7 +159,12 @@ describe("the command line", () => {
     const cwd = newFolder();
     writeFileSync(join(cwd, "poem.log"), "Roses are red\nviolets are blue\n");
     const { code, errors } = await run(["--log", "poem.log"], { cwd });
-    expect({ code, errors }).toEqual({ code: 1, errors: expect.stringMatching(/^hotpath: poem\.log has no line of an access log .*\(2 lines were read\)$/) as string });
+    expect({ code, errors }).toEqual({
+      code: 1,
+      errors: expect.stringMatching(
+        /^hotpath: poem\.log has no line of an access log .*\(2 lines were read\)$/,
+      ) as string,
+    });
   });
 
   it("says that nobody answers at REDIS_URL", async () => {
@@ -159,7 +180,13 @@ describeWithOwnServer("on a server of its own", () => {
     const cwd = newFolder();
     const first = await runJson(["--events", "3000"], { cwd });
     expectSound(first);
-    expect(first).toMatchObject({ source: "generated traffic", total: { pageViews: 2985 }, lines: null, port: null, leftOut: [] });
+    expect(first).toMatchObject({
+      source: "generated traffic",
+      total: { pageViews: 2985 },
+      lines: null,
+      port: null,
+      leftOut: [],
+    });
     expect(first.rejected.reduce((total, { count }) => total + count, 0)).toBe(15);
     expect(first.tiers.map(({ tier }) => tier)).toEqual(["1MINUTE", "5MINUTES", "10MINUTES", "1HOUR", "3HOURS"]);
     expect(first.tiers.every(({ records }) => records > 0)).toBe(true);
@@ -167,7 +194,10 @@ describeWithOwnServer("on a server of its own", () => {
     expect(existsSync(join(cwd, ".hotpath/demo/server.json"))).toBe(false);
 
     const { code, out, errors } = await run(["--events", "200", "--seed", "2"], { cwd });
-    expect({ code, errors }).toEqual({ code: 0, errors: expect.stringContaining("Emptied its database of the previous demo.") as string });
+    expect({ code, errors }).toEqual({
+      code: 0,
+      errors: expect.stringContaining("Emptied its database of the previous demo.") as string,
+    });
     expect(out).toMatch(/^Hotpath · generated traffic .*\n.*\n\n199 page views/);
     expect(out).not.toContain("✗");
     // Not on a terminal: 80 columns, no colours.
@@ -178,7 +208,10 @@ describeWithOwnServer("on a server of its own", () => {
   it("keeps the server when told to, with the last rotation left to do, until a signal ends it", async () => {
     const cwd = newFolder();
     // A view a minute: whatever the clock says, there is one in the last five minutes that are over.
-    writeFileSync(join(cwd, "minutes.log"), Array.from({ length: 15 }, (_, minute) => viewLine(minute * MINUTE_MS, 1, "GET / HTTP/1.1")).join("\n"));
+    writeFileSync(
+      join(cwd, "minutes.log"),
+      Array.from({ length: 15 }, (_, minute) => viewLine(minute * MINUTE_MS, 1, "GET / HTTP/1.1")).join("\n"),
+    );
     const demo = start(["--log", "minutes.log", "--keep", "--json"], { cwd });
     const { port, total } = JSON.parse((await demo.line(/^\{.*\}$/))[0]) as DemoJson;
     expect(total.pageViews).toBe(15);
@@ -256,7 +289,10 @@ describeWithOwnServer("a log", () => {
     writeFileSync(join(cwd, "long.log"), [...early, accessLog()].join("\n"));
     const data = await runJson(["--log", "long.log"], { cwd });
     expectSound(data);
-    expect(data).toMatchObject({ total: { pageViews: 80 }, source: expect.stringMatching(/^long\.log \(its last 7 d.* of 17 d/) as string });
+    expect(data).toMatchObject({
+      total: { pageViews: 80 },
+      source: expect.stringMatching(/^long\.log \(its last 7 d.* of 17 d/) as string,
+    });
     expect(data.checks).toEqual([{ name: "events sent", expected: 92, counted: 92 }]);
   });
 });
@@ -271,11 +307,20 @@ describe("on the server of REDIS_URL", () => {
     const size = await server.client.dbSize();
 
     const refused = await run(["--events", "300"], { url: server.url });
-    expect(refused).toMatchObject({ code: 1, out: "", errors: expect.stringMatching(/^hotpath: the database of redis:.* is in use by the tracker \(5 websites, .* say --force$/) as string });
+    expect(refused).toMatchObject({
+      code: 1,
+      out: "",
+      errors: expect.stringMatching(
+        /^hotpath: the database of redis:.* is in use by the tracker \(5 websites, .* say --force$/,
+      ) as string,
+    });
     expect(await server.client.dbSize()).toBe(size);
 
     const { code, out } = await run(["--events", "300", "--force"], { url: server.url });
-    expect({ code, out }).toEqual({ code: 0, out: expect.stringContaining('redis-cli -u "$REDIS_URL" FCALL rotate_pg 0') as string });
+    expect({ code, out }).toEqual({
+      code: 0,
+      out: expect.stringContaining('redis-cli -u "$REDIS_URL" FCALL rotate_pg 0') as string,
+    });
     expect(out).not.toContain("✗");
     expect(out).toContain(`${2 * first.total.pageViews} page views`);
     expect(await server.client.get("others")).toBe("data");
@@ -285,7 +330,10 @@ describe("on the server of REDIS_URL", () => {
     await server.flush();
     await server.client.sendCommand(["FCALL", "configure_tracker", "0", "UNKNOWN", "refuse"]);
     const { code, out } = await run(["--events", "100"], { url: server.url });
-    expect({ code, out }).toEqual({ code: 1, out: expect.stringMatching(/^page views of all sites +100 +0 +✗ differs$/m) as string });
+    expect({ code, out }).toEqual({
+      code: 1,
+      out: expect.stringMatching(/^page views of all sites +100 +0 +✗ differs$/m) as string,
+    });
     expect(out).toMatch(/^website: of no configured website +100$/m);
   });
 

@@ -185,9 +185,16 @@ describeWithOwnServer("deploying", () => {
       const changed = deploys.filter(({ lines }) => (JSON.parse(lines[0]!) as { changed: boolean }).changed);
       expect(changed).toHaveLength(1);
       const loaded = await withConnection(async (connection) =>
-        listLoaded((await connection.primaries())[0]!, readBundle().map(({ name }) => name)),
+        listLoaded(
+          (await connection.primaries())[0]!,
+          readBundle().map(({ name }) => name),
+        ),
       );
-      expect(loaded.map(({ own }) => own?.code).sort()).toEqual(readBundle().map(({ code }) => code).sort());
+      expect(loaded.map(({ own }) => own?.code).sort()).toEqual(
+        readBundle()
+          .map(({ code }) => code)
+          .sort(),
+      );
       expect(await server.client.dbSize()).toBe(0);
     });
 

@@ -38,7 +38,10 @@ const SIX = "Redis server v=6.2.14 sha=00000000:0 malloc=jemalloc-5.3.0 bits=64 
 describe("parseVersion", () => {
   it.each([
     [SEVEN, { name: "redis-server", version: "7.0.15" }],
-    ["Valkey server v=8.0.1 sha=00000000:0 malloc=jemalloc-5.3.0 bits=64 build=1", { name: "valkey-server", version: "8.0.1" }],
+    [
+      "Valkey server v=8.0.1 sha=00000000:0 malloc=jemalloc-5.3.0 bits=64 build=1",
+      { name: "valkey-server", version: "8.0.1" },
+    ],
     ["a warning first\nRedis server v=10.2.0 sha=0", { name: "redis-server", version: "10.2.0" }],
     ["Memcached 1.6", undefined],
     ["", undefined],
@@ -270,18 +273,21 @@ describeWithOwnServer("startServer", () => {
     await until(() => !isAlive(pid), { what: "the server to end with its host" });
   });
 
-  it.each(["SIGTERM", "SIGKILL"] as const)("ends with a host that is ended by %s, with its file written", async (signal) => {
-    const host = runNode(["test/support/embedded-host.ts", dir, program().path]);
-    const [, pid, port] = await host.line(/^(\d+) (\d+) false$/);
-    await ask({ url: `redis://127.0.0.1:${port}` }, ["SET", "answer", "42"]);
-    host.signal(signal);
-    await host.exit;
-    await until(() => !isAlive(Number(pid)), { what: "the server to end with its host" });
-    expect(readFileSync(join(dir, "server.log"), "utf8")).toMatch(/SIGTERM[^]*bye bye/);
-    const next = await start({ persistence: true });
-    expect(next.attached).toBe(false);
-    expect(await ask(next, ["GET", "answer"])).toBe("42");
-  });
+  it.each(["SIGTERM", "SIGKILL"] as const)(
+    "ends with a host that is ended by %s, with its file written",
+    async (signal) => {
+      const host = runNode(["test/support/embedded-host.ts", dir, program().path]);
+      const [, pid, port] = await host.line(/^(\d+) (\d+) false$/);
+      await ask({ url: `redis://127.0.0.1:${port}` }, ["SET", "answer", "42"]);
+      host.signal(signal);
+      await host.exit;
+      await until(() => !isAlive(Number(pid)), { what: "the server to end with its host" });
+      expect(readFileSync(join(dir, "server.log"), "utf8")).toMatch(/SIGTERM[^]*bye bye/);
+      const next = await start({ persistence: true });
+      expect(next.attached).toBe(false);
+      expect(await ask(next, ["GET", "answer"])).toBe("42");
+    },
+  );
 
   it("attaches from another process", async () => {
     const mine = await start({ persistence: true });

@@ -74,7 +74,13 @@ describeWithOwnServer("enrichment", () => {
     }
 
     /** A worker whose pages are had by `collect`. */
-    function makeWorker(name: string, collect: Collect, limits: Partial<EnrichLimits> = {}, room = 8, announcements = new Announcements(connection, null, name)): TestWorker {
+    function makeWorker(
+      name: string,
+      collect: Collect,
+      limits: Partial<EnrichLimits> = {},
+      room = 8,
+      announcements = new Announcements(connection, null, name),
+    ): TestWorker {
       const reports: EnrichReport[] = [];
       const asked: string[] = [];
       let collecting = 0;
@@ -103,7 +109,9 @@ describeWithOwnServer("enrichment", () => {
       );
       const start = () => {
         const controller = new AbortController();
-        const ended = connect(server.url).then((reading) => worker.follow(reading, controller.signal).finally(() => reading.close()));
+        const ended = connect(server.url).then((reading) =>
+          worker.follow(reading, controller.signal).finally(() => reading.close()),
+        );
         ended.catch(() => undefined);
         const stop = async (): Promise<void> => {
           controller.abort();
@@ -119,18 +127,29 @@ describeWithOwnServer("enrichment", () => {
     const outcomes = ({ reports }: TestWorker) => reports.map(({ outcome }) => outcome);
     const never: Collect = (_address, signal) =>
       new Promise((_resolve, reject) => signal.addEventListener("abort", () => reject(signal.reason as Error)));
-    const fails = (failure: PageFailure): Collect => () => Promise.reject(failure);
+    const fails =
+      (failure: PageFailure): Collect =>
+      () =>
+        Promise.reject(failure);
     const passing = new PageFailure("timeout", "too slow", { passing: true });
 
     it("finds what was announced before it came, and what comes later, and leaves nothing behind", async () => {
       await visit("a.example/1.html");
-      const one = makeWorker("one", async ({ url, articleId }) => ({ title: `${url} ${articleId}`, kicker: "K", displayDate: 1e12 }));
+      const one = makeWorker("one", async ({ url, articleId }) => ({
+        title: `${url} ${articleId}`,
+        kicker: "K",
+        displayDate: 1e12,
+      }));
       const { stop } = one.start();
       await until(() => one.reports.length === 1, LONG);
       await visit("a.example/2.html");
       await until(() => one.reports.length === 2, LONG);
       await stop();
-      expect(await metadataOf("a.example/1.html")).toEqual({ title: "a.example/1.html 1", kicker: "K", display_date: 1e12 });
+      expect(await metadataOf("a.example/1.html")).toEqual({
+        title: "a.example/1.html 1",
+        kicker: "K",
+        display_date: 1e12,
+      });
       expect(await metadataOf("a.example/2.html")).toMatchObject({ title: "a.example/2.html 2" });
       expect(outcomes(one)).toEqual(["enriched", "enriched"]);
       await nothingIsLeft();
@@ -153,7 +172,10 @@ describeWithOwnServer("enrichment", () => {
       const one = makeWorker("one", fails(new PageFailure("status 404", "not there")));
       expect(await drain(one)).toBe(true);
       expect(one.reports).toMatchObject([{ outcome: "abandoned", reason: "status 404", url: "a.example/1" }]);
-      expect(await functions.getTrackerStatus()).toMatchObject({ enrichWaiting: 0, enrichAbandoned: [["status 404", 1]] });
+      expect(await functions.getTrackerStatus()).toMatchObject({
+        enrichWaiting: 0,
+        enrichAbandoned: [["status 404", 1]],
+      });
       await nothingIsLeft();
     });
 
@@ -470,13 +492,21 @@ describeWithOwnServer("enrichment", () => {
       expect(announcementStreamOf(null)).toBe(STREAM);
       const announcements = new Announcements(connection, "rtl", "one");
       await announcements.prepare();
-      expect(await announcements.readNew(10)).toMatchObject([{ pageId: sha1("a.example/1"), url: "a.example/1", articleId: "1" }]);
+      expect(await announcements.readNew(10)).toMatchObject([
+        { pageId: sha1("a.example/1"), url: "a.example/1", articleId: "1" },
+      ]);
     });
   });
 
   describe("a host", () => {
     async function configFile(sites: TestSite[], enrichment: object = {}, more: object = {}): Promise<string> {
-      const own = { allow: ["127.0.0.0/8"], ports: sites.map(({ port }) => port), robots: false, backoffSeconds: 0.1, ...enrichment };
+      const own = {
+        allow: ["127.0.0.0/8"],
+        ports: sites.map(({ port }) => port),
+        robots: false,
+        backoffSeconds: 0.1,
+        ...enrichment,
+      };
       return configure({ tracker: { leaseSeconds: 1, enrichment: own }, ...more });
     }
     async function run(config: string, job: string): Promise<Record<string, unknown>> {
@@ -495,7 +525,17 @@ describeWithOwnServer("enrichment", () => {
       const host = hotpath(await configFile([site], { refreshDays: 7 }, { http: { port } }), ["serve"]);
       await host.line(/"redis is ready"/, LONG);
       expect(await functions.getTrackerConfig()).toMatchObject({ enrich: 1, refreshDays: 7 });
-      await connection.send(["XADD", "ST:TRACKER::::", "*", "url", `http://${site.host}/news/1.html?x=1`, "uui", "d", "dt", String(Date.now())]);
+      await connection.send([
+        "XADD",
+        "ST:TRACKER::::",
+        "*",
+        "url",
+        `http://${site.host}/news/1.html?x=1`,
+        "uui",
+        "d",
+        "dt",
+        String(Date.now()),
+      ]);
       await until(() => title(`${site.host}/news/1.html`), LONG);
       expect(await metadataOf(`${site.host}/news/1.html`)).toEqual({
         title: "Title of /news/1.html",
@@ -503,7 +543,10 @@ describeWithOwnServer("enrichment", () => {
         display_date: Date.UTC(2026, 10, 20, 12),
       });
       const scrape = async () => (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
-      await until(async () => /hotpath_enrichment_pages_total\{outcome="enriched",reason=""\} 1/.test(await scrape()), LONG);
+      await until(
+        async () => /hotpath_enrichment_pages_total\{outcome="enriched",reason=""\} 1/.test(await scrape()),
+        LONG,
+      );
       expect(await scrape()).toMatch(/hotpath_enrichment_duration_seconds_count\{outcome="enriched"\} 1/);
       expect(await scrape()).toMatch(/hotpath_enrichment_pages_in_hand 0/);
       host.signal("SIGTERM");
@@ -513,7 +556,9 @@ describeWithOwnServer("enrichment", () => {
 
     it("shares the work with another, and no page is fetched twice", async () => {
       const held: ServerResponse[] = [];
-      const sites = await Promise.all([1, 2, 3, 4, 5, 6].map(() => startSite((_request, response) => void held.push(response))));
+      const sites = await Promise.all(
+        [1, 2, 3, 4, 5, 6].map(() => startSite((_request, response) => void held.push(response))),
+      );
       const config = await configFile(sites, { concurrency: 2 });
       const hosts = [hotpath(config, ["serve"]), hotpath(config, ["serve"])];
       await Promise.all(hosts.map((host) => host.line(/"redis is ready"/, LONG)));
@@ -581,12 +626,21 @@ describeWithOwnServer("enrichment", () => {
       });
       const config = await configFile([site], { attempts: 1 });
       await visit(...["a", "b", "gone", "down"].map((path) => `${site.host}/${path}`));
-      expect(await run(config, "enrich")).toMatchObject({ job: "enrich", ok: true, enriched: 2, abandoned: 2, failed: 0 });
+      expect(await run(config, "enrich")).toMatchObject({
+        job: "enrich",
+        ok: true,
+        enriched: 2,
+        abandoned: 2,
+        failed: 0,
+      });
       const { enrichWaiting, enriched, enrichAbandoned } = await functions.getTrackerStatus();
       expect({ enrichWaiting, enriched, abandoned: enrichAbandoned.sort() }).toEqual({
         enrichWaiting: 0,
         enriched: 2,
-        abandoned: [["status 404", 1], ["status 503", 1]],
+        abandoned: [
+          ["status 404", 1],
+          ["status 503", 1],
+        ],
       });
       expect(await run(config, "enrich")).toMatchObject({ ok: true, enriched: 0, abandoned: 0 });
     });
@@ -610,7 +664,11 @@ describeWithOwnServer("enrichment", () => {
       await functions.trackEvents({ events: [old], now });
       await visit("b.example/new");
       // A page, its section and its website.
-      expect(await run(await configFile([], { ports: [80] }), "expire")).toMatchObject({ job: "expire", ok: true, done: 3 });
+      expect(await run(await configFile([], { ports: [80] }), "expire")).toMatchObject({
+        job: "expire",
+        ok: true,
+        done: 3,
+      });
       expect(await functions.getDocument({ dimension: "P", id: sha1("a.example/old") })).toBeNull();
       expect(await functions.getDocument({ dimension: "P", id: sha1("b.example/new") })).not.toBeNull();
     });

@@ -55,13 +55,32 @@ describe("on the wire", () => {
 
   it("sends both values of an option that takes two, and decodes a total with what it counts", async () => {
     const { sent, send } = recorder([2, "x", "y"]);
-    expect(await createFunctions(send).findDocuments({ dimension: "P", level: [1, "news"], visited: [1, 2], count: 5 })).toEqual([2, "x", "y"]);
-    expect(sent[0]?.[0]).toEqual(["FCALL_RO", "find_documents", "0", "P", "LEVEL", "1", "news", "VISITED", "1", "2", "COUNT", "5"]);
+    expect(
+      await createFunctions(send).findDocuments({ dimension: "P", level: [1, "news"], visited: [1, 2], count: 5 }),
+    ).toEqual([2, "x", "y"]);
+    expect(sent[0]?.[0]).toEqual([
+      "FCALL_RO",
+      "find_documents",
+      "0",
+      "P",
+      "LEVEL",
+      "1",
+      "news",
+      "VISITED",
+      "1",
+      "2",
+      "COUNT",
+      "5",
+    ]);
     expect(await createFunctions(recorder([null]).send).findDocuments({ dimension: "P" })).toEqual([null]);
     const wrong = { dimension: "P", level: [1] } as unknown as { dimension: "P"; level: [number, string] };
-    await expect(createFunctions(send).findDocuments(wrong)).rejects.toThrow("find_documents: level must be an array of 2 values, got 1");
+    await expect(createFunctions(send).findDocuments(wrong)).rejects.toThrow(
+      "find_documents: level must be an array of 2 values, got 1",
+    );
     const scalar = { dimension: "P", level: 1 } as unknown as { dimension: "P"; level: [number, string] };
-    await expect(createFunctions(send).findDocuments(scalar)).rejects.toThrow("find_documents: level must be an array of 2 values, got 1");
+    await expect(createFunctions(send).findDocuments(scalar)).rejects.toThrow(
+      "find_documents: level must be an array of 2 values, got 1",
+    );
   });
 
   it("refuses arguments that the function does not have, before anything is sent", async () => {

@@ -30,7 +30,8 @@ function logTime(ms: number): string {
 
 const line = (at: number, { path = `/news/${at % 7}.html`, stepMs = 1000, client = at % 40 } = {}): string =>
   `10.0.0.${client} - - [${logTime(START + at * stepMs)}] "GET ${path} HTTP/1.1" 200 12 "-" "${AGENT}"`;
-const lines = (count: number, from = 0, options = {}): string => Array.from({ length: count }, (_, at) => `${line(from + at, options)}\n`).join("");
+const lines = (count: number, from = 0, options = {}): string =>
+  Array.from({ length: count }, (_, at) => `${line(from + at, options)}\n`).join("");
 
 /** A file of its own, so that no other test knows it. */
 function file(content: string | Uint8Array, name = `${randomUUID()}.log`): string {
@@ -39,18 +40,33 @@ function file(content: string | Uint8Array, name = `${randomUUID()}.log`): strin
   return path;
 }
 
-
 /** All page views of a website, as the series has them. */
 async function views(website = "access-log"): Promise<number> {
   const points: [number, number][] = [];
   for (let day = -1; day < 3; day += 1) {
     const fromMs = START + day * 86_400_000;
-    points.push(...((await tracker.read("range_pg", "W", sha1(website), "TIER", "5MINUTES", "FROM", fromMs, "TO", fromMs + 86_400_000)) as [number, number][]));
+    points.push(
+      ...((await tracker.read(
+        "range_pg",
+        "W",
+        sha1(website),
+        "TIER",
+        "5MINUTES",
+        "FROM",
+        fromMs,
+        "TO",
+        fromMs + 86_400_000,
+      )) as [number, number][]),
+    );
   }
   return points.reduce((sum, [, value]) => sum + value, 0);
 }
 
-const run = (...args: string[]): RunningProcess => runNode([HOTPATH, "import", ...args], { cwd: folder, env: { REDIS_URL: tracker.server.url, ENV: undefined, CONFIG_PATH: undefined } });
+const run = (...args: string[]): RunningProcess =>
+  runNode([HOTPATH, "import", ...args], {
+    cwd: folder,
+    env: { REDIS_URL: tracker.server.url, ENV: undefined, CONFIG_PATH: undefined },
+  });
 
 interface FileReport {
   done: boolean;
@@ -87,7 +103,11 @@ async function importing(...args: string[]): Promise<Report & { first: FileRepor
 describe("an import", () => {
   it("counts a log once, says so the second time, and again if asked to", async () => {
     const path = file(lines(600));
-    expect(await importing(path)).toMatchObject({ code: 0, accepted: 600, first: { done: true, lines: 600, firstMs: START, lastMs: START + 599_000 } });
+    expect(await importing(path)).toMatchObject({
+      code: 0,
+      accepted: 600,
+      first: { done: true, lines: 600, firstMs: START, lastMs: START + 599_000 },
+    });
     expect(await importing(path)).toMatchObject({ code: 0, accepted: 0, first: { lines: 0, acceptedBefore: 600 } });
     expect(await views()).toBe(600);
     const inWords = run(path);
@@ -113,7 +133,14 @@ describe("an import", () => {
     const functions = createFunctions((args, sending) => connection.send(args, sending));
     const pipe = async (content: string): Promise<number> => {
       const chunks = (content.match(/[^]{1,777}/g) ?? []).map((part) => Buffer.from(part));
-      const options = { files: ["-"], rotates: true, say: () => undefined, onBytes: () => undefined, signal: new AbortController().signal, stdin: Readable.from(chunks) };
+      const options = {
+        files: ["-"],
+        rotates: true,
+        say: () => undefined,
+        onBytes: () => undefined,
+        signal: new AbortController().signal,
+        stdin: Readable.from(chunks),
+      };
       const opened = (await openFiles(functions, options)).filter((each) => each !== null);
       await new Importer(opened, functions, options).run();
       for (const each of opened) await each.close();
@@ -162,19 +189,38 @@ describe("an import", () => {
     const one = file(lines(4000, 0, { stepMs: 5000, client: 1 }));
     const two = file(lines(4000, 0, { stepMs: 5000, client: 2 }));
     await importing(one, two);
-    const points = (await tracker.read("range_ud", "W", sha1("access-log"), "TIER", "5MINUTES", "FROM", START, "TO", START + 4000 * 5000)) as [number, number][];
+    const points = (await tracker.read(
+      "range_ud",
+      "W",
+      sha1("access-log"),
+      "TIER",
+      "5MINUTES",
+      "FROM",
+      START,
+      "TO",
+      START + 4000 * 5000,
+    )) as [number, number][];
     expect(points.length).toBeGreaterThan(60);
     expect(new Set(points.map(([, devices]) => devices))).toEqual(new Set([2]));
   });
 
   it("counts JSON lines, with website and shift", async () => {
-    const events = Array.from({ length: 20 }, (_, at) => JSON.stringify({ url: `http://x.example/${at % 3}`, uui: `d${at}`, dt: at % 2 ? START : String(START + 1000) }));
+    const events = Array.from({ length: 20 }, (_, at) =>
+      JSON.stringify({ url: `http://x.example/${at % 3}`, uui: `d${at}`, dt: at % 2 ? START : String(START + 1000) }),
+    );
     const path = file(`${events.join("\n")}\n\n{"url": 5}\n{"broken\n`);
-    expect(await importing(path)).toMatchObject({ accepted: 20, first: { rejected: 1, reasons: { url: 1 }, leftOut: { unparsable: 2 } } });
+    expect(await importing(path)).toMatchObject({
+      accepted: 20,
+      first: { rejected: 1, reasons: { url: 1 }, leftOut: { unparsable: 2 } },
+    });
     expect(await views("x.example")).toBe(20);
     const before = Date.now();
-    expect(await importing("--again", "--website", "y.example", "--shift-to-now", path)).toMatchObject({ accepted: 20 });
-    const today = (await tracker.record("count_pg", "W", sha1("y.example"), "FROM", before - 120_000, "TO", Date.now() + 1000))["value"];
+    expect(await importing("--again", "--website", "y.example", "--shift-to-now", path)).toMatchObject({
+      accepted: 20,
+    });
+    const today = (
+      await tracker.record("count_pg", "W", sha1("y.example"), "FROM", before - 120_000, "TO", Date.now() + 1000)
+    )["value"];
     expect(today).toBe(20);
   });
 
@@ -190,7 +236,11 @@ describe("an import", () => {
     const content = `${lines(50)}nonsense\n${line(50).replace("GET", "POST")}\n${line(51).replace(" 200 ", " 404 ")}\n${line(52, { path: "/a.css" })}\n`;
     const path = file(content);
     const keys = await tracker.client.dbSize();
-    expect(await importing("--dry-run", path)).toMatchObject({ code: 0, accepted: 0, first: { events: 50, leftOut: { unparsable: 1, method: 1, failed: 1, static: 1, bot: 0 } } });
+    expect(await importing("--dry-run", path)).toMatchObject({
+      code: 0,
+      accepted: 0,
+      first: { events: 50, leftOut: { unparsable: 1, method: 1, failed: 1, static: 1, bot: 0 } },
+    });
     expect(await tracker.client.dbSize()).toBe(keys);
     await importing(path);
     expect(await importing("--dry-run", path)).toMatchObject({ first: { events: 0, acceptedBefore: 50 } });
@@ -200,9 +250,21 @@ describe("an import", () => {
 describe("a file that is not as it should be", () => {
   it.each([
     ["that is missing", () => "missing.log", /cannot read missing\.log: no such file/],
-    ["that is a folder", () => (mkdirSync(join(folder, "folder"), { recursive: true }), "folder"), /cannot read folder: it is a directory/],
-    ["of binary junk", () => file(Buffer.from(Array.from({ length: 9000 }, (_, at) => (at * 7919) % 251))), /neither an access log nor JSON lines/],
-    ["that gzip has lost", () => file(gzipSync(lines(2000)).subarray(0, 40)), /the gzip data ends early|neither an access log/],
+    [
+      "that is a folder",
+      () => (mkdirSync(join(folder, "folder"), { recursive: true }), "folder"),
+      /cannot read folder: it is a directory/,
+    ],
+    [
+      "of binary junk",
+      () => file(Buffer.from(Array.from({ length: 9000 }, (_, at) => (at * 7919) % 251))),
+      /neither an access log nor JSON lines/,
+    ],
+    [
+      "that gzip has lost",
+      () => file(gzipSync(lines(2000)).subarray(0, 40)),
+      /the gzip data ends early|neither an access log/,
+    ],
   ])("%s: one line, exit code 1", async (_, make, message) => {
     const { code, errors } = await importing(make());
     expect(code).toBe(1);
@@ -215,7 +277,10 @@ describe("a file that is not as it should be", () => {
   });
 
   it("of junk, if asked to: every line is left out", async () => {
-    expect(await importing("--format", "log", file("a\nb\nc\n"))).toMatchObject({ code: 0, first: { leftOut: { unparsable: 3 } } });
+    expect(await importing("--format", "log", file("a\nb\nc\n"))).toMatchObject({
+      code: 0,
+      first: { leftOut: { unparsable: 3 } },
+    });
   });
 
   it("gzip that breaks off: what could be read counts once, and the rest once it is there", async () => {
@@ -233,7 +298,10 @@ describe("a file that is not as it should be", () => {
   it("whose last line is being written: it is left until it is whole", async () => {
     const last = line(10);
     const path = file(lines(10) + last.slice(0, -20));
-    expect(await importing(path)).toMatchObject({ accepted: 10, first: { unfinishedLine: true, leftOut: { unparsable: 0 } } });
+    expect(await importing(path)).toMatchObject({
+      accepted: 10,
+      first: { unfinishedLine: true, leftOut: { unparsable: 0 } },
+    });
     appendFileSync(path, `${last.slice(-20)}\n${lines(1, 11)}`);
     expect(await importing(path)).toMatchObject({ accepted: 2, first: { unfinishedLine: false } });
   });
@@ -268,7 +336,8 @@ describe("a file that is not as it should be", () => {
 });
 
 describe("killed", () => {
-  const counted = async (): Promise<number> => Number(await tracker.client.hGet((await tracker.client.keys("H:IMPORT::*"))[0] ?? "none", "accepted"));
+  const counted = async (): Promise<number> =>
+    Number(await tracker.client.hGet((await tracker.client.keys("H:IMPORT::*"))[0] ?? "none", "accepted"));
 
   it("with -9 again and again, each line counts exactly once", async () => {
     const total = 40_000;

@@ -25,9 +25,21 @@ beforeEach(() => tracker.server.flush());
 describe("import_events", () => {
   it("counts a chunk once, however often it is sent", async () => {
     const events = [visit("a", OLD), visit("b", OLD)];
-    expect(await chunk("-", "10", events)).toEqual({ counted: 1, position: "10", accepted: 2, rejected: 0, errors: [] });
+    expect(await chunk("-", "10", events)).toEqual({
+      counted: 1,
+      position: "10",
+      accepted: 2,
+      rejected: 0,
+      errors: [],
+    });
     for (let time = 0; time < 3; time += 1) {
-      expect(await chunk("-", "10", events)).toEqual({ counted: 0, position: "10", accepted: 0, rejected: 0, errors: [] });
+      expect(await chunk("-", "10", events)).toEqual({
+        counted: 0,
+        position: "10",
+        accepted: 0,
+        rejected: 0,
+        errors: [],
+      });
     }
     expect(await views()).toEqual([[OLD, 2]]);
   });
@@ -48,32 +60,53 @@ describe("import_events", () => {
   it("refuses bad events one by one, and counts the others", async () => {
     const reply = await chunk("-", "1", [visit("a", OLD), visit("", OLD), visit("b", OLD - 8 * DAY), "{"]);
     expect(reply).toMatchObject({ counted: 1, accepted: 1, rejected: 3 });
-    expect((reply["errors"] as unknown[][]).map(([index, code]) => [index, code])).toEqual([[1, "BADEVENT"], [2, "BADEVENT"], [3, "BADEVENT"]]);
+    expect((reply["errors"] as unknown[][]).map(([index, code]) => [index, code])).toEqual([
+      [1, "BADEVENT"],
+      [2, "BADEVENT"],
+      [3, "BADEVENT"],
+    ]);
     const status = await tracker.record("get_tracker_status", "NOW", NOON);
-    expect(status["rejected"]).toEqual([["json", 1], ["old", 1], ["uui", 1]]);
+    expect(status["rejected"]).toEqual([
+      ["json", 1],
+      ["old", 1],
+      ["uui", 1],
+    ]);
   });
 
   it("refuses what a repeat would count again, and a position that stands for none", async () => {
-    expect(await tracker.refusal("import_events", "log", "3", "3", visit("a", OLD))).toMatch(/^BADARG from and to must differ/);
+    expect(await tracker.refusal("import_events", "log", "3", "3", visit("a", OLD))).toMatch(
+      /^BADARG from and to must differ/,
+    );
     expect(await tracker.refusal("import_events", "log", "3", "-")).toMatch(/^BADARG to must be a position/);
   });
 
   it("keeps sources apart, and partitions", async () => {
     await chunk("-", "5", [visit("a", OLD)]);
-    expect(await tracker.record("import_events", "other", "-", "1", visit("a", OLD), "NOW", OLD)).toMatchObject({ counted: 1 });
+    expect(await tracker.record("import_events", "other", "-", "1", visit("a", OLD), "NOW", OLD)).toMatchObject({
+      counted: 1,
+    });
     expect(await tracker.routed(["{p}"], "get_import", "log")).toBeNull();
   });
 
   it("writes nothing where a key is in the way, and counts the chunk once it is gone", async () => {
     const id = sha1("log");
-    for (const key of [`H:IMPORT::${id}::`, "H:BACKFILL::::", `HLL:1MINUTE:P:${sha1(PAGE)}:${OLD}:UD`, "ST:REJECTED::::"]) {
+    for (const key of [
+      `H:IMPORT::${id}::`,
+      "H:BACKFILL::::",
+      `HLL:1MINUTE:P:${sha1(PAGE)}:${OLD}:UD`,
+      "ST:REJECTED::::",
+    ]) {
       await tracker.server.flush();
       await tracker.client.lPush(key, "foreign");
       const before = await digest(tracker.client);
-      expect.soft(await tracker.refusal("import_events", "log", "-", "1", visit("a", OLD), "{}", "NOW", OLD)).toMatch(new RegExp(`^CONFLICT ${key} `));
+      expect
+        .soft(await tracker.refusal("import_events", "log", "-", "1", visit("a", OLD), "{}", "NOW", OLD))
+        .toMatch(new RegExp(`^CONFLICT ${key} `));
       expect.soft(await digest(tracker.client)).toEqual(before);
       await tracker.client.del(key);
-      expect.soft(await tracker.record("import_events", "log", "-", "1", visit("a", OLD), "{}", "NOW", OLD)).toMatchObject({ counted: 1, accepted: 1 });
+      expect
+        .soft(await tracker.record("import_events", "log", "-", "1", visit("a", OLD), "{}", "NOW", OLD))
+        .toMatchObject({ counted: 1, accepted: 1 });
     }
   });
 
@@ -105,12 +138,14 @@ describe("get_import and forget_import", () => {
   it("name a key in the way", async () => {
     const key = `H:IMPORT::${sha1("log")}::`;
     await tracker.client.lPush(key, "foreign");
-    for (const name of ["get_import", "forget_import"]) expect(await tracker.refusal(name, "log")).toMatch(new RegExp(`^CONFLICT ${key} `));
+    for (const name of ["get_import", "forget_import"])
+      expect(await tracker.refusal(name, "log")).toMatch(new RegExp(`^CONFLICT ${key} `));
   });
 });
 
 describe("unique devices of windows that a back-fill may still add to", () => {
-  const half = (from: Argument, to: Argument, device: string, ...options: Argument[]) => chunk(from, to, [visit(device, OLD)], ...options);
+  const half = (from: Argument, to: Argument, device: string, ...options: Argument[]) =>
+    chunk(from, to, [visit(device, OLD)], ...options);
 
   it("wait until it is over; page views do not", async () => {
     await half("-", "1", "a");
@@ -157,14 +192,21 @@ describe("unique devices of windows that a back-fill may still add to", () => {
     await half("-", "1", "a");
     await tracker.call("track_events", visit("today", NOON - 10 * MINUTE), "NOW", NOON);
     await rotate();
-    expect(await tracker.read("range_ud", "P", sha1(PAGE), "TIER", "5MINUTES", "FROM", NOON - HOUR, "TO", NOON)).toEqual([[NOON - 10 * MINUTE, 1]]);
+    expect(
+      await tracker.read("range_ud", "P", sha1(PAGE), "TIER", "5MINUTES", "FROM", NOON - HOUR, "TO", NOON),
+    ).toEqual([[NOON - 10 * MINUTE, 1]]);
   });
 
   it("no more than 1,000 at once, those that fell silent not counted", async () => {
     const key = "H:BACKFILL::::";
     const future = Date.now() + DAY;
-    await tracker.client.hSet(key, Object.fromEntries(Array.from({ length: 1000 }, (_, at) => [`s${at}`, `${OLD}:${future}`])));
-    expect(await tracker.refusal("import_events", "log", "-", "1", visit("a", OLD), "NOW", OLD)).toMatch(/^LIMIT 1000 back-fills/);
+    await tracker.client.hSet(
+      key,
+      Object.fromEntries(Array.from({ length: 1000 }, (_, at) => [`s${at}`, `${OLD}:${future}`])),
+    );
+    expect(await tracker.refusal("import_events", "log", "-", "1", visit("a", OLD), "NOW", OLD)).toMatch(
+      /^LIMIT 1000 back-fills/,
+    );
     await tracker.client.hSet(key, "s7", `${OLD}:1`);
     expect(await half("-", "1", "a")).toMatchObject({ counted: 1 });
     expect(await tracker.client.hExists(key, "s7")).toBe(0);

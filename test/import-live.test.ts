@@ -34,7 +34,17 @@ async function seriesOf(fromMs: number, toMs: number): Promise<Record<string, un
   for (const [dimension, id] of IDS) {
     for (const tier of TIERS) {
       for (const name of ["range_pg", "range_ud"]) {
-        series[`${name} ${dimension} ${id} ${tier}`] = await tracker.read(name, dimension, id, "TIER", tier, "FROM", fromMs, "TO", toMs);
+        series[`${name} ${dimension} ${id} ${tier}`] = await tracker.read(
+          name,
+          dimension,
+          id,
+          "TIER",
+          tier,
+          "FROM",
+          fromMs,
+          "TO",
+          toMs,
+        );
       }
     }
   }
@@ -66,11 +76,37 @@ type Step =
   | { do: "wait"; ms: number };
 
 const stepArb: fc.Arbitrary<Step> = fc.oneof(
-  { weight: 4, arbitrary: fc.record({ do: fc.constant("import" as const), size: fc.integer({ min: 0, max: 12 }), repeats: fc.integer({ min: 1, max: 2 }) }) },
+  {
+    weight: 4,
+    arbitrary: fc.record({
+      do: fc.constant("import" as const),
+      size: fc.integer({ min: 0, max: 12 }),
+      repeats: fc.integer({ min: 1, max: 2 }),
+    }),
+  },
   { weight: 1, arbitrary: fc.record({ do: fc.constant("stale" as const), back: fc.integer({ min: 0, max: 4 }) }) },
-  { weight: 2, arbitrary: fc.record({ do: fc.constant("visit" as const), page: fc.nat(PAGES - 1), device: fc.nat(9), agoMs: fc.integer({ min: 0, max: 20 * MINUTE }) }) },
-  { weight: 4, arbitrary: fc.record({ do: fc.constant("rotate" as const), name: fc.constantFrom("rotate_pg" as const, "rotate_ud" as const), limit: fc.constantFrom(1, 5, 1000), times: fc.integer({ min: 1, max: 4 }) }) },
-  { weight: 1, arbitrary: fc.record({ do: fc.constant("wait" as const), ms: fc.integer({ min: 1, max: 40 * MINUTE }) }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      do: fc.constant("visit" as const),
+      page: fc.nat(PAGES - 1),
+      device: fc.nat(9),
+      agoMs: fc.integer({ min: 0, max: 20 * MINUTE }),
+    }),
+  },
+  {
+    weight: 4,
+    arbitrary: fc.record({
+      do: fc.constant("rotate" as const),
+      name: fc.constantFrom("rotate_pg" as const, "rotate_ud" as const),
+      limit: fc.constantFrom(1, 5, 1000),
+      times: fc.integer({ min: 1, max: 4 }),
+    }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({ do: fc.constant("wait" as const), ms: fc.integer({ min: 1, max: 40 * MINUTE }) }),
+  },
 );
 
 /** The importer's side: chunks by their places in the log. */
@@ -93,14 +129,20 @@ class Importer {
     const to = Math.min(this.#at + size, this.#log.length);
     if (to === this.#at) return;
     this.#sent.push([this.#at, to]);
-    expect(await this.#chunk(this.#at, to)).toMatchObject({ counted: 1, position: String(to), accepted: to - this.#at, rejected: 0 });
+    expect(await this.#chunk(this.#at, to)).toMatchObject({
+      counted: 1,
+      position: String(to),
+      accepted: to - this.#at,
+      rejected: 0,
+    });
     this.#at = to;
   }
 
   /** A call that was sent before, again. */
   async sendAgain(back: number): Promise<void> {
     const [from, to] = this.#sent.at(-1 - back) ?? [0, 0];
-    if (to > 0) expect(await this.#chunk(from, to)).toMatchObject({ counted: 0, position: String(this.#at), accepted: 0 });
+    if (to > 0)
+      expect(await this.#chunk(from, to)).toMatchObject({ counted: 0, position: String(this.#at), accepted: 0 });
   }
 
   async end(): Promise<void> {
@@ -110,7 +152,15 @@ class Importer {
   #chunk(from: number, to: number): Promise<Record<string, unknown>> {
     const visits = this.#log.slice(from, to);
     const clockMs = Math.max(...visits.map(({ atMs }) => atMs));
-    return tracker.record("import_events", this.#source, from === 0 ? "-" : from, to, ...visits.map(jsonOf), "NOW", clockMs);
+    return tracker.record(
+      "import_events",
+      this.#source,
+      from === 0 ? "-" : from,
+      to,
+      ...visits.map(jsonOf),
+      "NOW",
+      clockMs,
+    );
   }
 }
 
@@ -121,7 +171,8 @@ async function liveDay(steps: readonly Step[], importers: readonly Importer[]): 
   for (const step of steps) {
     const importer = importers[turn++ % Math.max(importers.length, 1)];
     if (step.do === "wait") nowMs += step.ms;
-    else if (step.do === "visit") await tracker.call("track_events", jsonOf({ ...step, atMs: nowMs - step.agoMs }), "NOW", nowMs);
+    else if (step.do === "visit")
+      await tracker.call("track_events", jsonOf({ ...step, atMs: nowMs - step.agoMs }), "NOW", nowMs);
     else if (step.do === "rotate") await rotate(step, nowMs);
     else if (step.do === "stale") await importer?.sendAgain(step.back);
     else {
@@ -148,7 +199,13 @@ async function rotate({ name, limit, times }: Extract<Step, { do: "rotate" }>, n
 }
 
 /** How long after its start a window is kept, by tier. */
-const KEPT: Record<string, number> = { "1MINUTE": 61 * MINUTE, "5MINUTES": 35 * MINUTE, "10MINUTES": 70 * MINUTE, "1HOUR": 25 * HOUR, "3HOURS": 7 * DAY + 3 * HOUR };
+const KEPT: Record<string, number> = {
+  "1MINUTE": 61 * MINUTE,
+  "5MINUTES": 35 * MINUTE,
+  "10MINUTES": 70 * MINUTE,
+  "1HOUR": 25 * HOUR,
+  "3HOURS": 7 * DAY + 3 * HOUR,
+};
 
 /** Whether a key is of a window of today that is kept. */
 function isKept(key: string, nowMs: number): boolean {
@@ -161,14 +218,21 @@ async function today(nowMs: number): Promise<unknown> {
   const held = Object.entries(await contents(tracker.client))
     .filter(([key]) => isKept(key, nowMs))
     .map(([key, { value }]) => [key, value]);
-  const rankings = await Promise.all(["W", "S", "P"].map((dimension) => tracker.call("rank_pg", dimension, "FROM", TODAY - DAY, "TO", nowMs + 1, "NOW", nowMs)));
+  const rankings = await Promise.all(
+    ["W", "S", "P"].map((dimension) =>
+      tracker.call("rank_pg", dimension, "FROM", TODAY - DAY, "TO", nowMs + 1, "NOW", nowMs),
+    ),
+  );
   return { held, rankings, series: await seriesOf(TODAY - DAY, nowMs + DAY) };
 }
 
 /** Visits with some disorder: a line is written when its request has ended. */
 const logArb = (spanMs: number): fc.Arbitrary<Visit[]> =>
   fc
-    .array(fc.record({ page: fc.nat(PAGES - 1), device: fc.nat(30), atMs: fc.nat(spanMs), lateMs: fc.nat(20 * MINUTE) }), { minLength: 1, maxLength: 90, size: "max" })
+    .array(
+      fc.record({ page: fc.nat(PAGES - 1), device: fc.nat(30), atMs: fc.nat(spanMs), lateMs: fc.nat(20 * MINUTE) }),
+      { minLength: 1, maxLength: 90, size: "max" },
+    )
     .map((visits) => visits.toSorted((a, b) => a.atMs + a.lateMs - b.atMs - b.lateMs));
 
 /** Kept by today's clock, older than live counting takes, older than points are kept. */
@@ -184,19 +248,24 @@ describe("a log imported into a live server", () => {
   it("ends in the series as if counted in its own time, and changes nothing of today", async () => {
     const span = 7 * HOUR;
     await fc.assert(
-      fc.asyncProperty(logArb(span), ageArb, fc.array(stepArb, { maxLength: 60, size: "max" }), async (visits, ageMs, steps) => {
-        const startMs = TODAY - ageMs;
-        const log = at(visits, startMs);
-        await tracker.server.flush();
-        await countInItsTime(log);
-        const expected = await seriesOf(startMs, startMs + span + 3 * HOUR);
-        await tracker.server.flush();
-        const withoutIt = await today(await liveDay(steps, []));
-        await tracker.server.flush();
-        const nowMs = await liveDay(steps, [new Importer(log)]);
-        expect(await seriesOf(startMs, startMs + span + 3 * HOUR)).toEqual(expected);
-        expect(await today(nowMs)).toEqual(withoutIt);
-      }),
+      fc.asyncProperty(
+        logArb(span),
+        ageArb,
+        fc.array(stepArb, { maxLength: 60, size: "max" }),
+        async (visits, ageMs, steps) => {
+          const startMs = TODAY - ageMs;
+          const log = at(visits, startMs);
+          await tracker.server.flush();
+          await countInItsTime(log);
+          const expected = await seriesOf(startMs, startMs + span + 3 * HOUR);
+          await tracker.server.flush();
+          const withoutIt = await today(await liveDay(steps, []));
+          await tracker.server.flush();
+          const nowMs = await liveDay(steps, [new Importer(log)]);
+          expect(await seriesOf(startMs, startMs + span + 3 * HOUR)).toEqual(expected);
+          expect(await today(nowMs)).toEqual(withoutIt);
+        },
+      ),
       { numRuns: RUNS },
     );
   }, 600_000);
@@ -204,19 +273,27 @@ describe("a log imported into a live server", () => {
   it("of two servers, side by side, ends in the series as one log of both", async () => {
     const span = 7 * HOUR;
     await fc.assert(
-      fc.asyncProperty(logArb(span), logArb(span), fc.array(stepArb, { maxLength: 60, size: "max" }), async (one, other, steps) => {
-        const startMs = TODAY - 20 * DAY;
-        const both = at([...one, ...other].toSorted((a, b) => a.atMs - b.atMs), startMs);
-        await tracker.server.flush();
-        await countInItsTime(both);
-        const expected = await seriesOf(startMs, startMs + span + 3 * HOUR);
-        await tracker.server.flush();
-        const importers = [new Importer(at(one, startMs), "one"), new Importer(at(other, startMs), "other")];
-        // Both are announced before either goes on.
-        for (const importer of importers) await importer.send(1);
-        await liveDay(steps, importers);
-        expect(await seriesOf(startMs, startMs + span + 3 * HOUR)).toEqual(expected);
-      }),
+      fc.asyncProperty(
+        logArb(span),
+        logArb(span),
+        fc.array(stepArb, { maxLength: 60, size: "max" }),
+        async (one, other, steps) => {
+          const startMs = TODAY - 20 * DAY;
+          const both = at(
+            [...one, ...other].toSorted((a, b) => a.atMs - b.atMs),
+            startMs,
+          );
+          await tracker.server.flush();
+          await countInItsTime(both);
+          const expected = await seriesOf(startMs, startMs + span + 3 * HOUR);
+          await tracker.server.flush();
+          const importers = [new Importer(at(one, startMs), "one"), new Importer(at(other, startMs), "other")];
+          // Both are announced before either goes on.
+          for (const importer of importers) await importer.send(1);
+          await liveDay(steps, importers);
+          expect(await seriesOf(startMs, startMs + span + 3 * HOUR)).toEqual(expected);
+        },
+      ),
       { numRuns: RUNS / 2 },
     );
   }, 600_000);

@@ -23,7 +23,11 @@ const taskArb = fc.record({
   /** After which of its calls the worker dies; most do not. */
   diesAfter: fc.constantFrom(0, 1, 2, 9, 9, 9),
 });
-const burstArb = fc.record({ tasks: fc.array(taskArb, { minLength: 3, maxLength: 25, size: "max" }), killAfter: fc.nat(80), waits: fc.constantFrom(0, MINUTE, LEASE) });
+const burstArb = fc.record({
+  tasks: fc.array(taskArb, { minLength: 3, maxLength: 25, size: "max" }),
+  killAfter: fc.nat(80),
+  waits: fc.constantFrom(0, MINUTE, LEASE),
+});
 type Task = typeof taskArb extends fc.Arbitrary<infer T> ? T : never;
 type Burst = typeof burstArb extends fc.Arbitrary<infer T> ? T : never;
 
@@ -39,7 +43,8 @@ describeWithOwnServer("after kill -9", () => {
   let dropped: string[] = [];
 
   const base = Date.UTC(2024, 0, 15, 10);
-  const run = (client: TestClient, name: string, ...args: (string | number)[]): Promise<unknown> => fcall(client, name, "d", "t", ...args);
+  const run = (client: TestClient, name: string, ...args: (string | number)[]): Promise<unknown> =>
+    fcall(client, name, "d", "t", ...args);
 
   async function begin(): Promise<void> {
     await redis.flush();
@@ -55,7 +60,16 @@ describeWithOwnServer("after kill -9", () => {
     const ids = Array.from({ length: count }, () => `f${(added += 1)}`);
     const batch = { ids, isAnswered: false };
     batches.push(batch);
-    const entries = ids.map((id) => JSON.stringify(entryOf({ path: `${folderOf(base + hour * HOUR)}/${id}.1.parquet`, min: { ids: [id] }, str_min_time: ns(base), str_max_time: ns(base) })));
+    const entries = ids.map((id) =>
+      JSON.stringify(
+        entryOf({
+          path: `${folderOf(base + hour * HOUR)}/${id}.1.parquet`,
+          min: { ids: [id] },
+          str_min_time: ns(base),
+          str_max_time: ns(base),
+        }),
+      ),
+    );
     await run(client, "patch_index", ...entries, "NOW", nowMs);
     batch.isAnswered = true;
   }
@@ -71,7 +85,11 @@ describeWithOwnServer("after kill -9", () => {
     if (diesAfter === 1) return true;
     // Where another has merged them before it died, nothing is left to do but to end the plan.
     if (entries.length > 0) {
-      const merged = entryOf({ path: to, min: { ids: entries.flatMap(({ min }) => min.ids) }, size_bytes: 1000 * entries.length });
+      const merged = entryOf({
+        path: to,
+        min: { ids: entries.flatMap(({ min }) => min.ids) },
+        size_bytes: 1000 * entries.length,
+      });
       const gone = entries.map((each) => ({ ...each, cmd: "DELETE" }));
       await run(client, "patch_index", ...[merged, ...gone].map((each) => JSON.stringify(each)), "NOW", nowMs);
     }
@@ -97,11 +115,13 @@ describeWithOwnServer("after kill -9", () => {
     await client.connect();
     let replies = 0;
     let killed: Promise<void> | undefined;
-    const counting = { sendCommand: async (args: string[]) => {
-      const reply = await client.sendCommand(args);
-      if ((replies += 1) >= killAfter) killed ??= redis.kill("SIGKILL");
-      return reply;
-    } } as unknown as TestClient;
+    const counting = {
+      sendCommand: async (args: string[]) => {
+        const reply = await client.sendCommand(args);
+        if ((replies += 1) >= killAfter) killed ??= redis.kill("SIGKILL");
+        return reply;
+      },
+    } as unknown as TestClient;
     const outcomes = await Promise.allSettled(
       tasks.map(async (task) => {
         nowMs += SECOND;
@@ -120,7 +140,7 @@ describeWithOwnServer("after kill -9", () => {
 
   /** Merges and removes until nothing is left, with leases that end one after another. */
   async function finish(): Promise<void> {
-    for (let quiet = 0; quiet < 3; ) {
+    for (let quiet = 0; quiet < 3;) {
       nowMs += LEASE;
       let hasWorked = false;
       while (await merge(redis.client, { diesAfter: 9 })) hasWorked = true;
@@ -147,7 +167,8 @@ describeWithOwnServer("after kill -9", () => {
     expect(new Set(dropped).size).toBe(dropped.length);
     expect(dropped.filter((path) => !wanted.includes(/([^/]*)\.1\.parquet$/.exec(path)![1]!))).toEqual([]);
     const counts = Object.entries(await redis.client.hGetAll("folders:d:t"));
-    for (const [folder, count] of counts) expect(entries.filter(({ path }) => path.startsWith(`${folder}/`))).toHaveLength(Number(count));
+    for (const [folder, count] of counts)
+      expect(entries.filter(({ path }) => path.startsWith(`${folder}/`))).toHaveLength(Number(count));
     expect(counts.reduce((sum, [, count]) => sum + Number(count), 0)).toBe(entries.length);
     const status = decodeRecord(await run(redis.client, "get_table_status"));
     expect(status).toMatchObject({ known: 1, files: entries.length, unreadable: 0 });
@@ -157,11 +178,13 @@ describeWithOwnServer("after kill -9", () => {
 
   it("every file is in the index once, and no plan is lost", async () => {
     await fc.assert(
-      fc.asyncProperty(fc.array(burstArb, { minLength: 1, maxLength: 3, size: "max" }), async (bursts) => {
-        for (const each of bursts) await burst(each);
-        await finish();
-        await check();
-      }).beforeEach(begin),
+      fc
+        .asyncProperty(fc.array(burstArb, { minLength: 1, maxLength: 3, size: "max" }), async (bursts) => {
+          for (const each of bursts) await burst(each);
+          await finish();
+          await check();
+        })
+        .beforeEach(begin),
       { numRuns: RUNS, endOnFailure: true },
     );
   }, 600_000);

@@ -13,7 +13,20 @@ const LAYERS = '{"l":{"ttl_sec":0,"layer_to":""}}';
 const entry = (at: number): string => JSON.stringify(entryOf({ path: `date=2024-01-15/hour=12/f${at}.1.parquet` }));
 
 const calls = new Calls({
-  good: { db: "d", table: "t", path: "date=2024-01-15/hour=12/f1.1.parquet", layer: "l", writer: "w", MERGE, LAYERS, AFTER: "0", BEFORE: "5", CURSOR: "0", ITERATION: "1", iteration: "1" },
+  good: {
+    db: "d",
+    table: "t",
+    path: "date=2024-01-15/hour=12/f1.1.parquet",
+    layer: "l",
+    writer: "w",
+    MERGE,
+    LAYERS,
+    AFTER: "0",
+    BEFORE: "5",
+    CURSOR: "0",
+    ITERATION: "1",
+    iteration: "1",
+  },
   id: "0123456789abcdef".repeat(3).slice(0, 40),
   timeMs: NOON,
   rest: entry,
@@ -55,7 +68,8 @@ describe("routing keys", () => {
   beforeEach(seed);
 
   it.each(["{eu}", "any{eu}thing", "plain", ""])("'%s' is taken and never written", async (key) => {
-    for (const declaration of FUNCTIONS) await refusalOf(metadata.routed([key], declaration.name, ...flat(calls.goodCall(declaration))));
+    for (const declaration of FUNCTIONS)
+      await refusalOf(metadata.routed([key], declaration.name, ...flat(calls.goodCall(declaration))));
     expect(await metadata.client.exists(key)).toBe(0);
   });
 });

@@ -29,6 +29,9 @@ it("does what docs/metadata.md does by hand", async () => {
     ["get_entry", expect.stringContaining('"row_count":4711') as string],
     ["list_folders", ["0", ["date=2026-11-20/hour=12", 1]]],
     ["get_table_status", expect.arrayContaining(["files", 1]) as unknown[]],
-    ["get_merge_plan", expect.stringMatching(/"from":\["date=2026-11-20\\\/hour=12\\\/a81bc81b\.1\.parquet"\]/) as string],
+    [
+      "get_merge_plan",
+      expect.stringMatching(/"from":\["date=2026-11-20\\\/hour=12\\\/a81bc81b\.1\.parquet"\]/) as string,
+    ],
   ]);
 });

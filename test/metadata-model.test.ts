@@ -16,8 +16,16 @@ beforeEach(() => metadata.server.flush());
 
 /** Of a hot file the first iteration merges, as it does so before it moves, and the second moves. */
 const CONFIGURATION: Configuration = {
-  merge: [[10, 100, 1], [1000, 250, 2]],
-  layers: { "": { ttl_sec: 0, layer_to: "" }, hot: { ttl_sec: 100, layer_to: "cold" }, cold: { ttl_sec: 0, layer_to: "" }, last: { ttl_sec: 50, layer_to: "" } },
+  merge: [
+    [10, 100, 1],
+    [1000, 250, 2],
+  ],
+  layers: {
+    "": { ttl_sec: 0, layer_to: "" },
+    hot: { ttl_sec: 100, layer_to: "cold" },
+    cold: { ttl_sec: 0, layer_to: "" },
+    last: { ttl_sec: 50, layer_to: "" },
+  },
 };
 const MERGE = JSON.stringify(CONFIGURATION.merge);
 const LAYERS = JSON.stringify(CONFIGURATION.layers);
@@ -32,20 +40,61 @@ const pathArb = fc
   })
   .map(({ folder, name, iteration }) => `${folder}/${name}.${iteration}.parquet`);
 const entryArb = fc
-  .record({ cmd: fc.constantFrom("ADD", "ADD", "DELETE"), path: pathArb, layer: layerArb, writer: writerArb, size: fc.constantFrom(0, 1, 40, 50, 100, 101), chunkS: fc.nat(200), bare: fc.boolean() })
+  .record({
+    cmd: fc.constantFrom("ADD", "ADD", "DELETE"),
+    path: pathArb,
+    layer: layerArb,
+    writer: writerArb,
+    size: fc.constantFrom(0, 1, 40, 50, 100, 101),
+    chunkS: fc.nat(200),
+    bare: fc.boolean(),
+  })
   .map(({ cmd, path, layer, writer, size, chunkS, bare }) => {
     // A DELETE may name its file alone.
     if (cmd === "DELETE" && bare) return JSON.stringify({ cmd, path, database: "d", table: "t" });
-    const entry = entryOf({ cmd: cmd, path, layer, writer_id: writer, size_bytes: size, str_chunk_time: ns(NOON + chunkS * SECOND, 999) });
+    const entry = entryOf({
+      cmd: cmd,
+      path,
+      layer,
+      writer_id: writer,
+      size_bytes: size,
+      str_chunk_time: ns(NOON + chunkS * SECOND, 999),
+    });
     return bare ? JSON.stringify(entry, undefined, 1) : JSON.stringify(entry);
   });
 const kindArb = fc.constantFrom("merge", "merge", "move", "drop");
 
 const stepArb = fc.oneof(
-  { weight: 8, arbitrary: fc.record({ do: fc.constant("patch"), entries: fc.array(entryArb, { minLength: 1, maxLength: 12, size: "max" }), isOld: fc.constant(false) }) },
-  { weight: 1, arbitrary: fc.record({ do: fc.constant("patch"), entries: fc.array(entryArb, { maxLength: 12, size: "max" }), isOld: fc.constant(true) }) },
-  { weight: 8, arbitrary: fc.record({ do: fc.constant("take"), kind: kindArb, iteration: fc.constantFrom(1, 1, 2), layer: layerArb, writer: writerArb }) },
-  { weight: 4, arbitrary: fc.record({ do: fc.constant("end"), at: fc.nat(100), repeats: fc.integer({ min: 1, max: 2 }) }) },
+  {
+    weight: 8,
+    arbitrary: fc.record({
+      do: fc.constant("patch"),
+      entries: fc.array(entryArb, { minLength: 1, maxLength: 12, size: "max" }),
+      isOld: fc.constant(false),
+    }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      do: fc.constant("patch"),
+      entries: fc.array(entryArb, { maxLength: 12, size: "max" }),
+      isOld: fc.constant(true),
+    }),
+  },
+  {
+    weight: 8,
+    arbitrary: fc.record({
+      do: fc.constant("take"),
+      kind: kindArb,
+      iteration: fc.constantFrom(1, 1, 2),
+      layer: layerArb,
+      writer: writerArb,
+    }),
+  },
+  {
+    weight: 4,
+    arbitrary: fc.record({ do: fc.constant("end"), at: fc.nat(100), repeats: fc.integer({ min: 1, max: 2 }) }),
+  },
   { weight: 4, arbitrary: fc.record({ do: fc.constant("go on"), s: fc.constantFrom(1, 10, 30, 100, 1800) }) },
 );
 type Step = typeof stepArb extends fc.Arbitrary<infer T> ? T : never;
@@ -74,7 +123,7 @@ class Session {
     if (step.do === "patch") await this.#patch(step);
     else if (step.do === "take") await this.#take(step);
     else if (step.do === "end") await this.#end(step);
-    else this.nowS += (step).s;
+    else this.nowS += step.s;
   }
 
   async #patch({ entries, isOld }: StepOf<"patch">): Promise<void> {
@@ -112,14 +161,21 @@ class Session {
   async compare(): Promise<void> {
     const keys = (await metadata.client.keys("*")).filter((key) => /^(files|folders|merge|move|drop):/.test(key));
     const { model } = this;
-    const lists = [...[...model.waiting].map(([name, plans]) => [`${name}:idle`, plans] as const), ...[...model.out].map(([name, plans]) => [`${name}:processing`, plans] as const)];
+    const lists = [
+      ...[...model.waiting].map(([name, plans]) => [`${name}:idle`, plans] as const),
+      ...[...model.out].map(([name, plans]) => [`${name}:processing`, plans] as const),
+    ];
     const files = new Map<string, Record<string, string>>();
     for (const [path, { text }] of model.files) {
       const key = `files:d:t:${path.split("/")[0]!}`;
       files.set(key, { ...files.get(key), [path]: text });
     }
     const folders = model.folders();
-    const expected = [...files.keys(), ...(files.size > 0 ? ["folders:d:t"] : []), ...lists.filter(([, plans]) => plans.length > 0).map(([name]) => name)];
+    const expected = [
+      ...files.keys(),
+      ...(files.size > 0 ? ["folders:d:t"] : []),
+      ...lists.filter(([, plans]) => plans.length > 0).map(([name]) => name),
+    ];
     expect(keys.sort()).toEqual(expected.sort());
     for (const [key, content] of files) expect({ ...(await metadata.client.hGetAll(key)) }).toEqual(content);
     expect({ ...(await metadata.client.hGetAll("folders:d:t")) }).toEqual(folders);
@@ -129,7 +185,12 @@ class Session {
   async #compareList(name: string, plans: Plan[]): Promise<void> {
     const found = (await metadata.client.lRange(name, 0, -1)).map((text) => JSON.parse(text) as Json);
     plans.forEach((plan, at) => (plan.id ??= found[at]?.id));
-    const seen = found.map((json, at) => [json.id, pathsOf(json), json.size ?? 0, plans[at]?.timeS === undefined ? undefined : json.time_s]);
+    const seen = found.map((json, at) => [
+      json.id,
+      pathsOf(json),
+      json.size ?? 0,
+      plans[at]?.timeS === undefined ? undefined : json.time_s,
+    ]);
     expect(seen, name).toEqual(plans.map(({ id, paths, size, timeS }) => [id, paths, size, timeS]));
     for (const [at, plan] of plans.entries()) plan.timeS ??= found[at]!.time_s;
   }

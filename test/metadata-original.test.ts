@@ -22,7 +22,13 @@ const RUNS = 30 * Number(process.env["HOTPATH_RUNS"] ?? 1);
 
 /** Fresh paths, deleted only when they were added and once, and nothing of a plan: there the scripts do otherwise, on purpose. */
 const stepArb = fc.array(
-  fc.record({ isDelete: fc.boolean(), layer: fc.constantFrom("", "l", "hot"), iteration: fc.constantFrom(1, 1, 2, 3), folder: fc.constantFrom("date=2024-01-15/hour=11", "date=2024-01-16/hour=0"), size: fc.constantFrom(1, 40, 60, 100) }),
+  fc.record({
+    isDelete: fc.boolean(),
+    layer: fc.constantFrom("", "l", "hot"),
+    iteration: fc.constantFrom(1, 1, 2, 3),
+    folder: fc.constantFrom("date=2024-01-15/hour=11", "date=2024-01-16/hour=0"),
+    size: fc.constantFrom(1, 40, 60, 100),
+  }),
   { minLength: 1, maxLength: 25 },
 );
 
@@ -40,18 +46,31 @@ describe.skipIf(!isThere)(`beside GigAPI's scripts${isThere ? "" : ` (skipped: $
 
   const script = (on: TestMetadata, name: (typeof SCRIPTS)[number], keys: string[], args: string[]): Promise<unknown> =>
     on.client.sendCommand(["EVALSHA", shas[name]!, String(keys.length), ...keys, ...args]);
-  const functionOf = (on: TestMetadata, name: (typeof SCRIPTS)[number], keys: string[], args: string[]): Promise<unknown> => fcallKeyed(on.client, keys, name, args);
+  const functionOf = (
+    on: TestMetadata,
+    name: (typeof SCRIPTS)[number],
+    keys: string[],
+    args: string[],
+  ): Promise<unknown> => fcallKeyed(on.client, keys, name, args);
   type Side = typeof script;
 
   /** Everything that clients see, less what is random (ids, new names) and the second in which it was written. */
   async function seen({ client }: TestMetadata): Promise<Record<string, unknown>> {
     const content: Record<string, unknown> = {};
     for (const key of (await client.keys("*")).sort()) {
-      if (/^(files|folders):/.test(key)) content[key] = Object.fromEntries(Object.entries(await client.hGetAll(key)).map(([field, value]) => [field, JSON.parse(value) as unknown]));
+      if (/^(files|folders):/.test(key))
+        content[key] = Object.fromEntries(
+          Object.entries(await client.hGetAll(key)).map(([field, value]) => [field, JSON.parse(value) as unknown]),
+        );
       if (/^(merge|move|drop):/.test(key)) {
         content[key] = (await client.lRange(key, 0, -1)).map((text) => {
           const plan = JSON.parse(text) as Record<string, unknown>;
-          return { ...plan, id: typeof plan["id"], time_s: typeof plan["time_s"], ...("path_to" in plan && { path_to: String(plan["path_to"]).replace(/[0-9a-f-]{36}/, "new") }) };
+          return {
+            ...plan,
+            id: typeof plan["id"],
+            time_s: typeof plan["time_s"],
+            ...("path_to" in plan && { path_to: String(plan["path_to"]).replace(/[0-9a-f-]{36}/, "new") }),
+          };
         });
       }
     }
@@ -65,7 +84,14 @@ describe.skipIf(!isThere)(`beside GigAPI's scripts${isThere ? "" : ` (skipped: $
       const known = isDelete ? idle.pop() : undefined;
       if (known !== undefined) return known;
       // With a time to merge and none to move, the third iteration of these layers is planned nowhere.
-      const entry = entryOf({ layer, path: `${folder}/f${at}.${iteration}.parquet`, size_bytes: size, str_chunk_time: "1705320000000000000", min: { a: 1 }, max: { a: 2.5 } });
+      const entry = entryOf({
+        layer,
+        path: `${folder}/f${at}.${iteration}.parquet`,
+        size_bytes: size,
+        str_chunk_time: "1705320000000000000",
+        min: { a: 1 },
+        max: { a: 2.5 },
+      });
       if (iteration === 3 && layer !== "hot") idle.push(JSON.stringify({ ...entry, cmd: "DELETE" }));
       return JSON.stringify(iteration === 3 && layer === "hot" ? { ...entry, layer: "l" } : entry);
     });
@@ -80,7 +106,9 @@ describe.skipIf(!isThere)(`beside GigAPI's scripts${isThere ? "" : ` (skipped: $
           number += 1;
           const entries = entriesOf(steps).map((each) => each.replaceAll("/f", `/b${number}-`));
           const side: Side = isScript ? script : functionOf;
-          expect(await side(ours, "patch_index", [MERGE, LAYERS], entries)).toBe(await script(theirs, "patch_index", [MERGE, LAYERS], entries));
+          expect(await side(ours, "patch_index", [MERGE, LAYERS], entries)).toBe(
+            await script(theirs, "patch_index", [MERGE, LAYERS], entries),
+          );
           expect(await seen(ours)).toEqual(await seen(theirs));
         }
       }),
@@ -88,19 +116,31 @@ describe.skipIf(!isThere)(`beside GigAPI's scripts${isThere ? "" : ` (skipped: $
     );
   }, 120_000);
 
-  it.each([["script", "function"], ["function", "script"], ["function", "function"]])("what a %s planned, a %s takes and ends", async (planner, taker) => {
+  it.each([
+    ["script", "function"],
+    ["function", "script"],
+    ["function", "function"],
+  ])("what a %s planned, a %s takes and ends", async (planner, taker) => {
     const sides: Record<string, Side> = { script, function: functionOf };
     await ours.server.flush();
     const path = "date=2024-01-15/hour=12/a.1.parquet";
     const suffix = "1:date=2024-01-15/hour=12";
-    await sides[planner]!(ours, "patch_index", ["[[0,100,1]]", LAYERS], [JSON.stringify(entryOf({ path, size_bytes: 1 }))]);
-    const take = (): Promise<unknown> => sides[taker]!(ours, "get_merge_plan", ["merge", "d", "t", suffix, "l", "w"], [""]);
+    await sides[planner]!(
+      ours,
+      "patch_index",
+      ["[[0,100,1]]", LAYERS],
+      [JSON.stringify(entryOf({ path, size_bytes: 1 }))],
+    );
+    const take = (): Promise<unknown> =>
+      sides[taker]!(ours, "get_merge_plan", ["merge", "d", "t", suffix, "l", "w"], [""]);
     const plan = JSON.parse(String(await take())) as { id: string; paths: string[]; time_s: number };
     expect(plan.paths).toEqual([path]);
     expect(plan.time_s - Date.now() / 1000).toBeGreaterThan(1790);
     expect(await take()).toBe("");
     const out = `merge:d:t:${suffix}:l:w:processing`;
-    expect((await ours.client.lRange(out, 0, -1)).map((each) => (JSON.parse(each) as { id: string }).id)).toEqual([plan.id]);
+    expect((await ours.client.lRange(out, 0, -1)).map((each) => (JSON.parse(each) as { id: string }).id)).toEqual([
+      plan.id,
+    ]);
     expect(await sides[planner]!(ours, "end_merge", ["d", "t", suffix, "l", "w", plan.id], [])).toBe("");
     expect(await ours.client.exists(out)).toBe(0);
   });

@@ -27,7 +27,8 @@ async function queued(queue: string, folder: string, ...plans: string[]): Promis
   await send("ZADD", INDEX, Number(/"time_s":(\d+)/.exec(plans[0]!)?.[1] ?? 0), folder);
 }
 
-const takeMerge = (ms: number): Promise<MergePlan | null> => json<MergePlan>("get_merge_plan", "d", "t", 1, "l", "w", "NOW", ms);
+const takeMerge = (ms: number): Promise<MergePlan | null> =>
+  json<MergePlan>("get_merge_plan", "d", "t", 1, "l", "w", "NOW", ms);
 const lists = async (queue = QUEUE): Promise<[string[], string[]]> => [
   (await send("LRANGE", `${queue}:idle`, 0, -1)) as string[],
   (await send("LRANGE", `${queue}:processing`, 0, -1)) as string[],
@@ -45,7 +46,9 @@ describe("get_merge_plan", () => {
       database: "d",
       table: "t",
       from: [`${FOLDER}/a.1.parquet`, `${FOLDER}/b.1.parquet`],
-      to: expect.stringMatching(new RegExp(`^${FOLDER}/[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\\.2\\.parquet$`)) as string,
+      to: expect.stringMatching(
+        new RegExp(`^${FOLDER}/[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\\.2\\.parquet$`),
+      ) as string,
       iteration: 1,
     });
     expect(await lists()).toEqual([[], [planText("p1", NOON + LEASE, "a", "b")]]);
@@ -86,7 +89,12 @@ describe("get_merge_plan", () => {
     await send("RPUSH", `${out}:processing`, planText("p2", NOON + LEASE, "a"));
     await send("ZADD", INDEX, 2, "out");
     expect((await takeMerge(NOON))!.id).toBe("p1");
-    expect(await send("ZRANGE", INDEX, 0, -1, "WITHSCORES")).toEqual([FOLDER, String(seconds(NOON + LEASE)), "out", String(seconds(NOON + LEASE))]);
+    expect(await send("ZRANGE", INDEX, 0, -1, "WITHSCORES")).toEqual([
+      FOLDER,
+      String(seconds(NOON + LEASE)),
+      "out",
+      String(seconds(NOON + LEASE)),
+    ]);
   });
 
   it("comes to a plan behind any number of folders that are empty, call by call", async () => {
@@ -114,14 +122,21 @@ describe("get_merge_plan", () => {
     await send("ZADD", "SS:METADATA.QUEUES::a/b%2Fc/2/x%2Fy/z:1::", 1, "f");
     expect(await call("get_merge_plan", "a/b", "c", 2, "x/y", "z:1")).toBeNull();
     expect(await call("get_merge_plan", "a", "b/c", 2, "x", "y/z:1")).toBeNull();
-    expect(await json<MergePlan>("get_merge_plan", "a", "b/c", 2, "x/y", "z:1")).toMatchObject({ id: "p1", iteration: 2, database: "a", table: "b/c" });
+    expect(await json<MergePlan>("get_merge_plan", "a", "b/c", 2, "x/y", "z:1")).toMatchObject({
+      id: "p1",
+      iteration: 2,
+      database: "a",
+      table: "b/c",
+    });
   });
 
   it("with a routing key, keeps all its keys in the slot of that", async () => {
     const queue = `merge:d:{x}t:1:${FOLDER}:l:w`;
     await send("RPUSH", `${queue}:idle`, planText("p1", NOON, "a"));
     await send("ZADD", "SS:METADATA.QUEUES::{x}d/t/1/l/w::", 1, FOLDER);
-    const plan = JSON.parse(String(await metadata.routed(["{x}"], "get_merge_plan", "d", "t", 1, "l", "w"))) as MergePlan;
+    const plan = JSON.parse(
+      String(await metadata.routed(["{x}"], "get_merge_plan", "d", "t", 1, "l", "w")),
+    ) as MergePlan;
     expect(plan).toMatchObject({ id: "p1", table: "t" });
     expect(await metadata.routed(["{x}"], "end_merge", "d", "t", "p1")).toBe(1);
     const keys = (await send("KEYS", "*")) as string[];
@@ -151,7 +166,12 @@ describe("get_merge_plan", () => {
   });
 
   it("drops a plan without files, and takes one without a time as ripe", async () => {
-    await queued(QUEUE, FOLDER, '{"id":"p0","time_s":1,"paths":[],"size":0}', `{"id":"p1","paths":["${FOLDER}/a.1.parquet"],"size":1}`);
+    await queued(
+      QUEUE,
+      FOLDER,
+      '{"id":"p0","time_s":1,"paths":[],"size":0}',
+      `{"id":"p1","paths":["${FOLDER}/a.1.parquet"],"size":1}`,
+    );
     expect(await takeMerge(NOON)).toMatchObject({ id: "p1", from: [`${FOLDER}/a.1.parquet`] });
     expect((await lists())[1].map((each) => JSON.parse(each) as unknown)).toEqual([
       { id: "p1", paths: [`${FOLDER}/a.1.parquet`], size: 1, time_s: seconds(NOON + LEASE) },
@@ -162,7 +182,13 @@ describe("get_merge_plan", () => {
   it("leaves out files that were deleted while nobody looked for them in their plan", async () => {
     const gone = `S:METADATA.GONE::${sha1(QUEUE)}::`;
     const path = (file: string): string => `${FOLDER}/${file}.1.parquet`;
-    await queued(QUEUE, FOLDER, planText("p0", NOON, "a", "b"), planText("p1", NOON, "c", "d", "e"), planText("p2", NOON, "f"));
+    await queued(
+      QUEUE,
+      FOLDER,
+      planText("p0", NOON, "a", "b"),
+      planText("p1", NOON, "c", "d", "e"),
+      planText("p2", NOON, "f"),
+    );
     await send("SADD", gone, path("a"), path("b"), path("d"), path("other"));
     expect(await takeMerge(NOON)).toMatchObject({ id: "p1", from: [path("c"), path("e")] });
     expect((JSON.parse((await lists())[1][0]!) as { paths: string[] }).paths).toEqual([path("c"), path("e")]);
@@ -170,14 +196,19 @@ describe("get_merge_plan", () => {
     expect(await takeMerge(NOON)).toMatchObject({ id: "p2" });
     expect(await send("EXISTS", gone)).toBe(0);
     await send("SADD", `S:METADATA.GONE::${sha1("move:d:t:l:w")}::`, "f/a.1.parquet");
-    await send("RPUSH", "move:d:t:l:w:idle", JSON.stringify({ id: "m1", path_from: "f/a.1.parquet", path_to: "f/b.1.parquet", time_s: 1 }));
+    await send(
+      "RPUSH",
+      "move:d:t:l:w:idle",
+      JSON.stringify({ id: "m1", path_from: "f/a.1.parquet", path_to: "f/b.1.parquet", time_s: 1 }),
+    );
     expect(await json("get_move_plan", "d", "t", "l", "w")).toBeNull();
     expect(await send("EXISTS", "move:d:t:l:w:idle", "move:d:t:l:w:processing")).toBe(0);
   });
 
   it("a plan opened later in its folder does not put off the one before it", async () => {
     await call("configure_table", "d", "t", "MERGE", "[[10,1000,1]]", "LAYERS", '{"l":{"ttl_sec":0}}');
-    const add = (name: string, ms: number): Promise<unknown> => call("patch_index", "d", "t", JSON.stringify(entryOf({ path: `${FOLDER}/${name}.1.parquet` })), "NOW", ms);
+    const add = (name: string, ms: number): Promise<unknown> =>
+      call("patch_index", "d", "t", JSON.stringify(entryOf({ path: `${FOLDER}/${name}.1.parquet` })), "NOW", ms);
     await add("a", NOON);
     await add("b", NOON + 5 * SECOND);
     expect(await takeMerge(NOON + 9 * SECOND)).toBeNull();
@@ -209,7 +240,8 @@ describe("get_merge_plan", () => {
 });
 
 describe("as GigAPI's clients call", () => {
-  const take = (suffix = `1:${FOLDER}`, prefix = "merge"): Promise<unknown> => keyed("get_merge_plan", prefix, "d", "t", suffix, "l", "w");
+  const take = (suffix = `1:${FOLDER}`, prefix = "merge"): Promise<unknown> =>
+    keyed("get_merge_plan", prefix, "d", "t", suffix, "l", "w");
 
   it("get_merge_plan answers the stored text with the end of the lease, or empty text", async () => {
     expect(await take()).toBe("");
@@ -232,7 +264,11 @@ describe("as GigAPI's clients call", () => {
 
   it("a lease that ended is given out again", async () => {
     await send("RPUSH", `${QUEUE}:processing`, planText("p1", NOON, "a"), planText("p2", NOON, "b"));
-    expect([await take(), await take(), await take()].map((each) => /"id":"(\w+)"/.exec(String(each))?.[1])).toEqual(["p1", "p2", undefined]);
+    expect([await take(), await take(), await take()].map((each) => /"id":"(\w+)"/.exec(String(each))?.[1])).toEqual([
+      "p1",
+      "p2",
+      undefined,
+    ]);
   });
 
   it("move and drop queues have no suffix", async () => {
@@ -266,7 +302,10 @@ describe("as GigAPI's clients call", () => {
     await take();
     await take("1:f");
     await keyed("end_merge", "d", "t", `1:${FOLDER}`, "l", "w", "p1");
-    expect([await lists(), await lists(other)]).toEqual([[[], []], [[], [expect.stringContaining("b.1.parquet")]]]);
+    expect([await lists(), await lists(other)]).toEqual([
+      [[], []],
+      [[], [expect.stringContaining("b.1.parquet")]],
+    ]);
     await keyed("end_merge", "d", "t", "1:f", "l", "w", "p1");
     expect(await lists(other)).toEqual([[], []]);
   });
@@ -297,7 +336,9 @@ describe("as GigAPI's clients call", () => {
 
   it("refuses another prefix, another number of keys, and foreign types", async () => {
     expect(await refusalOf(take("", "keep"))).toBe("BADARG prefix must be one of merge, move, drop, got 'keep'");
-    expect(await refusalOf(keyed("get_merge_plan", "merge", "d", "t", "", "l"))).toBe("BADARG at most one routing key, got 5");
+    expect(await refusalOf(keyed("get_merge_plan", "merge", "d", "t", "", "l"))).toBe(
+      "BADARG at most one routing key, got 5",
+    );
     await send("SET", `${QUEUE}:processing`, "foreign");
     expect(await refusalOf(take())).toBe(`CONFLICT ${QUEUE}:processing holds a string, not a list`);
     expect(await refusalOf(keyed("end_merge", "d", "t", `1:${FOLDER}`, "l", "w", "p1"))).toMatch(/^CONFLICT merge:/);
@@ -334,12 +375,23 @@ describe("ending", () => {
 
   it("names foreign types", async () => {
     await send("SET", "H:METADATA.LEASE::d/t/p1::", "foreign");
-    expect(await refusal("end_drop", "d", "t", "p1")).toBe("CONFLICT H:METADATA.LEASE::d/t/p1:: holds a string, not a hash");
+    expect(await refusal("end_drop", "d", "t", "p1")).toBe(
+      "CONFLICT H:METADATA.LEASE::d/t/p1:: holds a string, not a hash",
+    );
   });
 });
 
 describe("plans of single files", () => {
-  const MOVE = { id: "m1", writer_id: "w", database: "d", table: "t", path_from: "f/a.1.parquet", layer_from: "l", path_to: "f/b.1.parquet", layer_to: "cold" };
+  const MOVE = {
+    id: "m1",
+    writer_id: "w",
+    database: "d",
+    table: "t",
+    path_from: "f/a.1.parquet",
+    layer_from: "l",
+    path_to: "f/b.1.parquet",
+    layer_to: "cold",
+  };
   const DROP = { id: "x1", writer_id: "w", layer: "l", path: "f/a.1.parquet", database: "d", table: "t" };
   const cases = [
     ["move", MOVE, "get_move_plan", "end_move"],
@@ -360,13 +412,26 @@ describe("plans of single files", () => {
   });
 
   it.each(cases)("%s: what nobody can carry out is moved aside", async (kind, plan, get) => {
-    await send("RPUSH", `${kind}:d:t:l:w:idle`, "broken", JSON.stringify({ id: "x", time_s: 1 }), JSON.stringify({ ...plan, time_s: 1 }));
+    await send(
+      "RPUSH",
+      `${kind}:d:t:l:w:idle`,
+      "broken",
+      JSON.stringify({ id: "x", time_s: 1 }),
+      JSON.stringify({ ...plan, time_s: 1 }),
+    );
     expect(await json(get, "d", "t", "l", "w")).toEqual(plan);
     expect((await metadata.record("get_table_status", "d", "t"))["unreadable"]).toBe(2);
   });
 
   it("a layer and a writer may have no name", async () => {
     await send("RPUSH", "drop:d:t:::idle", '{"id":"x1","path":"f/a","time_s":1}');
-    expect(await json("get_drop_plan", "d", "t", "", "")).toEqual({ id: "x1", writer_id: "", layer: "", database: "d", table: "t", path: "f/a" });
+    expect(await json("get_drop_plan", "d", "t", "", "")).toEqual({
+      id: "x1",
+      writer_id: "",
+      layer: "",
+      database: "d",
+      table: "t",
+      path: "f/a",
+    });
   });
 });

@@ -28,12 +28,24 @@ const nowMs = (): number => Date.now();
 /** Adds entries to the source's stream. */
 async function add(count: number, stream = STREAM): Promise<void> {
   const dt = String(nowMs());
-  await Promise.all(Array.from({ length: count }, (_, at) => source.client.xAdd(stream, "*", { url: `http://a.example/${at % 5}`, uui: `d${at % 30}`, dt, other: "x" })));
+  await Promise.all(
+    Array.from({ length: count }, (_, at) =>
+      source.client.xAdd(stream, "*", { url: `http://a.example/${at % 5}`, uui: `d${at % 30}`, dt, other: "x" }),
+    ),
+  );
 }
 
 /** Page views here. */
 async function views(): Promise<number> {
-  const reply = await tracker.call("count_pg", "W", sha1("a.example"), "FROM", nowMs() - 3_600_000, "TO", nowMs() + 60_000);
+  const reply = await tracker.call(
+    "count_pg",
+    "W",
+    sha1("a.example"),
+    "FROM",
+    nowMs() - 3_600_000,
+    "TO",
+    nowMs() + 60_000,
+  );
   return Number((reply as unknown[])[1]);
 }
 
@@ -41,11 +53,23 @@ const said: string[] = [];
 beforeEach(() => void (said.length = 0));
 
 function options(more: Partial<MirrorOptions> = {}): MirrorOptions {
-  return { url: source.url, stream: STREAM, untilEmpty: true, acceptGap: false, again: false, say: (text) => said.push(text), signal: new AbortController().signal, ...more };
+  return {
+    url: source.url,
+    stream: STREAM,
+    untilEmpty: true,
+    acceptGap: false,
+    again: false,
+    say: (text) => said.push(text),
+    signal: new AbortController().signal,
+    ...more,
+  };
 }
 
 const once = (more: Partial<MirrorOptions> = {}): Promise<MirrorSummary> =>
-  mirror(createFunctions((args, sending) => here.send(args, sending)), options(more));
+  mirror(
+    createFunctions((args, sending) => here.send(args, sending)),
+    options(more),
+  );
 
 describe("a mirror", () => {
   it("counts each entry once, goes on where it ended, and leaves the source as it was", async () => {
@@ -107,7 +131,22 @@ describe("a mirror", () => {
 
   it("works as a user who may only read", async () => {
     await add(5);
-    await source.client.sendCommand(["ACL", "SETUSER", "mirror", "reset", "on", ">secret", "~*", "+xrange", "+xread", "+xinfo", "+ping", "+client", "+hello", "+select"]);
+    await source.client.sendCommand([
+      "ACL",
+      "SETUSER",
+      "mirror",
+      "reset",
+      "on",
+      ">secret",
+      "~*",
+      "+xrange",
+      "+xread",
+      "+xinfo",
+      "+ping",
+      "+client",
+      "+hello",
+      "+select",
+    ]);
     onTestFinished(async () => void (await source.client.sendCommand(["ACL", "DELUSER", "mirror"])));
     const url = new URL(source.url);
     url.username = "mirror";
@@ -138,7 +177,9 @@ describe("entries that went missing", () => {
     await lose(30, 10);
     const failed = once();
     await expect(failed).rejects.toThrow(GapError);
-    await expect(failed).rejects.toThrow(/30 entries of ST:TRACKER:::: of redis:.* after \d+-\d+ were removed before they could be counted; --accept-gap/);
+    await expect(failed).rejects.toThrow(
+      /30 entries of ST:TRACKER:::: of redis:.* after \d+-\d+ were removed before they could be counted; --accept-gap/,
+    );
     expect(await views()).toBe(20);
     expect(await once({ acceptGap: true })).toMatchObject({ accepted: 10, missing: 30, done: true });
     expect(said.join()).toContain("GAP: 30 entries");
@@ -205,7 +246,7 @@ describe("entries that went missing", () => {
     await until(async () => (await source.client.xLen(STREAM)) > 0);
     const begun = await once({ acceptGap: true });
     accepted += begun.accepted;
-    for (let last = false; !last; ) {
+    for (let last = false; !last;) {
       last = isAdded;
       const summary = await once({ acceptGap: true });
       accepted += summary.accepted;
@@ -219,13 +260,21 @@ describe("entries that went missing", () => {
 });
 
 it("ids are compared as numbers", () => {
-  expect([compareIds("9-0", "10-0"), compareIds("10-2", "10-10"), compareIds("5-5", "5-5"), compareIds("18446744073709551615-1", "18446744073709551614-9")]).toEqual([-1, -1, 0, 1]);
+  expect([
+    compareIds("9-0", "10-0"),
+    compareIds("10-2", "10-10"),
+    compareIds("5-5", "5-5"),
+    compareIds("18446744073709551615-1", "18446744073709551614-9"),
+  ]).toEqual([-1, -1, 0, 1]);
 });
 
 describe("a mirror as a process", () => {
   const run = (...args: string[]): RunningProcess =>
-    runNode([HOTPATH, "mirror", source.url, "--json", ...args], { env: { REDIS_URL: tracker.server.url, ENV: undefined, CONFIG_PATH: undefined } });
-  const counted = async (): Promise<number> => Number(await tracker.client.hGet((await tracker.client.keys("H:IMPORT::*"))[0] ?? "none", "accepted"));
+    runNode([HOTPATH, "mirror", source.url, "--json", ...args], {
+      env: { REDIS_URL: tracker.server.url, ENV: undefined, CONFIG_PATH: undefined },
+    });
+  const counted = async (): Promise<number> =>
+    Number(await tracker.client.hGet((await tracker.client.keys("H:IMPORT::*"))[0] ?? "none", "accepted"));
 
   it("killed with -9 again and again counts each entry once", async () => {
     await add(30_000);
@@ -262,9 +311,15 @@ describeWithOwnServer("a source that goes away", () => {
   it("is waited for, and followed on", async () => {
     const stop = new AbortController();
     let seen = 0;
-    const visit = (): Promise<unknown> => moving.client.xAdd(STREAM, "*", { url: "http://a.example/", uui: "d", dt: String(nowMs()) });
+    const visit = (): Promise<unknown> =>
+      moving.client.xAdd(STREAM, "*", { url: "http://a.example/", uui: "d", dt: String(nowMs()) });
     await visit();
-    const following = once({ url: moving.url, untilEmpty: false, signal: stop.signal, onProgress: (entries) => void (seen = entries) });
+    const following = once({
+      url: moving.url,
+      untilEmpty: false,
+      signal: stop.signal,
+      onProgress: (entries) => void (seen = entries),
+    });
     await until(() => seen === 1);
     await moving.restart({ signal: "SIGKILL" });
     await visit();

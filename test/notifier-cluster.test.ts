@@ -55,7 +55,9 @@ describeWithOwnServer("notifications in a cluster", () => {
     await until(() => receiver.received.length === 2, { timeoutMs: 30_000 });
     const items = receiver.received.map(({ body }) => (JSON.parse(body) as { data: { items: string[] } }).data.items);
     expect(items.sort()).toEqual([["rtl-A"], ["today-A"]]);
-    expect(await gateOf(connection, { topic: "infos", partition: "infos" }).read()).toMatchObject({ state: "disabled" });
+    expect(await gateOf(connection, { topic: "infos", partition: "infos" }).read()).toMatchObject({
+      state: "disabled",
+    });
     const list = runNode(["host/cli.ts", "notify", "list"], { env });
     expect((await list.exit).code, list.errors.join()).toBe(0);
     expect(list.lines.filter((line) => /^(today|rtl|infos) /.test(line))).toHaveLength(3);

@@ -21,7 +21,10 @@ const callArb = fc.record({
   ends: fc.constantFrom("ack", "fail", "never"),
 });
 /** Calls sent at once, and after how many answers the server is killed. */
-const burstArb = fc.record({ calls: fc.array(callArb, { minLength: 2, maxLength: 40, size: "max" }), killAfter: fc.nat(60) });
+const burstArb = fc.record({
+  calls: fc.array(callArb, { minLength: 2, maxLength: 40, size: "max" }),
+  killAfter: fc.nat(60),
+});
 
 describeWithOwnServer("after kill -9", () => {
   const redis = useServer({ persistence: true });
@@ -76,10 +79,10 @@ describeWithOwnServer("after kill -9", () => {
   }
 
   async function finish(): Promise<void> {
-    for (let remaining: unknown = 1; remaining === 1; ) {
+    for (let remaining: unknown = 1; remaining === 1;) {
       remaining = decodeRecord(await fcall(redis.client, "ingest_scans", "packages", "NOW", nowMs))["remaining"];
     }
-    for (let next: number | null = nowMs; next !== null; ) {
+    for (let next: number | null = nowMs; next !== null;) {
       nowMs = Math.max(nowMs, next);
       const reply = await claimOn(redis.client, "packages", "COUNT", 100, "NOW", nowMs);
       note(reply.claimed);
@@ -99,12 +102,16 @@ describeWithOwnServer("after kill -9", () => {
         nowMs = Date.now();
         await fcall(redis.client, "configure_topic", "packages", "QUIET", 1000, "ATTEMPTS", 1000, "BACKOFF", 1000);
         await Promise.all(
-          Array.from({ length: ENTRIES }, (_, at) => redis.client.xAdd("packages", "*", { seller_id: String(at % SELLERS), package_id: `P${at}` })),
+          Array.from({ length: ENTRIES }, (_, at) =>
+            redis.client.xAdd("packages", "*", { seller_id: String(at % SELLERS), package_id: `P${at}` }),
+          ),
         );
         nowMs += MINUTE;
         for (const each of bursts) await burst(each);
         await finish();
-        const items = [...given.values()].flatMap(({ subject, items: found }) => found.map((item) => `${subject} ${item}`));
+        const items = [...given.values()].flatMap(({ subject, items: found }) =>
+          found.map((item) => `${subject} ${item}`),
+        );
         const sent = Array.from({ length: ENTRIES }, (_, at) => `${at % SELLERS} P${at}`);
         expect(items.sort()).toEqual(sent.sort());
       }),

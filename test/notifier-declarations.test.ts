@@ -49,7 +49,8 @@ describe("routing keys", () => {
   beforeEach(seed);
 
   it.each(["{eu}", "any{eu}thing", "plain", ""])("'%s' is taken and never written", async (key) => {
-    for (const declaration of FUNCTIONS) await refusalOf(notifier.routed([key], declaration.name, ...flat(calls.goodCall(declaration))));
+    for (const declaration of FUNCTIONS)
+      await refusalOf(notifier.routed([key], declaration.name, ...flat(calls.goodCall(declaration))));
     expect(await notifier.client.exists(key)).toBe(0);
   });
 });

@@ -91,8 +91,12 @@ describe("the table of scans and its cut-off", () => {
 
   it("seller 10 is notified an hour after 19:36:30", async () => {
     await claim("packages", "NOW", at("19:35:25") + HOUR);
-    expect((await claim("packages", "NOW", at("19:36:30") + HOUR - 1)).claimed.filter(({ subject }) => subject === "10")).toEqual([]);
+    expect(
+      (await claim("packages", "NOW", at("19:36:30") + HOUR - 1)).claimed.filter(({ subject }) => subject === "10"),
+    ).toEqual([]);
     const { claimed } = await claim("packages", "NOW", at("19:36:30") + HOUR);
-    expect(messages(claimed.filter(({ subject }) => subject === "10"))).toEqual([["10", ["AAAAAA", "BBBBBB", "CCCCCC"]]]);
+    expect(messages(claimed.filter(({ subject }) => subject === "10"))).toEqual([
+      ["10", ["AAAAAA", "BBBBBB", "CCCCCC"]],
+    ]);
   });
 });

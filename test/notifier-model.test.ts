@@ -15,7 +15,10 @@ const notifier = useNotifier();
 beforeEach(() => notifier.server.flush());
 
 const subjectArb = fc.constantFrom("10", "20", "30", "s:{x} é");
-const itemArb = fc.oneof(fc.constantFrom("A", "B", "C"), fc.integer({ min: 0, max: 200 }).map((at) => `P${at}`));
+const itemArb = fc.oneof(
+  fc.constantFrom("A", "B", "C"),
+  fc.integer({ min: 0, max: 200 }).map((at) => `P${at}`),
+);
 const scanArb = fc.record({ subject: subjectArb, item: itemArb });
 const endArb = fc.record({
   do: fc.constantFrom("ack", "fail", "ack", "retry"),
@@ -26,17 +29,54 @@ const endArb = fc.record({
 });
 
 const stepArb = fc.oneof(
-  { weight: 6, arbitrary: fc.record({ do: fc.constant("scan"), scans: fc.array(scanArb, { minLength: 1, maxLength: 4 }), agoMs: fc.constantFrom(0, 0, MINUTE, HOUR) }) },
-  { weight: 6, arbitrary: fc.record({ do: fc.constant("publish"), scans: fc.array(fc.option(scanArb, { freq: 8 }), { minLength: 1, maxLength: 8, size: "max" }) }) },
-  { weight: 1, arbitrary: fc.record({ do: fc.constant("publish many"), subject: subjectArb, count: fc.integer({ min: 60, max: 130 }) }) },
-  { weight: 5, arbitrary: fc.record({ do: fc.constant("ingest"), limit: fc.oneof(fc.integer({ min: 1, max: 5 }), fc.constant(10_000)), repeats: fc.integer({ min: 1, max: 2 }) }) },
-  { weight: 8, arbitrary: fc.record({ do: fc.constant("claim"), count: fc.oneof(fc.integer({ min: 1, max: 2 }), fc.constant(10)) }) },
+  {
+    weight: 6,
+    arbitrary: fc.record({
+      do: fc.constant("scan"),
+      scans: fc.array(scanArb, { minLength: 1, maxLength: 4 }),
+      agoMs: fc.constantFrom(0, 0, MINUTE, HOUR),
+    }),
+  },
+  {
+    weight: 6,
+    arbitrary: fc.record({
+      do: fc.constant("publish"),
+      scans: fc.array(fc.option(scanArb, { freq: 8 }), { minLength: 1, maxLength: 8, size: "max" }),
+    }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      do: fc.constant("publish many"),
+      subject: subjectArb,
+      count: fc.integer({ min: 60, max: 130 }),
+    }),
+  },
+  {
+    weight: 5,
+    arbitrary: fc.record({
+      do: fc.constant("ingest"),
+      limit: fc.oneof(fc.integer({ min: 1, max: 5 }), fc.constant(10_000)),
+      repeats: fc.integer({ min: 1, max: 2 }),
+    }),
+  },
+  {
+    weight: 8,
+    arbitrary: fc.record({
+      do: fc.constant("claim"),
+      count: fc.oneof(fc.integer({ min: 1, max: 2 }), fc.constant(10)),
+    }),
+  },
   { weight: 7, arbitrary: endArb },
   {
     weight: 7,
     arbitrary: fc.record({
       do: fc.constant("go on"),
-      ms: fc.oneof(fc.integer({ min: 1, max: 2 * MINUTE }), fc.integer({ min: MINUTE, max: 2 * HOUR }), fc.constantFrom(MINUTE, HOUR, 30 * SECOND)),
+      ms: fc.oneof(
+        fc.integer({ min: 1, max: 2 * MINUTE }),
+        fc.integer({ min: MINUTE, max: 2 * HOUR }),
+        fc.constantFrom(MINUTE, HOUR, 30 * SECOND),
+      ),
     }),
   },
   { weight: 1, arbitrary: fc.record({ do: fc.constant("go back"), ms: fc.integer({ min: 1, max: 2 * HOUR }) }) },
@@ -72,7 +112,22 @@ class Session {
   }
 
   async #configure({ quiet, maxwait, lease, attempts, backoff }: Settings): Promise<void> {
-    await notifier.call("configure_topic", "packages", "QUIET", quiet, "MAXWAIT", maxwait, "LEASE", lease, "ATTEMPTS", attempts, "BACKOFF", backoff, "MAXLEN", 0);
+    await notifier.call(
+      "configure_topic",
+      "packages",
+      "QUIET",
+      quiet,
+      "MAXWAIT",
+      maxwait,
+      "LEASE",
+      lease,
+      "ATTEMPTS",
+      attempts,
+      "BACKOFF",
+      backoff,
+      "MAXLEN",
+      0,
+    );
     this.model.settings = { quiet, maxwait, lease, attempts, backoff };
   }
 
@@ -81,7 +136,7 @@ class Session {
       case "scan":
         return this.#scan(step);
       case "publish":
-        return this.#publish((step).scans);
+        return this.#publish(step.scans);
       case "publish many": {
         const { subject, count } = step;
         return this.#publish(Array.from({ length: count }, (_, at) => ({ subject, item: `P${at}` })));
@@ -89,15 +144,15 @@ class Session {
       case "ingest":
         return this.#ingest(step);
       case "claim":
-        return this.claim((step).count);
+        return this.claim(step.count);
       case "go on":
-        this.nowMs += (step).ms;
+        this.nowMs += step.ms;
         return;
       case "go back":
-        this.nowMs -= (step).ms;
+        this.nowMs -= step.ms;
         return;
       case "configure":
-        return this.#configure({ ...this.model.settings, ...(step) });
+        return this.#configure({ ...this.model.settings, ...step });
       default:
         return this.#end(step);
     }
@@ -106,7 +161,9 @@ class Session {
   async #scan({ scans, agoMs }: StepOf<"scan">): Promise<void> {
     const atMs = this.nowMs - agoMs;
     for (const { subject, item } of scans) {
-      expect(await notifier.call("scan_item", "packages", subject, item, "NOW", atMs)).toBe(this.model.scan(subject, item, atMs));
+      expect(await notifier.call("scan_item", "packages", subject, item, "NOW", atMs)).toBe(
+        this.model.scan(subject, item, atMs),
+      );
     }
   }
 
@@ -124,9 +181,15 @@ class Session {
   async #ingest({ limit, repeats }: StepOf<"ingest">): Promise<void> {
     for (let call = 0; call < repeats; call += 1) {
       const taken = this.#unread.splice(0, limit);
-      for (const { ms, scan } of taken) if (scan !== null) this.model.scan(scan.subject, scan.item, Math.min(ms, this.nowMs));
+      for (const { ms, scan } of taken)
+        if (scan !== null) this.model.scan(scan.subject, scan.item, Math.min(ms, this.nowMs));
       const accepted = taken.filter(({ scan }) => scan !== null).length;
-      const expected = { read: taken.length, accepted, rejected: taken.length - accepted, remaining: this.#unread.length > 0 ? 1 : 0 };
+      const expected = {
+        read: taken.length,
+        accepted,
+        rejected: taken.length - accepted,
+        remaining: this.#unread.length > 0 ? 1 : 0,
+      };
       expect(await notifier.record("ingest_scans", "packages", "LIMIT", limit, "NOW", this.nowMs)).toEqual(expected);
       if (taken.length > 0) this.#hasIngested = true;
     }
@@ -136,7 +199,10 @@ class Session {
     const untilMs = this.#hasIngested ? Math.min(this.nowMs, this.#unread[0]?.ms ?? Infinity) : this.nowMs;
     this.model.takeBack(this.nowMs);
     this.model.seal(untilMs, count);
-    const times = this.model.ready(this.nowMs).slice(0, count).map(({ atMs }) => atMs);
+    const times = this.model
+      .ready(this.nowMs)
+      .slice(0, count)
+      .map(({ atMs }) => atMs);
     const { next, claimed } = await notifier.claim("packages", "COUNT", count, "NOW", this.nowMs);
     const given: number[] = [];
     for (const each of claimed) {
@@ -152,13 +218,25 @@ class Session {
     this.#leases.push(...claimed);
   }
 
-  async #end({ do: how, at, withToken, repeats }: typeof endArb extends fc.Arbitrary<infer T> ? T : never): Promise<void> {
+  async #end({
+    do: how,
+    at,
+    withToken,
+    repeats,
+  }: typeof endArb extends fc.Arbitrary<infer T> ? T : never): Promise<void> {
     const known = this.#leases[at % Math.max(this.#leases.length, 1)];
     if (known === undefined) return;
     for (let call = 0; call < repeats; call += 1) {
       const token = how !== "retry" && withToken ? known.token : undefined;
       const expected = this.#expectEnd(how, known.id, token);
-      const message = await notifier.refusal(`${how}_notification`, "packages", known.id, ...(token === undefined ? [] : ["TOKEN", token]), "NOW", this.nowMs);
+      const message = await notifier.refusal(
+        `${how}_notification`,
+        "packages",
+        known.id,
+        ...(token === undefined ? [] : ["TOKEN", token]),
+        "NOW",
+        this.nowMs,
+      );
       expect(message?.split(" ")[0]).toBe(expected);
     }
   }
@@ -178,11 +256,27 @@ class Session {
 
   /** All that is listed is what the model has. */
   async compare(): Promise<void> {
-    const view = ({ subject, attempt, at, first_at: first, last_at: last, count, items }: Record<string, unknown>): string =>
+    const view = ({
+      subject,
+      attempt,
+      at,
+      first_at: first,
+      last_at: last,
+      count,
+      items,
+    }: Record<string, unknown>): string =>
       JSON.stringify([subject, attempt, at, first, last, count, (items as string[]).slice(0, 10)]);
     const ofModel = (each: Omit<Notification, "state" | "attempt"> & { attempt?: number }): string =>
-      view({ ...each, attempt: each.attempt ?? 0, at: each.atMs, first_at: each.firstMs, last_at: each.lastMs, count: each.items.length });
-    const inState = (state: Notification["state"]): string[] => this.model.notifications.filter((each) => each.state === state).map(ofModel);
+      view({
+        ...each,
+        attempt: each.attempt ?? 0,
+        at: each.atMs,
+        first_at: each.firstMs,
+        last_at: each.lastMs,
+        count: each.items.length,
+      });
+    const inState = (state: Notification["state"]): string[] =>
+      this.model.notifications.filter((each) => each.state === state).map(ofModel);
     const collecting = [...this.model.waiting.values()].map((each) => ofModel({ ...each, atMs: each.dueMs }));
     for (const [state, expected] of [
       ["leased", inState("leased")],
@@ -193,13 +287,19 @@ class Session {
       expect(listed.map((each) => view({ ...each })).sort(), state).toEqual([...expected].sort());
       expect(total).toBe(expected.length);
     }
-    for (const { subject, items } of this.model.waiting.values()) expect(await notifier.client.lRange(`SELLER:${subject}`, 0, -1)).toEqual(items);
+    for (const { subject, items } of this.model.waiting.values())
+      expect(await notifier.client.lRange(`SELLER:${subject}`, 0, -1)).toEqual(items);
   }
 
   /** Delivers everything; nothing is left but the settings, the cursor and the counters. */
   async finish(): Promise<void> {
     await this.#ingest({ do: "ingest", limit: 10_000, repeats: 2 });
-    this.nowMs = Math.max(this.nowMs, ...[...this.model.waiting.values()].map(({ dueMs }) => dueMs), ...this.model.notifications.map(({ atMs }) => atMs)) + HOUR;
+    this.nowMs =
+      Math.max(
+        this.nowMs,
+        ...[...this.model.waiting.values()].map(({ dueMs }) => dueMs),
+        ...this.model.notifications.map(({ atMs }) => atMs),
+      ) + HOUR;
     for (const dead of this.model.notifications.filter(({ state }) => state === "dead")) {
       expect(await notifier.call("retry_notification", "packages", dead.id!, "NOW", this.nowMs)).toBe(1);
       this.model.retry(dead, this.nowMs);
@@ -217,8 +317,12 @@ class Session {
       }
       expect(this.model.notifications.length + this.model.waiting.size).toBeLessThan(before + 1);
     }
-    const left = (await notifier.client.keys("*")).filter((key) => key !== "packages" && key !== "ST:NOTIFIER.REJECTED::packages::");
-    expect(left.sort()).toEqual(["H:NOTIFIER.TOPICS::::", ...(left.includes("H:NOTIFIER::packages::") ? ["H:NOTIFIER::packages::"] : [])].sort());
+    const left = (await notifier.client.keys("*")).filter(
+      (key) => key !== "packages" && key !== "ST:NOTIFIER.REJECTED::packages::",
+    );
+    expect(left.sort()).toEqual(
+      ["H:NOTIFIER.TOPICS::::", ...(left.includes("H:NOTIFIER::packages::") ? ["H:NOTIFIER::packages::"] : [])].sort(),
+    );
     const { delivered } = await notifier.record("get_notifier_status", "packages");
     expect(delivered).toBe(this.model.delivered.length);
   }

@@ -14,7 +14,9 @@ beforeAll(async () => {
 beforeEach(() => notifier.server.flush());
 
 async function scanAll(sellers: number): Promise<void> {
-  const scans = Array.from({ length: sellers }, (_, at) => notifier.call("scan_item", "packages", `s${at}`, `P${at}`, "NOW", NOON + (at % 60)));
+  const scans = Array.from({ length: sellers }, (_, at) =>
+    notifier.call("scan_item", "packages", `s${at}`, `P${at}`, "NOW", NOON + (at % 60)),
+  );
   await Promise.all(scans);
 }
 
@@ -25,7 +27,16 @@ describe("20 claimers at once", () => {
       clients.map(async (client, at) => {
         const found: Claimed[] = [];
         for (;;) {
-          const { claimed } = await claimOn(client, "packages", "COUNT", 1 + (at % 13), "WORKER", `w${at}`, "NOW", NOON + HOUR + MINUTE);
+          const { claimed } = await claimOn(
+            client,
+            "packages",
+            "COUNT",
+            1 + (at % 13),
+            "WORKER",
+            `w${at}`,
+            "NOW",
+            NOON + HOUR + MINUTE,
+          );
           if (claimed.length === 0) return found;
           found.push(...claimed);
         }
@@ -70,7 +81,11 @@ describe("20 claimers at once", () => {
 });
 
 it("20 clients that ingest one stream take each entry once in total", async () => {
-  await Promise.all(Array.from({ length: 3000 }, (_, at) => notifier.add("packages", "*", "seller_id", String(at % 9), "package_id", `P${at}`)));
+  await Promise.all(
+    Array.from({ length: 3000 }, (_, at) =>
+      notifier.add("packages", "*", "seller_id", String(at % 9), "package_id", `P${at}`),
+    ),
+  );
   const reads = await Promise.all(
     clients.map(async (client) => {
       let read = 0;
@@ -82,18 +97,27 @@ it("20 clients that ingest one stream take each entry once in total", async () =
     }),
   );
   expect(reads.reduce((sum, each) => sum + each, 0)).toBe(3000);
-  const lists = await Promise.all(Array.from({ length: 9 }, (_, seller) => notifier.client.lRange(`SELLER:${seller}`, 0, -1)));
-  lists.forEach((list, seller) => expect(list).toEqual(Array.from({ length: 334 }, (_, at) => `P${9 * at + seller}`).filter((item) => Number(item.slice(1)) < 3000)));
+  const lists = await Promise.all(
+    Array.from({ length: 9 }, (_, seller) => notifier.client.lRange(`SELLER:${seller}`, 0, -1)),
+  );
+  lists.forEach((list, seller) =>
+    expect(list).toEqual(
+      Array.from({ length: 334 }, (_, at) => `P${9 * at + seller}`).filter((item) => Number(item.slice(1)) < 3000),
+    ),
+  );
 });
 
 it("a hundred thousand sellers are each notified once, of what they scanned", async () => {
   const SELLERS = 100_000;
   for (let at = 0; at < 2 * SELLERS; at += 10_000) {
     await Promise.all(
-      Array.from({ length: 10_000 }, (_, each) => notifier.add("packages", "*", "seller_id", String((at + each) % SELLERS), "package_id", `P${at + each}`)),
+      Array.from({ length: 10_000 }, (_, each) =>
+        notifier.add("packages", "*", "seller_id", String((at + each) % SELLERS), "package_id", `P${at + each}`),
+      ),
     );
   }
-  for (let remaining: unknown = 1; remaining === 1; ) remaining = (await notifier.record("ingest_scans", "packages", "LIMIT", 10_000))["remaining"];
+  for (let remaining: unknown = 1; remaining === 1;)
+    remaining = (await notifier.record("ingest_scans", "packages", "LIMIT", 10_000))["remaining"];
   expect(await notifier.record("get_notifier_status", "packages")).toMatchObject({ collecting: SELLERS, unread: 0 });
   const nowMs = Date.now() + 2 * HOUR;
   const seen = new Map<string, string[]>();
@@ -102,7 +126,9 @@ it("a hundred thousand sellers are each notified once, of what they scanned", as
       for (;;) {
         const { claimed } = await claimOn(client, "packages", "COUNT", 500, "NOW", nowMs);
         if (claimed.length === 0) return;
-        await Promise.all(claimed.map(({ id, token }) => fcall(client, "ack_notification", "packages", id, "TOKEN", token)));
+        await Promise.all(
+          claimed.map(({ id, token }) => fcall(client, "ack_notification", "packages", id, "TOKEN", token)),
+        );
         for (const { subject, items } of claimed) {
           expect(seen.has(subject)).toBe(false);
           seen.set(subject, items);
@@ -111,7 +137,8 @@ it("a hundred thousand sellers are each notified once, of what they scanned", as
     }),
   );
   expect(seen.size).toBe(SELLERS);
-  for (const [subject, items] of seen) if (items.join() !== `P${subject},P${SELLERS + Number(subject)}`) expect.fail(`${subject}: ${items.join()}`);
+  for (const [subject, items] of seen)
+    if (items.join() !== `P${subject},P${SELLERS + Number(subject)}`) expect.fail(`${subject}: ${items.join()}`);
   expect((await notifier.client.keys("*")).sort()).toEqual(["H:NOTIFIER::packages::", "packages"]);
 }, 240_000);
 
@@ -119,8 +146,13 @@ it("one seller with a hundred thousand packages: each is listed once", async () 
   const COUNT = 100_000;
   for (let round = 0; round < 2; round += 1) {
     for (let at = 0; at < COUNT; at += 10_000) {
-      await Promise.all(Array.from({ length: 10_000 }, (_, each) => notifier.add("packages", "*", "seller_id", "10", "package_id", `P${at + each}`)));
-      for (let remaining: unknown = 1; remaining === 1; ) remaining = (await notifier.record("ingest_scans", "packages", "LIMIT", 1000))["remaining"];
+      await Promise.all(
+        Array.from({ length: 10_000 }, (_, each) =>
+          notifier.add("packages", "*", "seller_id", "10", "package_id", `P${at + each}`),
+        ),
+      );
+      for (let remaining: unknown = 1; remaining === 1;)
+        remaining = (await notifier.record("ingest_scans", "packages", "LIMIT", 1000))["remaining"];
     }
   }
   expect(await notifier.client.lLen("SELLER:10")).toBe(COUNT);

@@ -13,7 +13,9 @@ const SECRET = `whsec_${randomBytes(32).toString("base64")}`;
 
 /** A message as its receiver understands it. */
 function messageOf({ body, headers }: Received): { id: string; subject: string; items: string[] } {
-  const { data } = new Webhook(SECRET).verify(body, headers) as { data: { id: string; subject: string; items: string[] } };
+  const { data } = new Webhook(SECRET).verify(body, headers) as {
+    data: { id: string; subject: string; items: string[] };
+  };
   expect(headers["webhook-id"]).toBe(data.id);
   return data;
 }
@@ -29,7 +31,8 @@ describeWithOwnServer("notifications", () => {
     hotpath(path, command, { HOTPATH_WEBHOOK_SECRET: SECRET, ...env });
   const serve = async (topic: object, more: object = {}): Promise<RunningProcess> => run(await configure(topic, more));
   const ready = (host: RunningProcess) => host.line(/"redis is ready"/, START);
-  const scan = (seller: string, item: string) => server.client.xAdd("packages", "*", { seller_id: seller, package_id: item });
+  const scan = (seller: string, item: string) =>
+    server.client.xAdd("packages", "*", { seller_id: seller, package_id: item });
   const state = () => functions.getNotifierStatus({ topic: "packages" });
 
   it("one webhook follows a seller's scans, once the seller is quiet", async () => {
@@ -86,7 +89,9 @@ describeWithOwnServer("notifications", () => {
 
   it("SIGTERM waits for what is out, and leaves no lease behind", async () => {
     const answers: (() => void)[] = [];
-    const receiver = await startReceiver((_received, response) => void answers.push(() => response.writeHead(204).end()));
+    const receiver = await startReceiver(
+      (_received, response) => void answers.push(() => response.writeHead(204).end()),
+    );
     const host = await serve({ courier: webhook(receiver.url, { concurrency: 2, timeoutSeconds: 30 }) });
     for (const seller of ["10", "20", "30"]) await scan(seller, "AAAAAA");
     await until(() => answers.length === 2, START);
@@ -126,19 +131,26 @@ describeWithOwnServer("notifications", () => {
     expect(messages.map(({ subject }) => subject).sort()).toEqual([...sellers].sort());
     expect(new Set(messages.map(({ id }) => id)).size).toBe(60);
     await Promise.all(hosts.map(stopped));
-    for (const host of hosts) expect(host.lines.filter((line) => line.includes('"delivered"')).length).toBeGreaterThan(0);
+    for (const host of hosts)
+      expect(host.lines.filter((line) => line.includes('"delivered"')).length).toBeGreaterThan(0);
   });
 
   it("410 disables the receiver for all hosts, and loses nothing", async () => {
     const receiver = await startReceiver(status(410, {}, "gone for good"));
-    const path = await configure({ backoffSeconds: 0.01, courier: webhook(receiver.url, { concurrency: 1 }) }, { http: { port: await freePort() } });
+    const path = await configure(
+      { backoffSeconds: 0.01, courier: webhook(receiver.url, { concurrency: 1 }) },
+      { http: { port: await freePort() } },
+    );
     const host = run(path);
     for (const seller of ["10", "20", "30"]) await scan(seller, "AAAAAA");
     await host.line(/"the receiver is gone; nothing is delivered until/, START);
     expect(receiver.received).toHaveLength(1);
     const { port } = JSON.parse((await host.line(/.*"listening".*/))[0]) as { port: number };
     const health = (await (await fetch(`http://127.0.0.1:${port}/healthz`)).json()) as object;
-    expect(health).toMatchObject({ status: "ok", topics: { packages: { gate: "disabled", gateReason: "HTTP 410: gone for good", courier: receiver.url } } });
+    expect(health).toMatchObject({
+      status: "ok",
+      topics: { packages: { gate: "disabled", gateReason: "HTTP 410: gone for good", courier: receiver.url } },
+    });
     await stopped(host);
     // Nor does a host that starts afterwards.
     const next = run(await configure({ backoffSeconds: 0.01, courier: webhook(receiver.url) }));
@@ -152,7 +164,13 @@ describeWithOwnServer("notifications", () => {
     const last = run(path, ["run", "notify"]);
     expect((await last.exit).code).toBe(0);
     expect(JSON.parse(last.lines[0]!)).toMatchObject({ job: "notify", ok: true, delivered: 3, failed: 0 });
-    expect(receiver.received.slice(2).map(messageOf).map(({ subject }) => subject).sort()).toEqual(["10", "20", "30"]);
+    expect(
+      receiver.received
+        .slice(2)
+        .map(messageOf)
+        .map(({ subject }) => subject)
+        .sort(),
+    ).toEqual(["10", "20", "30"]);
   });
 
   it("Retry-After holds for every host, and for those that start later", async () => {
@@ -164,13 +182,19 @@ describeWithOwnServer("notifications", () => {
     await stopped(host);
     const once = run(path, ["run", "notify"]);
     expect((await once.exit).code).toBe(1);
-    expect(JSON.parse(once.lines[0]!)).toMatchObject({ ok: false, delivered: 0, problems: [expect.stringMatching(/^packages: paused until .*HTTP 429/)] });
+    expect(JSON.parse(once.lines[0]!)).toMatchObject({
+      ok: false,
+      delivered: 0,
+      problems: [expect.stringMatching(/^packages: paused until .*HTTP 429/)],
+    });
     expect(receiver.received).toHaveLength(1);
   });
 
   it("waits while Redis is away, and acknowledges what was delivered meanwhile", async () => {
     const answers: (() => void)[] = [];
-    const receiver = await startReceiver((_received, response) => void answers.push(() => response.writeHead(204).end()));
+    const receiver = await startReceiver(
+      (_received, response) => void answers.push(() => response.writeHead(204).end()),
+    );
     const host = await serve({ courier: webhook(receiver.url, { timeoutSeconds: 20 }) });
     await scan("10", "AAAAAA");
     await until(() => answers.length === 1, START);
@@ -200,9 +224,24 @@ describeWithOwnServer("notifications", () => {
 
   it("goes on where entries are broken, and applies what is configured", async () => {
     const receiver = await startReceiver();
-    const host = await serve({ stream: "scans", subject: "who", item: "what", prefix: "WHO:", attempts: 4, courier: webhook(receiver.url) });
+    const host = await serve({
+      stream: "scans",
+      subject: "who",
+      item: "what",
+      prefix: "WHO:",
+      attempts: 4,
+      courier: webhook(receiver.url),
+    });
     await ready(host);
-    expect(await functions.getTopic({ topic: "packages" })).toMatchObject({ stream: "scans", subject: "who", item: "what", prefix: "WHO:", quiet: 300, attempts: 4, lease: 60_000 });
+    expect(await functions.getTopic({ topic: "packages" })).toMatchObject({
+      stream: "scans",
+      subject: "who",
+      item: "what",
+      prefix: "WHO:",
+      quiet: 300,
+      attempts: 4,
+      lease: 60_000,
+    });
     await server.client.xAdd("scans", "*", { who: "10" });
     await server.client.xAdd("scans", "*", { what: "AAAAAA" });
     await server.client.xAdd("scans", "*", { who: "x".repeat(2 ** 20), what: "AAAAAA" });
@@ -241,10 +280,22 @@ describeWithOwnServer("notifications", () => {
 
   describe("mistakes", () => {
     it.each([
-      [{ courier: webhook("http://127.0.0.1:1/") }, {}, /^hotpath: notifier\.topics\.packages\.courier\.secretEnv: the environment has no HOTPATH_WEBHOOK_SECRET/],
-      [{ courier: webhook("http://127.0.0.1:1/") }, { HOTPATH_WEBHOOK_SECRET: "hunter2" }, /^hotpath: HOTPATH_WEBHOOK_SECRET: its secret 1 of 1 must be whsec_/],
+      [
+        { courier: webhook("http://127.0.0.1:1/") },
+        {},
+        /^hotpath: notifier\.topics\.packages\.courier\.secretEnv: the environment has no HOTPATH_WEBHOOK_SECRET/,
+      ],
+      [
+        { courier: webhook("http://127.0.0.1:1/") },
+        { HOTPATH_WEBHOOK_SECRET: "hunter2" },
+        /^hotpath: HOTPATH_WEBHOOK_SECRET: its secret 1 of 1 must be whsec_/,
+      ],
       [{ quietSeconds: 10, maxWaitSeconds: 5 }, {}, /^hotpath: .*maxWaitSeconds: 5 is less than quietSeconds/],
-      [{ courier: webhook("http://127.0.0.1:1/", { secretEnv: null, timeoutSeconds: 56 }) }, {}, /^hotpath: notifier\.topics\.packages\.courier\.timeoutSeconds: 56 must be at least 5 less than leaseSeconds, which is 60/],
+      [
+        { courier: webhook("http://127.0.0.1:1/", { secretEnv: null, timeoutSeconds: 56 }) },
+        {},
+        /^hotpath: notifier\.topics\.packages\.courier\.timeoutSeconds: 56 must be at least 5 less than leaseSeconds, which is 60/,
+      ],
     ])("%j", async (topic, env, message) => {
       const host = run(await configure(topic), ["serve"], { HOTPATH_WEBHOOK_SECRET: undefined, ...env });
       expect((await host.exit).code).toBe(1);

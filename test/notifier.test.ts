@@ -9,8 +9,10 @@ const UNKNOWN_ID = "0".repeat(40);
 
 beforeEach(() => notifier.server.flush());
 
-const scan = (subject: string, item: string, nowMs: number): Promise<unknown> => call("scan_item", "packages", subject, item, "NOW", nowMs);
-const put = (id: string, subject: string, item: string): Promise<string> => add("packages", id, "seller_id", subject, "package_id", item);
+const scan = (subject: string, item: string, nowMs: number): Promise<unknown> =>
+  call("scan_item", "packages", subject, item, "NOW", nowMs);
+const put = (id: string, subject: string, item: string): Promise<string> =>
+  add("packages", id, "seller_id", subject, "package_id", item);
 const listOf = (subject: string): Promise<string[]> => notifier.client.lRange(`SELLER:${subject}`, 0, -1);
 const status = (): Promise<Record<string, unknown>> => record("get_notifier_status", "packages", "NOW", NOON);
 
@@ -37,10 +39,15 @@ describe("scan_item", () => {
   });
 
   it("takes subjects of 1 to 256 bytes and items of 1 to 1,024, of any bytes", async () => {
-    for (const subject of ["x", "é".repeat(128), "with space:and:colons{x}"]) expect(await scan(subject, "A", NOON)).toBe(NOON + HOUR);
+    for (const subject of ["x", "é".repeat(128), "with space:and:colons{x}"])
+      expect(await scan(subject, "A", NOON)).toBe(NOON + HOUR);
     for (const item of ["i", "é".repeat(512), "a\r\n\0b"]) expect(await scan("10", item, NOON)).toBe(NOON + HOUR);
-    expect(await refusal("scan_item", "packages", "x".repeat(257), "A")).toMatch(/^BADARG subject must be text of 1 to 256 bytes/);
-    expect(await refusal("scan_item", "packages", "10", "x".repeat(1025))).toMatch(/^BADARG item must be text of 1 to 1024 bytes/);
+    expect(await refusal("scan_item", "packages", "x".repeat(257), "A")).toMatch(
+      /^BADARG subject must be text of 1 to 256 bytes/,
+    );
+    expect(await refusal("scan_item", "packages", "10", "x".repeat(1025))).toMatch(
+      /^BADARG item must be text of 1 to 1024 bytes/,
+    );
     const { claimed: found } = await claim("packages", "NOW", NOON + HOUR);
     expect(found.find(({ subject }) => subject === "10")!.items).toEqual(["i", "é".repeat(512), "a\r\n\0b"]);
   });
@@ -99,7 +106,9 @@ describe("distinct items", () => {
     for (let at = 0; at < 100; at += 1) await scan("10", `P${at}`, NOON);
     expect((await allKeys(notifier.client)).filter((key) => key.startsWith("S:"))).toHaveLength(1);
     await claim("packages", "NOW", NOON + HOUR);
-    expect((await allKeys(notifier.client)).filter((key) => key.startsWith("S:") || key.startsWith("SELLER:"))).toEqual([]);
+    expect((await allKeys(notifier.client)).filter((key) => key.startsWith("S:") || key.startsWith("SELLER:"))).toEqual(
+      [],
+    );
   });
 });
 
@@ -107,7 +116,8 @@ describe("ingest_scans", () => {
   it("reads each entry once, in slices", async () => {
     for (let at = 0; at < 25; at += 1) await put(`${NOON}-${at}`, String(at % 3), `P${at}`);
     const reads: unknown[] = [];
-    for (let calls = 0; calls < 4; calls += 1) reads.push(await record("ingest_scans", "packages", "LIMIT", 10, "NOW", NOON));
+    for (let calls = 0; calls < 4; calls += 1)
+      reads.push(await record("ingest_scans", "packages", "LIMIT", 10, "NOW", NOON));
     expect(reads).toEqual([
       { read: 10, accepted: 10, rejected: 0, remaining: 1 },
       { read: 10, accepted: 10, rejected: 0, remaining: 1 },
@@ -119,8 +129,18 @@ describe("ingest_scans", () => {
 
   it("a limit beyond a thousand takes that many", async () => {
     await Promise.all(Array.from({ length: 2500 }, (_, at) => put("*", String(at % 7), `P${at}`)));
-    expect(await record("ingest_scans", "packages", "LIMIT", 2400)).toEqual({ read: 2400, accepted: 2400, rejected: 0, remaining: 1 });
-    expect(await record("ingest_scans", "packages", "LIMIT", 10_000)).toEqual({ read: 100, accepted: 100, rejected: 0, remaining: 0 });
+    expect(await record("ingest_scans", "packages", "LIMIT", 2400)).toEqual({
+      read: 2400,
+      accepted: 2400,
+      rejected: 0,
+      remaining: 1,
+    });
+    expect(await record("ingest_scans", "packages", "LIMIT", 10_000)).toEqual({
+      read: 100,
+      accepted: 100,
+      rejected: 0,
+      remaining: 0,
+    });
   });
 
   it("a scan has the time of its entry, but never a later one than the call", async () => {
@@ -144,9 +164,17 @@ describe("ingest_scans", () => {
     await put(`${NOON}-6`, "s".repeat(1_000_000), "A");
     await add("packages", `${NOON}-7`, "other", "x", "package_id", "GOOD", "seller_id", "10");
     await put(`${NOON}-8`, "s".repeat(256), "i".repeat(1024));
-    expect(await record("ingest_scans", "packages", "NOW", NOON)).toEqual({ read: 9, accepted: 2, rejected: 7, remaining: 0 });
+    expect(await record("ingest_scans", "packages", "NOW", NOON)).toEqual({
+      read: 9,
+      accepted: 2,
+      rejected: 7,
+      remaining: 0,
+    });
     expect(await listOf("10")).toEqual(["GOOD"]);
-    expect((await status())["rejected"]).toEqual([["subject", 4], ["item", 3]]);
+    expect((await status())["rejected"]).toEqual([
+      ["subject", 4],
+      ["item", 3],
+    ]);
     const kept = (await notifier.client.xRange("ST:NOTIFIER.REJECTED::packages::", "-", "+")) ?? [];
     expect(kept).toHaveLength(7);
     expect(kept[0]!.message).toEqual({ reason: "item", event: '{"seller_id":"10"}', at: String(NOON) });
@@ -204,17 +232,23 @@ describe("claim_notifications", () => {
     await scan("10", "B", NOON + HOUR + 2);
     expect(await listOf("10")).toEqual(["A", "B"]);
     await call("ack_notification", "packages", first.id, "TOKEN", first.token);
-    const { claimed: [second] } = await claim("packages", "NOW", NOON + 2 * HOUR + 2);
+    const {
+      claimed: [second],
+    } = await claim("packages", "NOW", NOON + 2 * HOUR + 2);
     expect(second).toMatchObject({ subject: "10", items: ["A", "B"], attempt: 1 });
     expect(second!.id).not.toBe(first.id);
   });
 
   it("the id is listed before it is out, and the same in every attempt", async () => {
     await scan("10", "A", NOON);
-    const { listed: [waiting] } = await list("packages");
+    const {
+      listed: [waiting],
+    } = await list("packages");
     const first = await claim("packages", "NOW", NOON + HOUR);
     expect(first.claimed[0]!.id).toBe(waiting!.id);
-    const { claimed: [again] } = await claim("packages", "NOW", NOON + HOUR + MINUTE);
+    const {
+      claimed: [again],
+    } = await claim("packages", "NOW", NOON + HOUR + MINUTE);
     expect(again).toMatchObject({ id: waiting!.id, attempt: 2 });
     expect(again!.token).not.toBe(first.claimed[0]!.token);
   });
@@ -241,7 +275,7 @@ describe("claim_notifications", () => {
     while ((await record("ingest_scans", "packages", "LIMIT", 1000))["remaining"] === 1);
     const nowMs = Date.now() + 2 * HOUR;
     const found: Claimed[] = [];
-    for (let next: number | null = nowMs; next !== null && next <= nowMs; ) {
+    for (let next: number | null = nowMs; next !== null && next <= nowMs;) {
       const reply = await claim("packages", "NOW", nowMs);
       found.push(...reply.claimed);
       next = reply.next;
@@ -253,7 +287,8 @@ describe("claim_notifications", () => {
   });
 
   it("a reply has about a thousand items altogether", async () => {
-    for (const subject of ["1", "2", "3"]) await Promise.all(Array.from({ length: 600 }, (_, at) => put("*", subject, `P${at}`)));
+    for (const subject of ["1", "2", "3"])
+      await Promise.all(Array.from({ length: 600 }, (_, at) => put("*", subject, `P${at}`)));
     while ((await record("ingest_scans", "packages"))["remaining"] === 1);
     const nowMs = Date.now() + 2 * HOUR;
     expect((await claim("packages", "NOW", nowMs)).claimed).toHaveLength(2);
@@ -299,7 +334,12 @@ describe("claim_notifications", () => {
   it("a subject of which somebody deleted the record is notified of what its list holds", async () => {
     await scan("10", "A", NOON);
     await notifier.client.del("H:NOTIFIER.SUBJECTS::packages::");
-    expect((await claim("packages", "NOW", NOON + HOUR)).claimed[0]).toMatchObject({ subject: "10", items: ["A"], first_at: NOON, last_at: NOON });
+    expect((await claim("packages", "NOW", NOON + HOUR)).claimed[0]).toMatchObject({
+      subject: "10",
+      items: ["A"],
+      first_at: NOON,
+      last_at: NOON,
+    });
   });
 });
 
@@ -316,7 +356,15 @@ describe("leases", () => {
     expect(await claim("packages", "NOW", start + 3000)).toEqual({ next: null, claimed: [] });
     const { total, listed } = await list("packages", "STATE", "dead");
     expect(total).toBe(1);
-    expect(listed[0]).toMatchObject({ state: "dead", attempt: 3, at: start + 3000, worker: "w3", reason: "the lease of w3 ended", items: ["A"], count: 1 });
+    expect(listed[0]).toMatchObject({
+      state: "dead",
+      attempt: 3,
+      at: start + 3000,
+      worker: "w3",
+      reason: "the lease of w3 ended",
+      items: ["A"],
+      count: 1,
+    });
   });
 
   it("a failure waits BACKOFF × 2^(attempt − 1), an hour at most", async () => {
@@ -325,26 +373,38 @@ describe("leases", () => {
     let nowMs = NOON + HOUR;
     const waits: number[] = [];
     for (let attempt = 1; attempt <= 12; attempt += 1) {
-      const { claimed: [each] } = await claim("packages", "NOW", nowMs);
+      const {
+        claimed: [each],
+      } = await claim("packages", "NOW", nowMs);
       expect(each!.attempt).toBe(attempt);
-      expect(await call("fail_notification", "packages", each!.id, "TOKEN", each!.token, "REASON", "503", "NOW", nowMs)).toBe(1);
+      expect(
+        await call("fail_notification", "packages", each!.id, "TOKEN", each!.token, "REASON", "503", "NOW", nowMs),
+      ).toBe(1);
       const { next, claimed: early } = await claim("packages", "NOW", nowMs + 1);
       expect(early).toEqual([]);
       waits.push(next! - nowMs);
       nowMs = next!;
     }
-    expect(waits).toEqual([10, 20, 40, 80, 160, 320, 640, 1280, 2560, 3600, 3600, 3600].map((seconds) => seconds * SECOND));
+    expect(waits).toEqual(
+      [10, 20, 40, 80, 160, 320, 640, 1280, 2560, 3600, 3600, 3600].map((seconds) => seconds * SECOND),
+    );
   });
 
   it("the last failure leaves it dead, with its reason, and retry begins anew", async () => {
     await call("configure_topic", "packages", "ATTEMPTS", 1);
     const { id, token } = await claimed();
-    expect(await call("fail_notification", "packages", id, "TOKEN", token, "REASON", "gone", "NOW", NOON + HOUR)).toBe(1);
+    expect(await call("fail_notification", "packages", id, "TOKEN", token, "REASON", "gone", "NOW", NOON + HOUR)).toBe(
+      1,
+    );
     expect((await list("packages", "STATE", "dead")).listed[0]).toMatchObject({ id, reason: "gone", at: NOON + HOUR });
     expect(await claim("packages", "NOW", NOON + 9 * HOUR)).toEqual({ next: null, claimed: [] });
     expect(await call("retry_notification", "packages", id, "NOW", NOON + 9 * HOUR)).toBe(1);
     expect((await list("packages", "STATE", "dead")).total).toBe(0);
-    expect((await claim("packages", "NOW", NOON + 9 * HOUR)).claimed[0]).toMatchObject({ id, attempt: 1, items: ["A"] });
+    expect((await claim("packages", "NOW", NOON + 9 * HOUR)).claimed[0]).toMatchObject({
+      id,
+      attempt: 1,
+      items: ["A"],
+    });
   });
 
   it("retry takes one out of its back-off", async () => {
@@ -356,9 +416,13 @@ describe("leases", () => {
 
   it("who has lost the lease cannot end another's", async () => {
     const lost = await claimed();
-    const { claimed: [present] } = await claim("packages", "NOW", NOON + HOUR + MINUTE);
+    const {
+      claimed: [present],
+    } = await claim("packages", "NOW", NOON + HOUR + MINUTE);
     for (const name of ["ack_notification", "fail_notification"]) {
-      expect(await refusal(name, "packages", lost.id, "TOKEN", lost.token)).toMatch(/^CONFLICT notification '[0-9a-f]{40}' is leased under another token than '/);
+      expect(await refusal(name, "packages", lost.id, "TOKEN", lost.token)).toMatch(
+        /^CONFLICT notification '[0-9a-f]{40}' is leased under another token than '/,
+      );
     }
     expect(await call("ack_notification", "packages", lost.id, "TOKEN", present!.token)).toBe(1);
     expect((await status())["delivered"]).toBe(1);
@@ -373,10 +437,16 @@ describe("leases", () => {
   it("repeated calls find nothing, or no lease", async () => {
     const first = await claimed();
     await call("fail_notification", "packages", first.id, "TOKEN", first.token, "NOW", NOON + HOUR);
-    expect(await refusal("fail_notification", "packages", first.id, "TOKEN", first.token)).toMatch(/^CONFLICT .* is not leased/);
+    expect(await refusal("fail_notification", "packages", first.id, "TOKEN", first.token)).toMatch(
+      /^CONFLICT .* is not leased/,
+    );
     expect(await refusal("fail_notification", "packages", first.id)).toMatch(/^CONFLICT .* is not leased/);
-    expect(await refusal("ack_notification", "packages", first.id, "TOKEN", first.token)).toMatch(/^CONFLICT .* is not leased/);
-    const { claimed: [second] } = await claim("packages", "NOW", NOON + 2 * HOUR);
+    expect(await refusal("ack_notification", "packages", first.id, "TOKEN", first.token)).toMatch(
+      /^CONFLICT .* is not leased/,
+    );
+    const {
+      claimed: [second],
+    } = await claim("packages", "NOW", NOON + 2 * HOUR);
     await call("ack_notification", "packages", second!.id, "TOKEN", second!.token);
     for (const name of ["ack_notification", "fail_notification", "retry_notification"]) {
       expect(await refusal(name, "packages", second!.id)).toBe(`NOTFOUND there is no notification '${second!.id}'`);
@@ -421,10 +491,17 @@ describe("list_notifications", () => {
   it("pages through what waits: what was out before, then what is not quiet yet", async () => {
     for (let at = 0; at < 5; at += 1) await scan(`s${at}`, "A", NOON + at);
     const { claimed: out } = await claim("packages", "COUNT", 2, "NOW", NOON + HOUR + 1);
-    for (const [at, { id, token }] of out.entries()) await call("fail_notification", "packages", id, "TOKEN", token, "NOW", NOON + HOUR + 1 + at);
+    for (const [at, { id, token }] of out.entries())
+      await call("fail_notification", "packages", id, "TOKEN", token, "NOW", NOON + HOUR + 1 + at);
     const all = await list("packages");
     expect(all.total).toBe(5);
-    expect(all.listed.map(({ subject, attempt }) => `${subject} ${attempt}`)).toEqual(["s0 1", "s1 1", "s2 0", "s3 0", "s4 0"]);
+    expect(all.listed.map(({ subject, attempt }) => `${subject} ${attempt}`)).toEqual([
+      "s0 1",
+      "s1 1",
+      "s2 0",
+      "s3 0",
+      "s4 0",
+    ]);
     for (let offset = 0; offset <= 5; offset += 1) {
       for (const count of [1, 2, 3, 10_000]) {
         const { total, listed } = await list("packages", "OFFSET", offset, "COUNT", count);
@@ -437,8 +514,16 @@ describe("list_notifications", () => {
   it("shows the first ten items, and how many there are", async () => {
     for (let at = 0; at < 12; at += 1) await scan("10", `P${at}`, NOON);
     await claim("packages", "NOW", NOON + HOUR);
-    const { listed: [out] } = await list("packages", "STATE", "leased");
-    expect(out).toMatchObject({ count: 12, items: Array.from({ length: 10 }, (_, at) => `P${at}`), state: "leased", worker: "worker", at: NOON + HOUR + MINUTE });
+    const {
+      listed: [out],
+    } = await list("packages", "STATE", "leased");
+    expect(out).toMatchObject({
+      count: 12,
+      items: Array.from({ length: 10 }, (_, at) => `P${at}`),
+      state: "leased",
+      worker: "worker",
+      at: NOON + HOUR + MINUTE,
+    });
     expect(out).not.toHaveProperty("token");
   });
 
@@ -475,8 +560,28 @@ describe("topics", () => {
       ...DEFAULTS,
       quiet: 5000,
     });
-    await call("configure_topic", "orders", "MAXWAIT", 5000, "STREAM", "s", "SUBJECT", "who", "ITEM", "what", "PREFIX", "O:");
-    expect(await record("get_topic", "orders")).toMatchObject({ stream: "s", subject: "who", item: "what", prefix: "O:", quiet: 5000, maxwait: 5000 });
+    await call(
+      "configure_topic",
+      "orders",
+      "MAXWAIT",
+      5000,
+      "STREAM",
+      "s",
+      "SUBJECT",
+      "who",
+      "ITEM",
+      "what",
+      "PREFIX",
+      "O:",
+    );
+    expect(await record("get_topic", "orders")).toMatchObject({
+      stream: "s",
+      subject: "who",
+      item: "what",
+      prefix: "O:",
+      quiet: 5000,
+      maxwait: 5000,
+    });
     await call("configure_topic", "orders", "MAXWAIT", 0);
     expect(await record("get_topic", "orders")).toMatchObject({ maxwait: 0, quiet: 5000 });
     expect(await call("list_topics")).toEqual(["orders", "packages"]);
@@ -494,7 +599,9 @@ describe("topics", () => {
       ["list_notifications"],
       ["get_notifier_status"],
     ] as [string, ...string[]][]) {
-      expect(await refusal(name, "no such", ...args), name).toBe("NOTFOUND there is no topic 'no such'; configure_topic makes one");
+      expect(await refusal(name, "no such", ...args), name).toBe(
+        "NOTFOUND there is no topic 'no such'; configure_topic makes one",
+      );
     }
     expect(await allKeys(notifier.client)).toEqual([]);
   });
@@ -506,7 +613,10 @@ describe("topics", () => {
     [["orders", "MAXWAIT", HOUR - 1], /^BADCONFIG MAXWAIT \(3599999\) is less than QUIET \(3600000\)/],
     [["orders", "MAXWAIT", 5, "QUIET", 6], /^BADCONFIG MAXWAIT \(5\) is less than QUIET \(6\)/],
     [["orders", "SUBJECT", "item"], /^BADCONFIG SUBJECT and ITEM are the same field, 'item'/],
-    [["orders", "PREFIX", "SELLER:"], /^BADCONFIG PREFIX 'SELLER:' and 'SELLER:' of topic 'packages' would share lists/],
+    [
+      ["orders", "PREFIX", "SELLER:"],
+      /^BADCONFIG PREFIX 'SELLER:' and 'SELLER:' of topic 'packages' would share lists/,
+    ],
     [["orders", "PREFIX", "SELLER:new:"], /^BADCONFIG PREFIX 'SELLER:new:' and 'SELLER:' of topic 'packages'/],
     [["orders", "PREFIX", "S"], /^BADCONFIG PREFIX 'S' and 'SELLER:' of topic 'packages'/],
     [["orders", "STREAM", "O:s", "PREFIX", "O:"], /^BADCONFIG STREAM 'O:s' begins with PREFIX 'O:'/],
@@ -535,7 +645,9 @@ describe("topics", () => {
 
   it("PREFIX cannot change while subjects wait under it", async () => {
     await scan("10", "A", NOON);
-    expect(await refusal("configure_topic", "packages", "PREFIX", "S:")).toBe("CONFLICT PREFIX cannot change while 1 subjects wait under 'SELLER:'");
+    expect(await refusal("configure_topic", "packages", "PREFIX", "S:")).toBe(
+      "CONFLICT PREFIX cannot change while 1 subjects wait under 'SELLER:'",
+    );
     await call("configure_topic", "packages", "PREFIX", "SELLER:", "QUIET", 5);
     await claim("packages", "NOW", NOON + HOUR);
     expect(await call("configure_topic", "packages", "PREFIX", "S:")).toContain("S:");
@@ -543,7 +655,20 @@ describe("topics", () => {
 
   it("several read one stream, each all of it; it is trimmed once all of them have", async () => {
     await call("configure_topic", "packages", "MAXLEN", 0);
-    await call("configure_topic", "audit", "STREAM", "packages", "SUBJECT", "package_id", "ITEM", "seller_id", "QUIET", 1000, "MAXLEN", 0);
+    await call(
+      "configure_topic",
+      "audit",
+      "STREAM",
+      "packages",
+      "SUBJECT",
+      "package_id",
+      "ITEM",
+      "seller_id",
+      "QUIET",
+      1000,
+      "MAXLEN",
+      0,
+    );
     await Promise.all(Array.from({ length: 500 }, (_, at) => put("*", "10", `P${at}`)));
     await record("ingest_scans", "packages", "LIMIT", 500);
     expect(await notifier.client.xLen("packages")).toBe(500);
@@ -556,7 +681,18 @@ describe("topics", () => {
   });
 
   it("the topic packages holds up nobody's stream before it has begun to read it", async () => {
-    await call("configure_topic", "mine", "STREAM", "packages", "SUBJECT", "seller_id", "ITEM", "package_id", "MAXLEN", 0);
+    await call(
+      "configure_topic",
+      "mine",
+      "STREAM",
+      "packages",
+      "SUBJECT",
+      "seller_id",
+      "ITEM",
+      "package_id",
+      "MAXLEN",
+      0,
+    );
     await Promise.all(Array.from({ length: 500 }, (_, at) => put("*", "10", `P${at}`)));
     await record("ingest_scans", "mine", "LIMIT", 1000);
     expect(await notifier.client.xLen("packages")).toBeLessThan(100);
@@ -564,12 +700,22 @@ describe("topics", () => {
 });
 
 describe("partitions", () => {
-  const routed = (name: string, ...args: (string | number)[]): Promise<unknown> => notifier.routed(["{eu}"], name, ...args);
+  const routed = (name: string, ...args: (string | number)[]): Promise<unknown> =>
+    notifier.routed(["{eu}"], name, ...args);
 
   it("have their own topics, streams and lists, all with their hash tag", async () => {
     await routed("scan_item", "packages", "10", "A", "NOW", NOON);
     await add("{eu}packages", `${NOON}-0`, "seller_id", "10", "package_id", "B");
-    expect(await routed("ingest_scans", "packages", "NOW", NOON)).toEqual(["read", 1, "accepted", 1, "rejected", 0, "remaining", 0]);
+    expect(await routed("ingest_scans", "packages", "NOW", NOON)).toEqual([
+      "read",
+      1,
+      "accepted",
+      1,
+      "rejected",
+      0,
+      "remaining",
+      0,
+    ]);
     for (let at = 0; at < 100; at += 1) await routed("scan_item", "packages", "20", `P${at}`, "NOW", NOON);
     expect(await notifier.client.lRange("SELLER:{eu}10", 0, -1)).toEqual(["A", "B"]);
     await routed("claim_notifications", "packages", "NOW", NOON + HOUR);
@@ -581,16 +727,24 @@ describe("partitions", () => {
   });
 
   it("refuse names with another hash tag", async () => {
-    const message = (...args: string[]): Promise<string> => routed("configure_topic", "orders", ...args).then(String, (error: Error) => error.message);
-    expect(await message("STREAM", "{us}mine")).toBe("BADCONFIG STREAM '{us}mine' has another hash tag than the routing key, '{eu}'");
-    expect(await message("PREFIX", "{us}:")).toBe("BADCONFIG PREFIX '{us}:' has another hash tag than the routing key, '{eu}'");
+    const message = (...args: string[]): Promise<string> =>
+      routed("configure_topic", "orders", ...args).then(String, (error: Error) => error.message);
+    expect(await message("STREAM", "{us}mine")).toBe(
+      "BADCONFIG STREAM '{us}mine' has another hash tag than the routing key, '{eu}'",
+    );
+    expect(await message("PREFIX", "{us}:")).toBe(
+      "BADCONFIG PREFIX '{us}:' has another hash tag than the routing key, '{eu}'",
+    );
   });
 
   it("give ids of their own", async () => {
     const ids = new Set<string>();
     for (const partition of ["{eu}", "{us}"]) {
       await notifier.routed([partition], "scan_item", "packages", "10", "A", "NOW", NOON);
-      const [, json] = (await notifier.routed([partition], "claim_notifications", "packages", "NOW", NOON + HOUR)) as [number, string];
+      const [, json] = (await notifier.routed([partition], "claim_notifications", "packages", "NOW", NOON + HOUR)) as [
+        number,
+        string,
+      ];
       ids.add((JSON.parse(json) as Claimed).id);
     }
     expect(ids.size).toBe(2);
@@ -637,7 +791,9 @@ describe("keys of others in the way", () => {
     await notifier.client.del(key);
     await notifier.client.set(key, "foreign");
     const before = await digest(notifier.client);
-    expect(await refusal(name, "packages", ...args), key).toMatch(new RegExp(`^CONFLICT ${key.replaceAll(/[.]/g, "\\.")} `));
+    expect(await refusal(name, "packages", ...args), key).toMatch(
+      new RegExp(`^CONFLICT ${key.replaceAll(/[.]/g, "\\.")} `),
+    );
     expect(await digest(notifier.client)).toEqual(before);
   }
 
@@ -650,7 +806,11 @@ describe("keys of others in the way", () => {
   });
 
   const STATE = "H:NOTIFIER::packages::";
-  const [DUE, SUBJECTS, TOPICS] = ["SS:NOTIFIER.DUE::packages::", "H:NOTIFIER.SUBJECTS::packages::", "H:NOTIFIER.TOPICS::::"];
+  const [DUE, SUBJECTS, TOPICS] = [
+    "SS:NOTIFIER.DUE::packages::",
+    "H:NOTIFIER.SUBJECTS::packages::",
+    "H:NOTIFIER.TOPICS::::",
+  ];
   const QUEUE = ["READY", "LEASED", "DEAD"].map((state) => `SS:NOTIFIER.${state}::packages::`);
 
   it.each(["SELLER:40", DUE, SUBJECTS, STATE, TOPICS])("scans: %s", async (key) => {
@@ -664,24 +824,37 @@ describe("keys of others in the way", () => {
     await expectConflict(seen!, "scan_item", "40", "new", "NOW", NOON);
   });
 
-  it.each(["packages", "ST:NOTIFIER.REJECTED::packages::"])("the stream: %s", (key) => expectConflict(key, "ingest_scans", "NOW", NOON));
+  it.each(["packages", "ST:NOTIFIER.REJECTED::packages::"])("the stream: %s", (key) =>
+    expectConflict(key, "ingest_scans", "NOW", NOON),
+  );
 
-  it.each([DUE, SUBJECTS, STATE, TOPICS, ...QUEUE])("claims: %s", (key) => expectConflict(key, "claim_notifications", "NOW", NOON + HOUR));
+  it.each([DUE, SUBJECTS, STATE, TOPICS, ...QUEUE])("claims: %s", (key) =>
+    expectConflict(key, "claim_notifications", "NOW", NOON + HOUR),
+  );
 
   it.each([STATE, TOPICS, ...QUEUE])("ends of leases: %s", async (key) => {
-    for (const name of ["ack_notification", "fail_notification", "retry_notification"]) await expectConflict(key, name, UNKNOWN_ID);
+    for (const name of ["ack_notification", "fail_notification", "retry_notification"])
+      await expectConflict(key, name, UNKNOWN_ID);
   });
 
   it.each([DUE, TOPICS, ...QUEUE])("lists: %s", (key) => expectConflict(key, "list_notifications"));
-  it.each([DUE, TOPICS, STATE, "packages", ...QUEUE])("status: %s", (key) => expectConflict(key, "get_notifier_status", "NOW", NOON));
+  it.each([DUE, TOPICS, STATE, "packages", ...QUEUE])("status: %s", (key) =>
+    expectConflict(key, "get_notifier_status", "NOW", NOON),
+  );
   it.each([DUE, TOPICS])("configuration: %s", (key) => expectConflict(key, "configure_topic", "PREFIX", "X:"));
 
   it("an entry is taken once, though a list was foreign when it was first read", async () => {
     await notifier.client.del("SELLER:40");
     await notifier.client.set("SELLER:40", "foreign");
-    for (let calls = 0; calls < 3; calls += 1) expect(await refusal("ingest_scans", "packages", "NOW", NOON)).toMatch(/^CONFLICT SELLER:40 /);
+    for (let calls = 0; calls < 3; calls += 1)
+      expect(await refusal("ingest_scans", "packages", "NOW", NOON)).toMatch(/^CONFLICT SELLER:40 /);
     await notifier.client.del("SELLER:40");
-    expect(await record("ingest_scans", "packages", "NOW", NOON)).toEqual({ read: 2, accepted: 1, rejected: 1, remaining: 0 });
+    expect(await record("ingest_scans", "packages", "NOW", NOON)).toEqual({
+      read: 2,
+      accepted: 1,
+      rejected: 1,
+      remaining: 0,
+    });
     expect(await listOf("40")).toEqual(["A"]);
   });
 
@@ -705,12 +878,25 @@ describe("what a stream tells", () => {
     // It still collects: another scan restarts its quiet time.
     await scan("10", "C", NOON + 40 * MINUTE);
     expect((await claim("packages", "NOW", NOON + HOUR)).claimed).toEqual([]);
-    expect((await claim("packages", "NOW", NOON + HOUR + 40 * MINUTE)).claimed).toMatchObject([{ subject: "10", items: ["A", "C"] }]);
+    expect((await claim("packages", "NOW", NOON + HOUR + 40 * MINUTE)).claimed).toMatchObject([
+      { subject: "10", items: ["A", "C"] },
+    ]);
   });
 
   it("is kept to the largest MAXLEN of the topics that read it, whichever of them reads", async () => {
     await call("configure_topic", "packages", "MAXLEN", 0);
-    await call("configure_topic", "others", "STREAM", "packages", "SUBJECT", "seller_id", "ITEM", "package_id", "MAXLEN", 500);
+    await call(
+      "configure_topic",
+      "others",
+      "STREAM",
+      "packages",
+      "SUBJECT",
+      "seller_id",
+      "ITEM",
+      "package_id",
+      "MAXLEN",
+      500,
+    );
     for (let at = 1; at <= 600; at += 1) await put(`${NOON}-${at}`, "10", `P${at}`);
     for (const topic of ["others", "packages"]) await record("ingest_scans", topic, "LIMIT", 1000, "NOW", NOON);
     expect(await notifier.client.xLen("packages")).toBeGreaterThanOrEqual(500);

@@ -46,10 +46,12 @@ async function notify(...args: string[]): Promise<{ code: number | null; out: st
 /** Makes notifications that have failed for the last time. */
 async function die(...sellers: string[]): Promise<string[]> {
   await functions.configureTopic({ topic: "packages", quiet: 1, attempts: 1 });
-  for (const subject of sellers) await functions.scanItem({ topic: "packages", subject, item: "AAAAAA", now: Date.now() - 1000 });
+  for (const subject of sellers)
+    await functions.scanItem({ topic: "packages", subject, item: "AAAAAA", now: Date.now() - 1000 });
   const [, ...claimed] = await functions.claimNotifications({ topic: "packages", count: 1000 });
   const ids = claimed.map((json) => JSON.parse(json) as { id: string; token: string });
-  for (const { id, token } of ids) await functions.failNotification({ topic: "packages", id, token, reason: "HTTP 500: \u001b[31mbroken" });
+  for (const { id, token } of ids)
+    await functions.failNotification({ topic: "packages", id, token, reason: "HTTP 500: \u001b[31mbroken" });
   expect(ids).toHaveLength(sellers.length);
   return ids.map(({ id }) => id);
 }
@@ -57,7 +59,10 @@ async function die(...sellers: string[]): Promise<string[]> {
 it("lists topics, and what their receivers have said", async () => {
   await functions.scanItem({ topic: "packages", subject: "10", item: "AAAAAA" });
   await functions.configureTopic({ topic: "returns" });
-  await gateOf(connection, { topic: "packages", partition: null, receiver: "x" }).disable(Date.UTC(2026, 10, 20, 12), "HTTP 410: gone");
+  await gateOf(connection, { topic: "packages", partition: null, receiver: "x" }).disable(
+    Date.UTC(2026, 10, 20, 12),
+    "HTTP 410: gone",
+  );
   const { code, out } = await notify("list");
   expect(code).toBe(0);
   expect(out).toMatch(/^topic +stream +unread +collecting +due +waiting +leased +dead +delivered +next$/m);
@@ -73,7 +78,9 @@ it("lists topics, and what their receivers have said", async () => {
 
 it("lists notifications by state, a page at a time", async () => {
   await functions.scanItem({ topic: "packages", subject: "10", item: "AAAAAA" });
-  expect((await notify("list", "packages")).out).toMatch(/^[0-9a-f]{40} +10 +1 +0 +in .*\n\n1 to 1 of 1 waiting in packages$/m);
+  expect((await notify("list", "packages")).out).toMatch(
+    /^[0-9a-f]{40} +10 +1 +0 +in .*\n\n1 to 1 of 1 waiting in packages$/m,
+  );
   expect((await notify("list", "packages", "--state", "leased")).out).toBe("0 leased in packages");
   const ids = await die("20", "30", "40");
   const dead = await notify("dead", "packages");
@@ -81,8 +88,13 @@ it("lists notifications by state, a page at a time", async () => {
   // What a receiver has said cannot move the cursor.
   expect(dead.out).toContain("HTTP 500: �[31mbroken");
   for (const id of ids) expect(dead.out).toContain(id);
-  expect((await notify("dead", "packages", "--offset", "1", "--count", "1")).out).toMatch(/\n2 to 2 of 3 dead in packages$/);
-  const json = JSON.parse((await notify("dead", "packages", "--json")).out) as { total: number; notifications: { id: string }[] };
+  expect((await notify("dead", "packages", "--offset", "1", "--count", "1")).out).toMatch(
+    /\n2 to 2 of 3 dead in packages$/,
+  );
+  const json = JSON.parse((await notify("dead", "packages", "--json")).out) as {
+    total: number;
+    notifications: { id: string }[];
+  };
   expect(json.total).toBe(3);
   expect(json.notifications.map(({ id }) => id).sort()).toEqual([...ids].sort());
 });
@@ -96,7 +108,11 @@ it("retries some, or all that are dead, and opens the gate", async () => {
     errors: "",
   });
   expect(await functions.getNotifierStatus({ topic: "packages" })).toMatchObject({ dead: 2, waiting: 1 });
-  expect(JSON.parse((await notify("retry", "packages", "--all", "--json")).out)).toEqual({ topic: "packages", retried: 2, opened: false });
+  expect(JSON.parse((await notify("retry", "packages", "--all", "--json")).out)).toEqual({
+    topic: "packages",
+    retried: 2,
+    opened: false,
+  });
   expect(await functions.getNotifierStatus({ topic: "packages" })).toMatchObject({ dead: 0, waiting: 3 });
   const [, ...claimed] = await functions.claimNotifications({ topic: "packages" });
   expect(claimed.map((json) => (JSON.parse(json) as { attempt: number }).attempt)).toEqual([1, 1, 1]);
@@ -111,7 +127,11 @@ it("sends a signed test to the receiver, and touches nothing in Redis but the ga
   const [{ body, headers }] = receiver.received as [(typeof receiver.received)[0]];
   expect(new Webhook(SECRET).verify(body, headers)).toMatchObject({ data: { subject: "42", items: ["A", "B"] } });
   receiver.answer = status(500, {}, "broken");
-  expect(await notify("send-test", "packages")).toMatchObject({ code: 1, out: "", errors: expect.stringMatching(/^hotpath: http.*\/hook: HTTP 500: broken$/) as string });
+  expect(await notify("send-test", "packages")).toMatchObject({
+    code: 1,
+    out: "",
+    errors: expect.stringMatching(/^hotpath: http.*\/hook: HTTP 500: broken$/) as string,
+  });
   const json = await notify("send-test", "packages", "--json");
   expect(json.code).toBe(1);
   expect(JSON.parse(json.out)).toMatchObject({ outcome: "failed", code: "http_500", opened: false });
@@ -121,7 +141,11 @@ it("sends a signed test to the receiver, and touches nothing in Redis but the ga
 it.each([
   [["list", "nonesuch"], 1, /^hotpath: list_notifications: NOTFOUND /],
   [["dead"], 2, /missing required argument 'topic'/],
-  [["list", "packages", "--state", "lost"], 2, /argument 'lost' is invalid\. Allowed choices are waiting, leased, dead/],
+  [
+    ["list", "packages", "--state", "lost"],
+    2,
+    /argument 'lost' is invalid\. Allowed choices are waiting, leased, dead/,
+  ],
   [["list", "--state", "dead"], 2, /--state needs a topic/],
   [["list", "packages", "--count", "0"], 2, /whole number from 1 to 10000/],
   [["retry", "packages"], 2, /name the ids to retry, or say --all/],
@@ -137,5 +161,8 @@ it.each([
 
 it("says that the library is not loaded", async () => {
   await server.client.sendCommand(["FUNCTION", "DELETE", "notifier"]);
-  expect(await notify("list")).toMatchObject({ code: 1, errors: expect.stringMatching(/^hotpath: the notifier is not loaded on redis:.*; run: hotpath deploy$/) as string });
+  expect(await notify("list")).toMatchObject({
+    code: 1,
+    errors: expect.stringMatching(/^hotpath: the notifier is not loaded on redis:.*; run: hotpath deploy$/) as string,
+  });
 });

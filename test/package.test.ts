@@ -16,7 +16,11 @@ const server = useServer();
 let dir = "";
 beforeAll(() => {
   dir = mkdtempSync(join(tmpdir(), "hotpath-stranger-"));
-  const packed = execFileSync("npm", ["pack", "--ignore-scripts", "--json", "--pack-destination", dir], { cwd: ROOT, encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] });
+  const packed = execFileSync("npm", ["pack", "--ignore-scripts", "--json", "--pack-destination", dir], {
+    cwd: ROOT,
+    encoding: "utf8",
+    stdio: ["ignore", "pipe", "ignore"],
+  });
   const [{ filename }] = JSON.parse(packed) as [{ filename: string }];
   const installed = join(dir, "node_modules/hotpath");
   mkdirSync(installed, { recursive: true });
@@ -63,12 +67,22 @@ function exampleOf(page: string): string {
 function compile(programs: Record<string, string>): void {
   for (const [name, text] of Object.entries(programs)) writeFileSync(join(dir, name), text);
   const compilerOptions = {
-    ...{ target: "ES2023", lib: ["ES2023"], module: "NodeNext", strict: true, exactOptionalPropertyTypes: true, noUncheckedIndexedAccess: true },
+    ...{
+      target: "ES2023",
+      lib: ["ES2023"],
+      module: "NodeNext",
+      strict: true,
+      exactOptionalPropertyTypes: true,
+      noUncheckedIndexedAccess: true,
+    },
     ...{ types: ["node"], typeRoots: [join(ROOT, "node_modules/@types")], skipDefaultLibCheck: true },
   };
   writeFileSync(join(dir, "tsconfig.json"), JSON.stringify({ compilerOptions, include: Object.keys(programs) }));
   try {
-    execFileSync(process.execPath, [join(ROOT, "node_modules/typescript/bin/tsc"), "-p", dir], { encoding: "utf8", stdio: "pipe" });
+    execFileSync(process.execPath, [join(ROOT, "node_modules/typescript/bin/tsc"), "-p", dir], {
+      encoding: "utf8",
+      stdio: "pipe",
+    });
   } catch (error) {
     throw new Error((error as { stdout: string }).stdout, { cause: error });
   }

@@ -91,9 +91,14 @@ describe("a page", () => {
     const site = await startSite((request, response) => {
       const latin = Buffer.from(page("Été").replace("<head>", "<head><!--x-->"), "latin1");
       if (request.url === "/latin") return html(response, latin, { "content-type": "text/html; charset=latin1" });
-      if (request.url === "/1252") return html(response, Buffer.concat([Buffer.from(`<meta charset="windows-1252">`), latin]), { "content-type": "text/html" });
-      if (request.url === "/16") return html(response, Buffer.from(`\ufeff${page("Été")}`, "utf16le"), { "content-type": "text/html" });
-      if (request.url === "/bom") return html(response, `\ufeff${page("Été")}`, { "content-type": "text/html; charset=latin1" });
+      if (request.url === "/1252")
+        return html(response, Buffer.concat([Buffer.from(`<meta charset="windows-1252">`), latin]), {
+          "content-type": "text/html",
+        });
+      if (request.url === "/16")
+        return html(response, Buffer.from(`\ufeff${page("Été")}`, "utf16le"), { "content-type": "text/html" });
+      if (request.url === "/bom")
+        return html(response, `\ufeff${page("Été")}`, { "content-type": "text/html; charset=latin1" });
       if (request.url === "/wrong") return html(response, Buffer.from(page("a\xe9"), "latin1"));
       return html(response, latin, { "content-type": "text/html" });
     });
@@ -221,7 +226,10 @@ describe("answers", () => {
 
   it.each([
     ["no headers", (_response: ServerResponse) => undefined],
-    ["a body that stops", (response: ServerResponse) => void response.writeHead(200, { "content-type": "text/html" }).write("<title>")],
+    [
+      "a body that stops",
+      (response: ServerResponse) => void response.writeHead(200, { "content-type": "text/html" }).write("<title>"),
+    ],
   ])("with %s in time are given up", async (_name, handle) => {
     const timeouts = { headersSeconds: 0.1, bodySeconds: 0.1 };
     const found = await failureOf((_request, response) => handle(response), { robots: false, timeouts });
@@ -246,7 +254,9 @@ describe("answers", () => {
       // A body without an end.
       response.write("x");
     });
-    expect((await failure(collect(courierFor([site], { robots: false }), `${site.host}/moved`))).reason).toBe("status 404");
+    expect((await failure(collect(courierFor([site], { robots: false }), `${site.host}/moved`))).reason).toBe(
+      "status 404",
+    );
     await until(() => site.underWay === 0, { what: "both connections to be closed" });
   });
 
@@ -275,7 +285,10 @@ describe("answers", () => {
   it("are not waited for once the host stops", async () => {
     const site = await startSite(() => undefined);
     const stop = new AbortController();
-    const collected = courierFor([site], { robots: false }).collect({ url: `${site.host}/`, articleId: "" }, stop.signal);
+    const collected = courierFor([site], { robots: false }).collect(
+      { url: `${site.host}/`, articleId: "" },
+      stop.signal,
+    );
     await until(() => site.underWay === 1);
     stop.abort(new Error("stopping"));
     await expect(collected).rejects.toThrow("stopping");
@@ -334,7 +347,10 @@ describe("redirects", () => {
   });
 
   it("to another site go by the rules of that site", async () => {
-    const other = await startSite((_request, response) => html(response, page("other")), "User-agent: *\nDisallow: /no");
+    const other = await startSite(
+      (_request, response) => html(response, page("other")),
+      "User-agent: *\nDisallow: /no",
+    );
     const site = await startSite((request, response) => to(response, `http://${other.host}${request.url}`));
     const courier = courierFor([site, other]);
     expect((await collect(courier, `${site.host}/yes`)).title).toBe("other");
@@ -358,7 +374,9 @@ describe("redirects", () => {
     // The site itself is allowed by its address alone, so that 127.0.0.1 and no other is.
     const allow = location.includes("127.0.0.1:22") || location.includes("@") ? ["127.0.0.0/8"] : ["127.0.0.42"];
     const resolve: Resolve = (name, _options, callback) =>
-      callback(null, [name === "site.example" ? { address: "127.0.0.42", family: 4 } : { address: "127.0.0.1", family: 4 }]);
+      callback(null, [
+        name === "site.example" ? { address: "127.0.0.42", family: 4 } : { address: "127.0.0.1", family: 4 },
+      ]);
     const proxied = await startForwarder(site.port, "127.0.0.42");
     const courier = courierFor([site], { allow, ports: [proxied, 80, 443] }, { resolve });
     const found = await failure(collect(courier, `site.example:${proxied}/`));
@@ -384,11 +402,44 @@ async function startForwarder(port: number, address: string): Promise<number> {
 describe("addresses", () => {
   const policy = new AddressPolicy();
   it.each([
-    "127.0.0.1", "127.255.255.255", "10.0.0.1", "172.16.0.1", "172.31.255.255", "192.168.1.1", "169.254.169.254",
-    "100.64.0.1", "100.100.100.200", "168.63.129.16", "0.0.0.0", "0.1.2.3", "192.0.2.1", "198.51.100.1", "203.0.113.1",
-    "192.0.0.192", "198.18.0.1", "224.0.0.1", "239.1.1.1", "240.0.0.1", "255.255.255.255",
-    "::", "::1", "fe80::1", "fe80::1%eth0", "fc00::1", "fd00:ec2::254", "ff02::1", "2001:db8::1", "::ffff:10.0.0.1",
-    "::ffff:8.8.8.8", "64:ff9b::a00:1", "64:ff9b::808:808", "64:ff9b:1::1", "2002:7f00:1::", "2001::1", "100::1", "::7f00:1",
+    "127.0.0.1",
+    "127.255.255.255",
+    "10.0.0.1",
+    "172.16.0.1",
+    "172.31.255.255",
+    "192.168.1.1",
+    "169.254.169.254",
+    "100.64.0.1",
+    "100.100.100.200",
+    "168.63.129.16",
+    "0.0.0.0",
+    "0.1.2.3",
+    "192.0.2.1",
+    "198.51.100.1",
+    "203.0.113.1",
+    "192.0.0.192",
+    "198.18.0.1",
+    "224.0.0.1",
+    "239.1.1.1",
+    "240.0.0.1",
+    "255.255.255.255",
+    "::",
+    "::1",
+    "fe80::1",
+    "fe80::1%eth0",
+    "fc00::1",
+    "fd00:ec2::254",
+    "ff02::1",
+    "2001:db8::1",
+    "::ffff:10.0.0.1",
+    "::ffff:8.8.8.8",
+    "64:ff9b::a00:1",
+    "64:ff9b::808:808",
+    "64:ff9b:1::1",
+    "2002:7f00:1::",
+    "2001::1",
+    "100::1",
+    "::7f00:1",
   ])("%s is refused", (address) => expect(policy.refusal(address)).toEqual(expect.any(String)));
 
   it.each(["8.8.8.8", "172.15.0.1", "172.32.0.1", "100.63.255.255", "100.128.0.0", "2606:4700::1111", "168.63.129.17"])(
@@ -398,9 +449,16 @@ describe("addresses", () => {
 
   it("may be allowed by range, and others are not", () => {
     const own = new AddressPolicy(["10.1.0.0/16", "fd00::/8", "127.0.0.5"]);
-    expect(["10.1.255.255", "fd12::1", "127.0.0.5"].map((each) => own.refusal(each))).toEqual([undefined, undefined, undefined]);
-    expect(["10.2.0.0", "fc00::1", "127.0.0.6", "::ffff:10.1.0.1"].map((each) => own.refusal(each))).not.toContain(undefined);
-    for (const text of ["10.1.0.0/33", "x", "10.1", "", "fd00::/129"]) expect(() => parseRange(text), text).toThrow(/no address range/);
+    expect(["10.1.255.255", "fd12::1", "127.0.0.5"].map((each) => own.refusal(each))).toEqual([
+      undefined,
+      undefined,
+      undefined,
+    ]);
+    expect(["10.2.0.0", "fc00::1", "127.0.0.6", "::ffff:10.1.0.1"].map((each) => own.refusal(each))).not.toContain(
+      undefined,
+    );
+    for (const text of ["10.1.0.0/33", "x", "10.1", "", "fd00::/129"])
+      expect(() => parseRange(text), text).toThrow(/no address range/);
   });
 
   it("are what a connection is made to: a name for this machine is refused, with the machine's own resolver", async () => {
@@ -408,7 +466,11 @@ describe("addresses", () => {
     const courier = courierFor([site], { allow: [] });
     for (const host of ["localhost", "127.0.0.1", "[::1]", "0"]) {
       const found = await failure(collect(courier, `${host}:${site.port}/`));
-      expect({ host, reason: found.reason, passing: found.passing }).toEqual({ host, reason: "address", passing: false });
+      expect({ host, reason: found.reason, passing: found.passing }).toEqual({
+        host,
+        reason: "address",
+        passing: false,
+      });
     }
     expect(site.requests).toEqual([]);
   });
@@ -418,7 +480,8 @@ describe("addresses", () => {
     // Public at the first look, ours at the second: whoever checks first and connects later is caught.
     const answers = ["127.0.0.1", "10.0.0.1"];
     let asked = 0;
-    const resolve: Resolve = (_name, _options, callback) => callback(null, [{ address: answers[Math.min(asked++, 1)]!, family: 4 }]);
+    const resolve: Resolve = (_name, _options, callback) =>
+      callback(null, [{ address: answers[Math.min(asked++, 1)]!, family: 4 }]);
     const courier = courierFor([site], { robots: false }, { resolve });
     // https: 127.0.0.1, no TLS there; http: 10.0.0.1.
     expect((await failure(collect(courier, `rebind.example:${site.port}/`))).reason).toBe("address");
@@ -447,7 +510,10 @@ describe("addresses", () => {
 
   it("at a port that is not configured are refused before anything is asked", async () => {
     const site = await startSite((_request, response) => html(response, page("x")));
-    expect(await failure(collect(courierFor([{ port: 80 }]), `${site.host}/`))).toMatchObject({ reason: "port", passing: false });
+    expect(await failure(collect(courierFor([{ port: 80 }]), `${site.host}/`))).toMatchObject({
+      reason: "port",
+      passing: false,
+    });
     expect(site.requests).toEqual([]);
   });
 });
@@ -457,7 +523,9 @@ describe("robots.txt", () => {
     startSite((_request, response) => html(response, page("x")), robots);
 
   it("is asked once, and obeyed: the group that names us before the one for all", async () => {
-    const site = await start("User-agent: *\nDisallow: /\n\nUser-agent: hotpath\nDisallow: /private\nAllow: /private/open");
+    const site = await start(
+      "User-agent: *\nDisallow: /\n\nUser-agent: hotpath\nDisallow: /private\nAllow: /private/open",
+    );
     const courier = courierFor([site]);
     expect((await collect(courier, `${site.host}/a`)).title).toBe("x");
     expect((await collect(courier, `${site.host}/private/open/a`)).title).toBe("x");
@@ -539,13 +607,18 @@ describe("politeness", () => {
     const hold = (_request: unknown, response: ServerResponse): void => void waiting.push(response);
     const sites = await Promise.all([1, 2, 3].map(() => startSite(hold)));
     const courier = courierFor(sites, { robots: false, concurrency: 2 });
-    const collected = Promise.all(sites.flatMap((site) => ["a", "b"].map((path) => collect(courier, `${site.host}/${path}`))));
+    const collected = Promise.all(
+      sites.flatMap((site) => ["a", "b"].map((path) => collect(courier, `${site.host}/${path}`))),
+    );
     const most = { all: 0, site: 0 };
     let answered = 0;
     while (answered < 6) {
       // As many as there may be at once: two, and at the end one.
       await until(() => waiting.length >= Math.min(2, 6 - answered), { what: "requests" });
-      most.all = Math.max(most.all, sites.reduce((sum, { underWay }) => sum + underWay, 0));
+      most.all = Math.max(
+        most.all,
+        sites.reduce((sum, { underWay }) => sum + underWay, 0),
+      );
       most.site = Math.max(most.site, ...sites.map(({ underWay }) => underWay));
       html(waiting.shift()!, page("x"));
       answered += 1;
@@ -666,7 +739,9 @@ describe("an item API", () => {
       keys.push(request.headers["x-key"]);
       json(response, { title: "T" });
     });
-    const api = await startSite((_request, response) => void response.writeHead(302, { location: `http://${other.host}/` }).end());
+    const api = await startSite(
+      (_request, response) => void response.writeHead(302, { location: `http://${other.host}/` }).end(),
+    );
     const items = { "a.example": source(api, { headers: { "x-key": "secret" } }) };
     expect((await collect(courierFor([api, other], { items }), "a.example/1", "1")).title).toBe("T");
     expect(keys).toEqual([undefined]);

@@ -55,7 +55,11 @@ describe("where a title comes from", () => {
     ["an empty title before", "<title></title><h1>x <b>y</b><br>z</h1>", "x y z"],
     ["names in capitals", `<META PROPERTY="OG:TITLE" CONTENT="x">`, "x"],
     ["a comment", `<!-- ${og("og:title", "y")} --><title>x</title>`, "x"],
-    ["text of a script", `<script>document.write('<meta property="og:title" content="y">')</script><title>x</title>`, "x"],
+    [
+      "text of a script",
+      `<script>document.write('<meta property="og:title" content="y">')</script><title>x</title>`,
+      "x",
+    ],
     ["markup in JSON-LD", ld({ "@type": "Article", headline: "A &amp; <em>b</em>" }), "A & b"],
     ["none", "<body><p>text</p>", undefined],
     ["nothing", "", undefined],
@@ -289,7 +293,12 @@ describe("charsets", () => {
     ["latin1 by Content-Type", latin("é"), "text/html; charset=ISO-8859-1", "é"],
     ["windows-1252 by Content-Type", Buffer.from([0x80, 0x93]), 'text/html; charset="windows-1252"', "€“"],
     ["a meta element", latin(`<meta charset="iso-8859-15">\xa4`), undefined, `<meta charset="iso-8859-15">€`],
-    ["Content-Type before meta", Buffer.from(`<meta charset="latin1">é`), "text/html;charset=utf-8", `<meta charset="latin1">é`],
+    [
+      "Content-Type before meta",
+      Buffer.from(`<meta charset="latin1">é`),
+      "text/html;charset=utf-8",
+      `<meta charset="latin1">é`,
+    ],
     ["a byte order mark before all", Buffer.from("\ufeffé"), "text/html; charset=latin1", "é"],
     ["UTF-16 by its mark", Buffer.from("\ufeffé", "utf16le"), undefined, "é"],
     ["big-endian UTF-16 by its mark", Buffer.from("\ufeffé", "utf16le").swap16(), undefined, "é"],
@@ -307,9 +316,12 @@ describe("charsets", () => {
   it.each(cases)("%s", async (_name, bytes, contentType, text) => {
     expect(await decode(bytes, contentType)).toBe(text);
   });
-  it.each(cases.filter(([name]) => !/cut in half/.test(name)))("%s, byte by byte", async (_name, bytes, contentType, text) => {
-    expect(await decode(bytes, contentType, 1)).toBe(text);
-  });
+  it.each(cases.filter(([name]) => !/cut in half/.test(name)))(
+    "%s, byte by byte",
+    async (_name, bytes, contentType, text) => {
+      expect(await decode(bytes, contentType, 1)).toBe(text);
+    },
+  );
   it.each([
     ["text/html; charset=utf-8", "utf-8"],
     ['text/html;foo=1;CHARSET="x"', "x"],

@@ -32,7 +32,10 @@ interface Case extends Call {
   expected: Value;
 }
 
-const MODULES = { keys, match, nanoseconds, price, url, utf8, windows } as unknown as Record<string, Record<string, (...args: Value[]) => Value>>;
+const MODULES = { keys, match, nanoseconds, price, url, utf8, windows } as unknown as Record<
+  string,
+  Record<string, (...args: Value[]) => Value>
+>;
 
 /** Functions with several results: an array in Node. */
 const SEVERAL = new Set(["url.parseAddress"]);
@@ -100,7 +103,9 @@ function encode(value: Value): Sent {
   if (typeof value === "string") return { text: Buffer.from(value, "latin1").toString("hex") };
   if (typeof value === "number") return { number: String(value) };
   if (Array.isArray(value)) return { list: value.map((each) => encode(each)) };
-  return { fields: Object.fromEntries(Object.entries(value as object).map(([name, each]) => [name, encode(each as Value)])) };
+  return {
+    fields: Object.fromEntries(Object.entries(value as object).map(([name, each]) => [name, encode(each as Value)])),
+  };
 }
 
 function decode(sent: Sent): Value {
@@ -154,7 +159,8 @@ function shorten({ name, args }: Case): string {
   return `${name} ${shown.length > 100 ? `${shown.slice(0, 90)}… (${shown.length})` : shown}`;
 }
 
-const cases = (name: string, rows: [args: Value[], expected: Value][]): Case[] => rows.map(([args, expected]) => ({ name, args, expected }));
+const cases = (name: string, rows: [args: Value[], expected: Value][]): Case[] =>
+  rows.map(([args, expected]) => ({ name, args, expected }));
 
 // Names
 
@@ -193,7 +199,18 @@ table("names", [
   ...cases("keys.parseKey", [
     [["J::P:001::"], parts({ type: "J", dimension: "P", id: "001" })],
     [["TS:5MINUTES:S:001::UD"], parts({ type: "TS", name: "5MINUTES", dimension: "S", id: "001", metric: "UD" })],
-    [[`HLL:1MINUTE:P:{rtl}${ID}:60000:UD`], parts({ type: "HLL", name: "1MINUTE", dimension: "P", partition: "{rtl}", id: ID, timestamp: "60000", metric: "UD" })],
+    [
+      [`HLL:1MINUTE:P:{rtl}${ID}:60000:UD`],
+      parts({
+        type: "HLL",
+        name: "1MINUTE",
+        dimension: "P",
+        partition: "{rtl}",
+        id: ID,
+        timestamp: "60000",
+        metric: "UD",
+      }),
+    ],
     [["H:TRACKER::{rtl}::"], parts({ type: "H", name: "TRACKER", partition: "{rtl}" })],
     [["H:TRACKER::{}x::"], parts({ type: "H", name: "TRACKER", id: "{}x" })],
     [["H:TRACKER::x{rtl}::"], parts({ type: "H", name: "TRACKER", id: "x{rtl}" })],
@@ -220,24 +237,43 @@ describe("names in a partition", () => {
   ];
 
   it("have its braces before the id, in both worlds, until there is another partition", async () => {
-    const expected = [undefined, `H:DOCUMENT:P:{rtl}${ID}::`, `HLL:1MINUTE:P:{rtl}${ID}:60000:UD`, "H:TRACKER::{rtl}::", undefined, "H:TRACKER::::"];
+    const expected = [
+      undefined,
+      `H:DOCUMENT:P:{rtl}${ID}::`,
+      `HLL:1MINUTE:P:{rtl}${ID}:60000:UD`,
+      "H:TRACKER::{rtl}::",
+      undefined,
+      "H:TRACKER::::",
+    ];
     expect(calls.map(inNode)).toEqual(expected);
     expect(await inLua(calls)).toEqual(expected);
   });
 
   it("come apart into what they were made of", () => {
-    const field = fc.string({ maxLength: 12 }).map(toBytes).map((text) => text.replaceAll(/[:{}]/g, ""));
+    const field = fc
+      .string({ maxLength: 12 })
+      .map(toBytes)
+      .map((text) => text.replaceAll(/[:{}]/g, ""));
     const id = fc.constantFrom("", ID, "00");
     const tag = fc.constantFrom("", "{rtl}", "{a b}");
     fc.assert(
-      fc.property(fc.constantFrom("H", "SS", "HLL"), field, field, tag, id, field, field, (type, name, dimension, partition, recordId, timestamp, metric) => {
-        keys.usePartition(partition);
-        const whole = keys.key(type, name, dimension, recordId, timestamp, metric);
-        const put = keys.member(keys.family(type, name, dimension), recordId, keys.suffix(timestamp, metric));
-        keys.usePartition("");
-        expect(put).toBe(whole);
-        expect(keys.parseKey(whole)).toEqual({ type, name, dimension, partition, id: recordId, timestamp, metric });
-      }),
+      fc.property(
+        fc.constantFrom("H", "SS", "HLL"),
+        field,
+        field,
+        tag,
+        id,
+        field,
+        field,
+        (type, name, dimension, partition, recordId, timestamp, metric) => {
+          keys.usePartition(partition);
+          const whole = keys.key(type, name, dimension, recordId, timestamp, metric);
+          const put = keys.member(keys.family(type, name, dimension), recordId, keys.suffix(timestamp, metric));
+          keys.usePartition("");
+          expect(put).toBe(whole);
+          expect(keys.parseKey(whole)).toEqual({ type, name, dimension, partition, id: recordId, timestamp, metric });
+        },
+      ),
     );
   });
 });
@@ -337,7 +373,11 @@ const ADDRESSES: [address: string, host?: string, port?: string, path?: string][
 ];
 
 table("addresses", [
-  ...ADDRESSES.map(([address, host, port = "", path = ""]) => ({ name: "url.parseAddress", args: [address], expected: [host, port, path] })),
+  ...ADDRESSES.map(([address, host, port = "", path = ""]) => ({
+    name: "url.parseAddress",
+    args: [address],
+    expected: [host, port, path],
+  })),
   ...cases("url.bareHost", [
     [["www.rtl.lu"], "rtl.lu"],
     [["www.www.rtl.lu"], "www.rtl.lu"],
@@ -374,8 +414,14 @@ table("sections and articles", [
     [["/", 4], []],
     [["/a", 4], []],
     [["/a/", 4], ["a"]],
-    [["/a/b/c/d/e/f", 4], ["a", "b", "c", "d"]],
-    [["/a/b/c/d/e/f", 2], ["a", "b"]],
+    [
+      ["/a/b/c/d/e/f", 4],
+      ["a", "b", "c", "d"],
+    ],
+    [
+      ["/a/b/c/d/e/f", 2],
+      ["a", "b"],
+    ],
     [["/%41/%42/x", 1], ["A"]],
     [["/%41/%42/x", 0], []],
   ]),
@@ -449,15 +495,55 @@ table("percent escapes", [
     [["%41".repeat(50_000)], "A".repeat(50_000)],
     [["%".repeat(100_000)], "%".repeat(100_000)],
   ]),
-  ...["", "plain", toBytes("é€😀"), toBytes("\u{10ffff}"), "\0", "\x7f"].map((text) => ({ name: "utf8.isUtf8", args: [text], expected: true })),
-  ...["\xff", "\x80", "\xc3", "\xc3(", "\xc0\xaf", "\xe0\x80\x80", "\xed\xa0\x80", "\xf4\x90\x80\x80", "\xe2\x82", "a\xf0\x9f\x98", "\xf8\x88\x80\x80\x80"].map(
-    (text) => ({ name: "utf8.isUtf8", args: [text], expected: false }),
-  ),
+  ...["", "plain", toBytes("é€😀"), toBytes("\u{10ffff}"), "\0", "\x7f"].map((text) => ({
+    name: "utf8.isUtf8",
+    args: [text],
+    expected: true,
+  })),
+  ...[
+    "\xff",
+    "\x80",
+    "\xc3",
+    "\xc3(",
+    "\xc0\xaf",
+    "\xe0\x80\x80",
+    "\xed\xa0\x80",
+    "\xf4\x90\x80\x80",
+    "\xe2\x82",
+    "a\xf0\x9f\x98",
+    "\xf8\x88\x80\x80\x80",
+  ].map((text) => ({ name: "utf8.isUtf8", args: [text], expected: false })),
 ]);
 
 describe("addresses at random", () => {
   const fragment = fc.oneof(
-    fc.constantFrom("http", "https", "://", "/", "//", ":", "@", "?", "#", "%", "%4", "%41", "%C3%A9", "%ff", "[::1]", "www.", "rtl.lu", ".html", "80", "443", "123", ".", "\\", "\xff", "\0"),
+    fc.constantFrom(
+      "http",
+      "https",
+      "://",
+      "/",
+      "//",
+      ":",
+      "@",
+      "?",
+      "#",
+      "%",
+      "%4",
+      "%41",
+      "%C3%A9",
+      "%ff",
+      "[::1]",
+      "www.",
+      "rtl.lu",
+      ".html",
+      "80",
+      "443",
+      "123",
+      ".",
+      "\\",
+      "\xff",
+      "\0",
+    ),
     fc.string({ maxLength: 4 }).map(toBytes),
   );
   const address = fc.oneof(
@@ -513,7 +599,38 @@ describe("addresses at random", () => {
     };
     const bytes = fc.oneof(
       fc.uint8Array({ maxLength: 6 }),
-      fc.array(fc.constantFrom(0x00, 0x41, 0x7f, 0x80, 0x8f, 0x90, 0x9f, 0xa0, 0xbf, 0xc0, 0xc1, 0xc2, 0xdf, 0xe0, 0xe1, 0xec, 0xed, 0xee, 0xef, 0xf0, 0xf1, 0xf3, 0xf4, 0xf5, 0xff), { maxLength: 6 }).map((found) => Uint8Array.from(found)),
+      fc
+        .array(
+          fc.constantFrom(
+            0x00,
+            0x41,
+            0x7f,
+            0x80,
+            0x8f,
+            0x90,
+            0x9f,
+            0xa0,
+            0xbf,
+            0xc0,
+            0xc1,
+            0xc2,
+            0xdf,
+            0xe0,
+            0xe1,
+            0xec,
+            0xed,
+            0xee,
+            0xef,
+            0xf0,
+            0xf1,
+            0xf3,
+            0xf4,
+            0xf5,
+            0xff,
+          ),
+          { maxLength: 6 },
+        )
+        .map((found) => Uint8Array.from(found)),
     );
     fc.assert(
       fc.property(bytes, (found) => {
@@ -596,7 +713,11 @@ table("prices", [
 ]);
 
 it("prices at random are read alike in Node and in Lua, and what is read is a price of the same amount", async () => {
-  const printed = fc.array(fc.constantFrom("0", "1", "9", "000", "299", ".", ",", "$", " ", "€", "USD", "-", "x", "%"), { maxLength: 8 }).map((parts) => toBytes(parts.join("")));
+  const printed = fc
+    .array(fc.constantFrom("0", "1", "9", "000", "299", ".", ",", "$", " ", "€", "USD", "-", "x", "%"), {
+      maxLength: 8,
+    })
+    .map((parts) => toBytes(parts.join("")));
   await fc.assert(
     fc.asyncProperty(fc.array(printed, { minLength: 100, maxLength: 100 }), async (all) => {
       const calls = all.map((each) => ({ name: "price.parsePrice", args: [each] }));
@@ -651,7 +772,10 @@ table("windows", [
     [[at(-190), at(-130), NOW], covering(at(-240), at(-120), [3, -240], [3, -180])],
     [[at(-5 * 60), at(-4 * 60), NOW], covering(at(-300), at(-240), [3, -300])],
     [[at(-6 * 60), at(-3 * 60), NOW], covering(at(-360), at(-180), [4, -360])],
-    [[NOON - DAY - 5 * HOUR, NOON - DAY - 4 * HOUR, NOW], covering(NOON - DAY - 6 * HOUR, NOON - DAY - 3 * HOUR, [4, -1800])],
+    [
+      [NOON - DAY - 5 * HOUR, NOON - DAY - 4 * HOUR, NOW],
+      covering(NOON - DAY - 6 * HOUR, NOON - DAY - 3 * HOUR, [4, -1800]),
+    ],
     // Before everything that is kept, cut where it begins; after, nothing.
     [[0, NOON - 7 * DAY + 3 * HOUR, NOW], covering(NOON - 7 * DAY, NOON - 7 * DAY + 3 * HOUR, [4, -7 * 1440])],
     [[0, NOON - 7 * DAY + 1, NOW], covering(NOON - 7 * DAY, NOON - 7 * DAY + 3 * HOUR, [4, -7 * 1440])],
@@ -673,16 +797,27 @@ function range(from: number, to: number, tier: number): [number, number][] {
 }
 
 describe("cover", () => {
-  const isKept = (tier: number, startMs: number, nowMs: number): boolean => startMs + TIERS[tier]!.lengthMs + TIERS[tier]!.keepMs > nowMs;
+  const isKept = (tier: number, startMs: number, nowMs: number): boolean =>
+    startMs + TIERS[tier]!.lengthMs + TIERS[tier]!.keepMs > nowMs;
   const floor = (ms: number, lengthMs: number): number => Math.floor(ms / lengthMs) * lengthMs;
   const ceil = (ms: number, lengthMs: number): number => Math.ceil(ms / lengthMs) * lengthMs;
 
   /** Clocks that are round now and then; questions from long ago to the future, short and long. */
   const question = fc
     .tuple(
-      fc.oneof(fc.integer({ min: 0, max: 3 * HOUR }), fc.integer({ min: 0, max: 180 }).map((minutes) => minutes * MINUTE)),
-      fc.oneof(fc.integer({ min: -8 * DAY, max: 10 * MINUTE }), fc.integer({ min: -90, max: 6 }).map((minutes) => minutes * MINUTE), fc.integer({ min: -30 * 60, max: 6 }).map((minutes) => minutes * MINUTE)),
-      fc.oneof(fc.integer({ min: 1, max: 9 * DAY }), fc.integer({ min: 1, max: 90 }).map((minutes) => minutes * MINUTE)),
+      fc.oneof(
+        fc.integer({ min: 0, max: 3 * HOUR }),
+        fc.integer({ min: 0, max: 180 }).map((minutes) => minutes * MINUTE),
+      ),
+      fc.oneof(
+        fc.integer({ min: -8 * DAY, max: 10 * MINUTE }),
+        fc.integer({ min: -90, max: 6 }).map((minutes) => minutes * MINUTE),
+        fc.integer({ min: -30 * 60, max: 6 }).map((minutes) => minutes * MINUTE),
+      ),
+      fc.oneof(
+        fc.integer({ min: 1, max: 9 * DAY }),
+        fc.integer({ min: 1, max: 90 }).map((minutes) => minutes * MINUTE),
+      ),
     )
     .map(([clock, from, length]) => {
       const nowMs = NOON + clock;
@@ -698,7 +833,10 @@ describe("cover", () => {
     return [first, floor(nowMs + 5 * MINUTE, MINUTE) + MINUTE];
   };
 
-  const check = (verify: (found: Cover, asked: { fromMs: number; toMs: number }, nowMs: number) => void, numRuns = 500): void => {
+  const check = (
+    verify: (found: Cover, asked: { fromMs: number; toMs: number }, nowMs: number) => void,
+    numRuns = 500,
+  ): void => {
     fc.assert(
       fc.property(question, ({ nowMs, fromMs, toMs }) => {
         const [first, end] = bounds(nowMs);
@@ -756,7 +894,8 @@ describe("cover", () => {
         if (count === undefined) continue;
         TIERS.forEach(({ lengthMs }, tier) => {
           const endMs = atMs + lengthMs;
-          if (atMs % lengthMs === 0 && isKept(tier, atMs, nowMs)) fewest.set(endMs, Math.min(count + 1, fewest.get(endMs) ?? Infinity));
+          if (atMs % lengthMs === 0 && isKept(tier, atMs, nowMs))
+            fewest.set(endMs, Math.min(count + 1, fewest.get(endMs) ?? Infinity));
         });
       }
       const nearest = Math.min(...[...fewest.keys()].filter((endMs) => endMs >= asked.toMs));
@@ -769,7 +908,10 @@ describe("cover", () => {
   it("is the same in Lua", async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(question, { minLength: 50, maxLength: 50 }), async (questions) => {
-        const calls = questions.map(({ fromMs, toMs, nowMs }) => ({ name: "windows.cover", args: [fromMs, toMs, nowMs] }));
+        const calls = questions.map(({ fromMs, toMs, nowMs }) => ({
+          name: "windows.cover",
+          args: [fromMs, toMs, nowMs],
+        }));
         expect(await inLua(calls)).toEqual(calls.map(inNode));
       }),
       { numRuns: 5 },

@@ -78,7 +78,10 @@ const HASH = [["HSET", "h", "f", "v", "g", "w"]];
 const SET = [["SADD", "s", "a", "b"]];
 const LIST = [["RPUSH", "l", "a", "b", "c"]];
 const SORTED = [["ZADD", "z", "1.5", "a", "2", "b"]];
-const STREAM = [["XADD", "x", "1-1", "f", "v"], ["XADD", "x", "1-2", "g", "w"]];
+const STREAM = [
+  ["XADD", "x", "1-1", "f", "v"],
+  ["XADD", "x", "1-2", "g", "w"],
+];
 
 /** At least one sample a command; together they must show every alternative of its reply. */
 const SAMPLES: { [C in Command]: Sample<C>[] } = {
@@ -91,12 +94,19 @@ const SAMPLES: { [C in Command]: Sample<C>[] } = {
   RENAME: [{ given: HASH, args: ["h", "renamed"] }],
   TYPE: [{ args: ["no"] }, { given: HASH, args: ["h"] }],
   PEXPIRE: [{ args: ["no", 5] }, { given: HASH, args: ["h", "100000"] }, { given: HASH, args: ["h", 100_000] }],
-  PERSIST: [{ given: HASH, args: ["h"] }, { given: [...HASH, ["PEXPIRE", "h", "100000"]], args: ["h"] }],
+  PERSIST: [
+    { given: HASH, args: ["h"] },
+    { given: [...HASH, ["PEXPIRE", "h", "100000"]], args: ["h"] },
+  ],
   TIME: [{ args: [] }],
   GETRANGE: [{ args: ["no", 0, "3"] }, { given: [["SET", "t", "text"]], args: ["t", "0", 2] }],
   HDEL: [{ args: ["no", "f"] }, { given: HASH, args: ["h", "f", "g"] }],
   HEXISTS: [{ args: ["no", "f"] }, { given: HASH, args: ["h", "f"] }],
-  HGET: [{ args: ["no", "f"] }, { given: HASH, args: ["h", "f"] }, { given: [["HSET", "h", "7", "v"]], args: ["h", 7] }],
+  HGET: [
+    { args: ["no", "f"] },
+    { given: HASH, args: ["h", "f"] },
+    { given: [["HSET", "h", "7", "v"]], args: ["h", 7] },
+  ],
   HMGET: [{ args: ["no", "f"] }, { given: HASH, args: ["h", "f", "no", 7] }],
   HGETALL: [{ args: ["no"] }, { given: HASH, args: ["h"] }],
   HKEYS: [{ args: ["no"] }, { given: HASH, args: ["h"] }],
@@ -108,14 +118,26 @@ const SAMPLES: { [C in Command]: Sample<C>[] } = {
   LINDEX: [{ args: ["no", 0] }, { given: LIST, args: ["l", "-1"] }],
   LLEN: [{ args: ["no"] }, { given: LIST, args: ["l"] }],
   LPOP: [{ args: ["no"] }, { given: LIST, args: ["l"] }],
-  LPOS: [{ given: LIST, args: ["l", "c", "MAXLEN", 2] }, { given: LIST, args: ["l", "c", "MAXLEN", "3"] }],
+  LPOS: [
+    { given: LIST, args: ["l", "c", "MAXLEN", 2] },
+    { given: LIST, args: ["l", "c", "MAXLEN", "3"] },
+  ],
   LRANGE: [{ args: ["no", 0, -1] }, { given: LIST, args: ["l", "0", "1"] }],
   LREM: [{ args: ["no", 1, "a"] }, { given: LIST, args: ["l", "1", "b"] }],
   LSET: [{ given: LIST, args: ["l", "-1", "d"] }],
   LTRIM: [{ args: ["no", 1, -1] }, { given: LIST, args: ["l", "1", "-1"] }],
   RPUSH: [{ args: ["l", "a"] }, { given: LIST, args: ["l", "d", "e"] }],
   PFADD: [{ args: ["p", "a", "b"] }, { given: [["PFADD", "p", "a"]], args: ["p", "a"] }],
-  PFCOUNT: [{ args: ["no"] }, { given: [["PFADD", "p", "a"], ["PFADD", "q", "b"]], args: ["p", "q", "no"] }],
+  PFCOUNT: [
+    { args: ["no"] },
+    {
+      given: [
+        ["PFADD", "p", "a"],
+        ["PFADD", "q", "b"],
+      ],
+      args: ["p", "q", "no"],
+    },
+  ],
   PFMERGE: [{ given: [["PFADD", "p", "a"]], args: ["merged", "p", "no"] }],
   SADD: [{ args: ["s", "a", "b"] }, { given: SET, args: ["s", "a"] }],
   SCARD: [{ args: ["no"] }, { given: SET, args: ["s"] }],
@@ -123,7 +145,11 @@ const SAMPLES: { [C in Command]: Sample<C>[] } = {
   SMISMEMBER: [{ args: ["no", "a"] }, { given: SET, args: ["s", "a", "no"] }],
   SRANDMEMBER: [{ args: ["no", 2] }, { given: SET, args: ["s", "5"] }],
   SREM: [{ args: ["no", "a"] }, { given: SET, args: ["s", "a", "b"] }],
-  ZADD: [{ args: ["z", 1.5, "a"] }, { given: SORTED, args: ["z", "GT", "9", "a"] }, { args: ["z", "NX", 1, "a", 2, "b"] }],
+  ZADD: [
+    { args: ["z", 1.5, "a"] },
+    { given: SORTED, args: ["z", "GT", "9", "a"] },
+    { args: ["z", "NX", 1, "a", 2, "b"] },
+  ],
   ZCARD: [{ args: ["no"] }, { given: SORTED, args: ["z"] }],
   ZLEXCOUNT: [{ args: ["no", "-", "+"] }, { given: [["ZADD", "z", "0", "a", "0", "b"]], args: ["z", "[a", "(b"] }],
   ZCOUNT: [{ args: ["no", "-inf", "+inf"] }, { given: SORTED, args: ["z", 1.5, "(2"] }],
@@ -131,17 +157,28 @@ const SAMPLES: { [C in Command]: Sample<C>[] } = {
   ZINTER: [{ args: [1, "no"] }, { given: SORTED, args: [1, "z"] }, { given: SORTED, args: [1, "z", "WITHSCORES"] }],
   ZMSCORE: [{ args: ["no", "a"] }, { given: SORTED, args: ["z", "a", "no"] }],
   ZRANDMEMBER: [{ args: ["no", 2] }, { given: SORTED, args: ["z", "5"] }],
-  ZRANGE: [{ args: ["no", 0, -1] }, { given: SORTED, args: ["z", "0", "-1", "REV", "WITHSCORES"] }, { given: SORTED, args: ["z", "-inf", 2, "BYSCORE", "LIMIT", 0, 1] }],
+  ZRANGE: [
+    { args: ["no", 0, -1] },
+    { given: SORTED, args: ["z", "0", "-1", "REV", "WITHSCORES"] },
+    { given: SORTED, args: ["z", "-inf", 2, "BYSCORE", "LIMIT", 0, 1] },
+  ],
   ZREMRANGEBYRANK: [{ args: ["no", 0, 1] }, { given: SORTED, args: ["z", "0", "-2"] }],
   ZREMRANGEBYSCORE: [{ args: ["no", "-inf", 1] }, { given: SORTED, args: ["z", "-inf", "(2"] }],
   ZREM: [{ args: ["no", "a"] }, { given: SORTED, args: ["z", "a", "b"] }],
   ZSCORE: [{ args: ["no", "a"] }, { given: SORTED, args: ["z", "a"] }],
   XDEL: [{ args: ["no", "1-1"] }, { given: STREAM, args: ["x", "1-1", "9-9"] }],
   XADD: [{ args: ["x", "*", "f", "v", "n", 1] }, { args: ["x", "MAXLEN", "~", 10, "5-1", "f", "v"] }],
-  XINFO: [{ given: STREAM, args: ["STREAM", "x"] }, { given: [...STREAM, ["XDEL", "x", "1-1", "1-2"]], args: ["STREAM", "x"] }],
+  XINFO: [
+    { given: STREAM, args: ["STREAM", "x"] },
+    { given: [...STREAM, ["XDEL", "x", "1-1", "1-2"]], args: ["STREAM", "x"] },
+  ],
   XLEN: [{ args: ["no"] }, { given: STREAM, args: ["x"] }],
   XRANGE: [{ args: ["no", "-", "+"] }, { given: STREAM, args: ["x", "(1-1", "+", "COUNT", 5] }],
-  XTRIM: [{ args: ["no", "MAXLEN", "~", 5] }, { given: STREAM, args: ["x", "MAXLEN", "=", "1"] }, { given: STREAM, args: ["x", "MINID", "=", "1-2"] }],
+  XTRIM: [
+    { args: ["no", "MAXLEN", "~", 5] },
+    { given: STREAM, args: ["x", "MAXLEN", "=", "1"] },
+    { given: STREAM, args: ["x", "MINID", "=", "1-2"] },
+  ],
 };
 
 const DECLARATIONS = ts.createSourceFile(
@@ -153,8 +190,12 @@ const DECLARATIONS = ts.createSourceFile(
 
 /** Return types by command, as the file spells them. */
 function declaredReplies(): Map<string, ts.TypeNode> {
-  const commands = DECLARATIONS.statements.filter(ts.isInterfaceDeclaration).find(({ name }) => name.text === "RedisCommands")!;
-  return new Map(commands.members.filter(ts.isMethodSignature).map((method) => [(method.name as ts.Identifier).text, method.type!]));
+  const commands = DECLARATIONS.statements
+    .filter(ts.isInterfaceDeclaration)
+    .find(({ name }) => name.text === "RedisCommands")!;
+  return new Map(
+    commands.members.filter(ts.isMethodSignature).map((method) => [(method.name as ts.Identifier).text, method.type!]),
+  );
 }
 
 /** `A | B` and aliases of it as the list of their alternatives. */
@@ -206,7 +247,8 @@ function elementType(element: ts.TypeNode): ts.TypeNode {
 /** Every alternative that a reply of this type may show, through arrays and tuples. */
 function everyAlternative(type: ts.TypeNode): ts.TypeNode[] {
   return alternatives(type).flatMap((each) => {
-    if (ts.isTupleTypeNode(each)) return [each, ...each.elements.flatMap((element) => everyAlternative(elementType(element)))];
+    if (ts.isTupleTypeNode(each))
+      return [each, ...each.elements.flatMap((element) => everyAlternative(elementType(element)))];
     return ts.isArrayTypeNode(each) ? [each, ...everyAlternative(each.elementType)] : [each];
   });
 }
@@ -228,7 +270,9 @@ describe("redis.call answers what redis.d.ts says", () => {
   it("declares commands", () => expect(REPLIES.size).toBeGreaterThan(20));
 
   it.each([...REPLIES])("%s", async (command, type) => {
-    const samples = (SAMPLES as Record<string, { given?: string[][]; args: (string | number)[] }[] | undefined>)[command];
+    const samples = (SAMPLES as Record<string, { given?: string[][]; args: (string | number)[] }[] | undefined>)[
+      command
+    ];
     expect(samples, "a command without a sample").toBeDefined();
     const met = new Set<ts.TypeNode>();
     for (const { given = [], args } of samples!) {
@@ -237,7 +281,10 @@ describe("redis.call answers what redis.d.ts says", () => {
       match(await probe("api_call", command, args), type, met);
     }
     const unmet = everyAlternative(type).filter((each) => !met.has(each));
-    expect(unmet.map((each) => each.getText()), "alternatives that no sample shows").toEqual([]);
+    expect(
+      unmet.map((each) => each.getText()),
+      "alternatives that no sample shows",
+    ).toEqual([]);
   });
 
   it("has no sample of a command that is not declared", () => {
@@ -276,7 +323,9 @@ describe("values that surprise", () => {
 
   it("numbers are sent with 17 digits, so that 15 arrive", async () => {
     await call([], "HSET", "h", "whole", 99_999_999_999_999, "half", 0.5);
-    expect(await call([], "HMGET", "h", "whole", "half")).toEqual({ list: [{ string: "99999999999999" }, { string: "0.5" }] });
+    expect(await call([], "HMGET", "h", "whole", "half")).toEqual({
+      list: [{ string: "99999999999999" }, { string: "0.5" }],
+    });
   });
 
   it("entries of a stream are id, then field, value", async () => {
@@ -296,8 +345,12 @@ describe("values that surprise", () => {
 describe("errors", () => {
   it("redis.pcall answers them, redis.call throws them, as a table with err", async () => {
     await server.client.sendCommand(["SET", "t", "text"]);
-    expect(await probe("api_pcall", "HGET", ["t", "f"])).toEqual({ error: expect.stringMatching(/^WRONGTYPE /) as unknown });
-    expect(await probe("api_thrown", "HGET", ["t", "f"])).toEqual({ error: expect.stringMatching(/^WRONGTYPE /) as unknown });
+    expect(await probe("api_pcall", "HGET", ["t", "f"])).toEqual({
+      error: expect.stringMatching(/^WRONGTYPE /) as unknown,
+    });
+    expect(await probe("api_thrown", "HGET", ["t", "f"])).toEqual({
+      error: expect.stringMatching(/^WRONGTYPE /) as unknown,
+    });
   });
 
   it("redis.pcall answers a reply as redis.call does", async () => {
@@ -306,12 +359,15 @@ describe("errors", () => {
   });
 
   it("error() takes a table with err; the code stays its first word", async () => {
-    await expect(server.client.sendCommand(["FCALL", "api_error", "0", "BADARG it is bad"])).rejects.toThrow(/^BADARG it is bad/);
+    await expect(server.client.sendCommand(["FCALL", "api_error", "0", "BADARG it is bad"])).rejects.toThrow(
+      /^BADARG it is bad/,
+    );
   });
 });
 
 describe("the rest of the API", () => {
-  const call = (name: string, ...args: (string | Buffer)[]): Promise<unknown> => server.client.sendCommand(["FCALL", name, "0", ...args]);
+  const call = (name: string, ...args: (string | Buffer)[]): Promise<unknown> =>
+    server.client.sendCommand(["FCALL", name, "0", ...args]);
 
   it("sha1hex hashes bytes", async () => {
     expect(await call("api_sha1", "abc")).toBe("a9993e364706816aba3e25717850c26c9cd0d89d");
@@ -325,8 +381,16 @@ describe("the rest of the API", () => {
 
   it("cjson: null is cjson.null, numbers keep 14 digits, an empty array becomes an object, slashes are escaped", async () => {
     expect(await call("api_json", '{"value":null}')).toEqual(['{"userdata":true}', "true", '{"value":null}']);
-    expect(await call("api_json", '{"value":99999999999999}')).toEqual(['{"number":"99999999999999"}', "false", '{"value":99999999999999}']);
-    expect(await call("api_json", '{"value":123456789012345}')).toEqual(['{"number":"123456789012345"}', "false", '{"value":1.2345678901234e+14}']);
+    expect(await call("api_json", '{"value":99999999999999}')).toEqual([
+      '{"number":"99999999999999"}',
+      "false",
+      '{"value":99999999999999}',
+    ]);
+    expect(await call("api_json", '{"value":123456789012345}')).toEqual([
+      '{"number":"123456789012345"}',
+      "false",
+      '{"value":1.2345678901234e+14}',
+    ]);
     expect(await call("api_json", '{"value":[]}')).toEqual(['{"list":[]}', "false", '{"value":{}}']);
     expect(await call("api_json", '{"value":"a/b"}')).toEqual(['{"string":"a\\/b"}', "false", '{"value":"a\\/b"}']);
   });

@@ -180,7 +180,10 @@ const DATA: ReportData = {
     { span: "last hour", pageViews: 300, uniqueDevices: 120 },
     { span: "last 24 hours", pageViews: 0, uniqueDevices: 0 },
   ],
-  hours: [0, 700, 1_400, 350].map((pageViews, index) => ({ startMs: TO_MS - 5 * 60_000 - (3 - index) * HOUR_MS, pageViews })),
+  hours: [0, 700, 1_400, 350].map((pageViews, index) => ({
+    startMs: TO_MS - 5 * 60_000 - (3 - index) * HOUR_MS,
+    pageViews,
+  })),
   tiers: [
     { tier: "5MINUTES", windows: 6, records: 1_812, fromMs: TO_MS - HOUR_MS / 2, toMs: TO_MS },
     { tier: "3HOURS", windows: 0, records: 0 },
@@ -360,7 +363,12 @@ describe("startProgress", () => {
     const stream = new Recorder();
     const { nowMs, pass } = clock();
     const progress = startProgress({ label: "Counting", total: 200_000, stream, nowMs });
-    for (const [passed, value] of [[1_000, 10_000], [4_000, 50_000], [1_000, 60_000], [4_000, 100_000]] as const) {
+    for (const [passed, value] of [
+      [1_000, 10_000],
+      [4_000, 50_000],
+      [1_000, 60_000],
+      [4_000, 100_000],
+    ] as const) {
       pass(passed);
       progress.update(value);
     }
@@ -393,7 +401,10 @@ describe("startProgress", () => {
   });
 
   test("draws a bar on a terminal that fits it, and ends with the result", () => {
-    for (const [columns, bar] of [[100, `${"█".repeat(12)}${"░".repeat(12)} `], [60, ""]] as const) {
+    for (const [columns, bar] of [
+      [100, `${"█".repeat(12)}${"░".repeat(12)} `],
+      [60, ""],
+    ] as const) {
       const stream = Object.assign(new Recorder(), { isTTY: true, columns });
       const { nowMs, pass } = clock();
       const progress = startProgress({ label: "Counting", total: 1_000, stream, nowMs });

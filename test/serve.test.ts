@@ -31,7 +31,8 @@ describeWithOwnServer("serving", () => {
   const { server, connection, functions, configure, hotpath } = useHosts({ persistence: true });
 
   /** Starts a host with a configuration of its own. */
-  const startHost = async (config: object = {}, command = ["serve"]): Promise<RunningProcess> => hotpath(await configure(config), command);
+  const startHost = async (config: object = {}, command = ["serve"]): Promise<RunningProcess> =>
+    hotpath(await configure(config), command);
 
   const add = (uui: string, dt = Date.now()) =>
     server.client.sendCommand([

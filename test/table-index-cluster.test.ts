@@ -28,7 +28,9 @@ describeWithOwnServer("the index in a cluster", () => {
   async function index(...args: string[]): Promise<{ code: number | null; out: string; errors: string }> {
     const path = join(dir, "config.json");
     writeFileSync(path, JSON.stringify({ tracker: { partitions: ["rtl"] } }));
-    const run = runNode([resolve("dist/hotpath.js"), "index", ...args], { env: { REDIS_URL: cluster.url, CONFIG_PATH: path, ENV: undefined } });
+    const run = runNode([resolve("dist/hotpath.js"), "index", ...args], {
+      env: { REDIS_URL: cluster.url, CONFIG_PATH: path, ENV: undefined },
+    });
     const { code } = await run.exit;
     return { code, out: run.lines.join("\n"), errors: run.errors.join("\n") };
   }
@@ -38,7 +40,12 @@ describeWithOwnServer("the index in a cluster", () => {
     const partitions = ["today", "rtl", "infos"];
     const path = "date=2026-11-20/hour=12/a.1.parquet";
     for (const partition of partitions) {
-      const table = new TableIndex(connection, { database: "default", table: "hits", partition, now: () => 1_795_176_000_000 });
+      const table = new TableIndex(connection, {
+        database: "default",
+        table: "hits",
+        partition,
+        now: () => 1_795_176_000_000,
+      });
       await table.configure({ merge: [{ timeoutSeconds: 0, maxBytes: 10 }], layers: [{ name: partition }] });
       await table.batch([{ path, layer: partition, sizeBytes: 1, maxTime: 1n }]);
       expect(await table.get(path)).toMatchObject({ layer: partition });
@@ -59,9 +66,18 @@ describeWithOwnServer("the index in a cluster", () => {
   });
 
   it("is shown by partition", async () => {
-    expect(await index("status")).toEqual({ code: 2, out: "", errors: "hotpath: in a cluster, --partition names the partition that the tables lie in" });
+    expect(await index("status")).toEqual({
+      code: 2,
+      out: "",
+      errors: "hotpath: in a cluster, --partition names the partition that the tables lie in",
+    });
     expect((await index("status", "--partition", "rtl")).out).toMatch(/^default +hits +1 +1 /m);
-    expect((await index("query", "default", "hits", "--partition", "infos")).out).toMatch(/^date=2026-11-20\/hour=12\/a\.1\.parquet +infos /m);
-    expect(await index("rebuild", "--partition", "today")).toMatchObject({ code: 0, errors: expect.stringMatching(/^Rebuilding: \d+ keys/) as string });
+    expect((await index("query", "default", "hits", "--partition", "infos")).out).toMatch(
+      /^date=2026-11-20\/hour=12\/a\.1\.parquet +infos /m,
+    );
+    expect(await index("rebuild", "--partition", "today")).toMatchObject({
+      code: 0,
+      errors: expect.stringMatching(/^Rebuilding: \d+ keys/) as string,
+    });
   });
 });

@@ -54,7 +54,9 @@ beforeEach(async () => {
 
 /** Paths in the pages of `query_index`. */
 function pathsIn(pages: readonly unknown[]): string[] {
-  return pages.filter((page) => Array.isArray(page)).flatMap((page) => (page as string[]).slice(1).map((json) => decodeEntry(json).path));
+  return pages
+    .filter((page) => Array.isArray(page))
+    .flatMap((page) => (page as string[]).slice(1).map((json) => decodeEntry(json).path));
 }
 
 const fileOf = (name: string, more: Partial<NewEntry> = {}): NewEntry => ({
@@ -70,7 +72,10 @@ const fileOf = (name: string, more: Partial<NewEntry> = {}): NewEntry => ({
 
 async function configured(options: Partial<TableIndexOptions> = {}): Promise<TableIndex> {
   const table = tableOf(options);
-  await table.configure({ merge: [{ timeoutSeconds: 10, maxBytes: 10_000_000 }], layers: [{ name: "hot", ttlSeconds: 86_400 }, { name: "cold" }] });
+  await table.configure({
+    merge: [{ timeoutSeconds: 10, maxBytes: 10_000_000 }],
+    layers: [{ name: "hot", ttlSeconds: 86_400 }, { name: "cold" }],
+  });
   return table;
 }
 
@@ -98,9 +103,22 @@ describe("entries", () => {
     expect(entry.json).toContain('"span":18446744073709551615');
     // As GigAPI's clients write it.
     expect(JSON.parse(entry.json)).toMatchObject({
-      ...{ layer: "hot", database: "default", table: "hits", path: file.path, size_bytes: 1_000_000, row_count: 12, writer_id: "w", cmd: "ADD" },
+      ...{
+        layer: "hot",
+        database: "default",
+        table: "hits",
+        path: file.path,
+        size_bytes: 1_000_000,
+        row_count: 12,
+        writer_id: "w",
+        cmd: "ADD",
+      },
       ...{ min_time: 0, max_time: 0, chunk_time: 0 },
-      ...{ str_min_time: "9223372036854775806", str_max_time: "9223372036854775807", str_chunk_time: "-9223372036854775808" },
+      ...{
+        str_min_time: "9223372036854775806",
+        str_max_time: "9223372036854775807",
+        str_chunk_time: "-9223372036854775808",
+      },
     });
     expect(await table.get("date=2026-11-20/hour=12/b.1.parquet")).toBeNull();
   });
@@ -109,14 +127,32 @@ describe("entries", () => {
     const table = await configured();
     const { path } = fileOf("a");
     await table.batch([{ path, layer: "hot", sizeBytes: 5 }]);
-    expect(await table.get(path)).toMatchObject({ writerId: "", rowCount: 0, minTime: 0n, maxTime: 0n, chunkTime: 0n, min: {}, max: {} });
+    expect(await table.get(path)).toMatchObject({
+      writerId: "",
+      rowCount: 0,
+      minTime: 0n,
+      maxTime: 0n,
+      chunkTime: 0n,
+      min: {},
+      max: {},
+    });
   });
 
   it("are read as others have written them", () => {
-    const go = '{"layer":"l1","database":"default","table":"test","path":"date=2026-11-20/hour=12/x.1.parquet","size_bytes":1000000,"row_count":0,"chunk_time":0,"min":null,"max":null,"min_time":0,"max_time":0,"writer_id":"","str_min_time":"1795176000123456789","str_max_time":"1795176015123456789","str_chunk_time":"1795176000000000000","cmd":"ADD"}';
-    expect(decodeEntry(go)).toMatchObject({ layer: "l1", minTime: 1795176000123456789n, maxTime: 1795176015123456789n, min: {}, max: {}, writerId: "" });
+    const go =
+      '{"layer":"l1","database":"default","table":"test","path":"date=2026-11-20/hour=12/x.1.parquet","size_bytes":1000000,"row_count":0,"chunk_time":0,"min":null,"max":null,"min_time":0,"max_time":0,"writer_id":"","str_min_time":"1795176000123456789","str_max_time":"1795176015123456789","str_chunk_time":"1795176000000000000","cmd":"ADD"}';
+    expect(decodeEntry(go)).toMatchObject({
+      layer: "l1",
+      minTime: 1795176000123456789n,
+      maxTime: 1795176015123456789n,
+      min: {},
+      max: {},
+      writerId: "",
+    });
     // With spaces, and numbers in place of text, as from Python.
-    expect(decodeEntry('{"path": "a/b.1.parquet", "min_time": 1795176000123456789, "max_time": 5, "chunk_time": 1.5}')).toMatchObject({
+    expect(
+      decodeEntry('{"path": "a/b.1.parquet", "min_time": 1795176000123456789, "max_time": 5, "chunk_time": 1.5}'),
+    ).toMatchObject({
       ...{ path: "a/b.1.parquet", minTime: 1795176000123456789n, maxTime: 5n, chunkTime: 0n, layer: "", sizeBytes: 0 },
     });
     for (const broken of ["", "[]", "null", "{"]) expect(() => decodeEntry(broken)).toThrow(/no JSON object/);
@@ -124,7 +160,9 @@ describe("entries", () => {
 
   it("refuse times that have lost digits already", async () => {
     const table = await configured();
-    await expect(table.batch([fileOf("a", { maxTime: 1795176000123456789 as unknown as bigint })])).rejects.toThrow("maxTime must be a bigint of nanoseconds, got 1795176000123456800");
+    await expect(table.batch([fileOf("a", { maxTime: 1795176000123456789 as unknown as bigint })])).rejects.toThrow(
+      "maxTime must be a bigint of nanoseconds, got 1795176000123456800",
+    );
     expect(await pathsOf(table)).toEqual([]);
   });
 });
@@ -132,7 +170,10 @@ describe("entries", () => {
 describe("a batch", () => {
   const many = (count: number, more: (at: number) => Partial<NewEntry> = () => ({})): NewEntry[] =>
     Array.from({ length: count }, (_, at) => fileOf(String(at).padStart(5, "0"), more(at)));
-  const sizes = (): number[] => calls.filter(([, name]) => name === "patch_index").map((args) => args.filter((each) => each.startsWith("{")).length);
+  const sizes = (): number[] =>
+    calls
+      .filter(([, name]) => name === "patch_index")
+      .map((args) => args.filter((each) => each.startsWith("{")).length);
 
   it("is sent in calls of at most 1,000 entries, and of bounded length", async () => {
     const table = await configured();
@@ -155,7 +196,7 @@ describe("a batch", () => {
       expect(await table.batch([a, b], [a])).toBe(3);
       expect(await pathsOf(table)).toEqual([b.path]);
     }
-    expect((await new DatabaseIndex(connection).folders(table))).toEqual([{ path: "date=2026-11-20/hour=12", files: 1 }]);
+    expect(await new DatabaseIndex(connection).folders(table)).toEqual([{ path: "date=2026-11-20/hour=12", files: 1 }]);
   });
 
   it("names what was refused by its place in the whole of it, and says what is written", async () => {
@@ -167,13 +208,18 @@ describe("a batch", () => {
     expect(error).toMatchObject({
       written: 1_000,
       functionName: "patch_index",
-      message: expect.stringMatching(/^entry 1203: .*nonesuch.* \(the first 1000 entries of the batch are written; the whole of it may be repeated\)$/) as string,
+      message: expect.stringMatching(
+        /^entry 1203: .*nonesuch.* \(the first 1000 entries of the batch are written; the whole of it may be repeated\)$/,
+      ) as string,
     });
     expect(await pathsOf(table)).toHaveLength(1_000);
     files[1_203] = fileOf("01203");
     await table.batch(files);
     expect(await pathsOf(table)).toHaveLength(1_500);
-    await expect(table.batch([], [{ path: "nofolder", layer: "hot" }])).rejects.toMatchObject({ written: 0, message: expect.stringMatching(/^entry 0: (?!.*are written)/) as string });
+    await expect(table.batch([], [{ path: "nofolder", layer: "hot" }])).rejects.toMatchObject({
+      written: 0,
+      message: expect.stringMatching(/^entry 0: (?!.*are written)/) as string,
+    });
   });
 });
 
@@ -200,13 +246,26 @@ describe("a query", () => {
       return { path, layer: at % 2 ? "hot" : "cold", sizeBytes: 1, minTime, maxTime: minTime + DAY / 50n };
     });
     await table.batch(all);
-    const time = fc.option(fc.integer({ min: -10, max: 310 }).map((at) => NOON + BigInt(at) * (DAY / 100n)), { nil: undefined });
+    const time = fc.option(
+      fc.integer({ min: -10, max: 310 }).map((at) => NOON + BigInt(at) * (DAY / 100n)),
+      { nil: undefined },
+    );
     const question = fc.record({
       after: time,
       before: time,
       iteration: fc.option(fc.integer({ min: 1, max: 4 }), { nil: undefined }),
       layer: fc.option(fc.constantFrom("hot", "cold", "other"), { nil: undefined }),
-      folder: fc.option(fc.constantFrom("date=2026-11-21", "date=2026-11-2", "date=2026-11-21/hour=0", "date=2026-11-21/hour=07", "*", "date=2026-11-21/hour=0?"), { nil: undefined }),
+      folder: fc.option(
+        fc.constantFrom(
+          "date=2026-11-21",
+          "date=2026-11-2",
+          "date=2026-11-21/hour=0",
+          "date=2026-11-21/hour=07",
+          "*",
+          "date=2026-11-21/hour=0?",
+        ),
+        { nil: undefined },
+      ),
       pageSize: fc.option(fc.integer({ min: 1, max: 100 }), { nil: undefined }),
     });
     await fc.assert(
@@ -221,7 +280,9 @@ describe("a query", () => {
             (layer === undefined || file.layer === layer) &&
             (folder === undefined || file.path.startsWith(folder)),
         );
-        const options = Object.fromEntries(Object.entries(asked).filter(([, value]) => value !== undefined)) as QueryOptions;
+        const options = Object.fromEntries(
+          Object.entries(asked).filter(([, value]) => value !== undefined),
+        ) as QueryOptions;
         expect((await pathsOf(table, options)).sort()).toEqual(wanted.map(({ path }) => path).sort());
       }),
       { numRuns: 60 },
@@ -252,10 +313,14 @@ describe("a query", () => {
       const seen: string[] = [];
       const pages = table.query({ pageSize: 100 });
       // To the end of a page, so that what was seen is what Redis has gone through.
-      while (seen.length < 500 || seen.length < pathsIn(replies).length) seen.push(((await pages.next()).value as IndexEntry).path);
+      while (seen.length < 500 || seen.length < pathsIn(replies).length)
+        seen.push(((await pages.next()).value as IndexEntry).path);
       // A hash that shrinks is gone through again in part: what was answered last may come a second time.
       const kept = new Set(seen.slice(-30));
-      await table.batch([], files.filter(({ path }) => !kept.has(path)));
+      await table.batch(
+        [],
+        files.filter(({ path }) => !kept.has(path)),
+      );
       for await (const { path } of pages) seen.push(path);
       repeated = pathsIn(replies).length - new Set(seen).size;
       expect(new Set(seen).size).toBe(seen.length);
@@ -275,7 +340,15 @@ describe("plans", () => {
     expect(await table.getMergePlan({ ...queue, writerId: "other" })).toBeNull();
     const plan = (await table.getMergePlan(queue))!;
     expect(plan).toEqual({
-      ...{ id: expect.any(String) as string, writerId: "w", layer: "hot", database: "default", table: "hits", iteration: 1, from: [a.path, b.path] },
+      ...{
+        id: expect.any(String) as string,
+        writerId: "w",
+        layer: "hot",
+        database: "default",
+        table: "hits",
+        iteration: 1,
+        from: [a.path, b.path],
+      },
       to: expect.stringMatching(/^date=2026-11-20\/hour=12\/[0-9a-f-]{36}\.2\.parquet$/) as string,
     });
     expect(await table.getMergePlan(queue)).toBeNull();
@@ -295,28 +368,58 @@ describe("plans", () => {
     await table.batch([old, gone]);
     await table.batch([], [gone]);
     const move = (await table.getMovePlan({ layer: "hot", writerId: "w" }))!;
-    expect(move).toMatchObject({ writerId: "w", database: "default", table: "hits", pathFrom: old.path, layerFrom: "hot", layerTo: "cold" });
+    expect(move).toMatchObject({
+      writerId: "w",
+      database: "default",
+      table: "hits",
+      pathFrom: old.path,
+      layerFrom: "hot",
+      layerTo: "cold",
+    });
     expect(move.pathTo).toMatch(/^date=2026-11-19\/hour=12\/[0-9a-f-]{36}\.2\.parquet$/);
     expect([await table.endMove(move), await table.endMove(move)]).toEqual([true, false]);
     expect(await table.getDropPlan({ layer: "hot", writerId: "w" })).toBeNull();
     clockMs += 30_000;
     const drop = (await table.getDropPlan({ layer: "hot", writerId: "w" }))!;
-    expect(drop).toEqual({ id: drop.id, writerId: "w", layer: "hot", database: "default", table: "hits", path: gone.path });
+    expect(drop).toEqual({
+      id: drop.id,
+      writerId: "w",
+      layer: "hot",
+      database: "default",
+      table: "hits",
+      path: gone.path,
+    });
     expect([await table.endDrop(drop), await table.endDrop(drop)]).toEqual([true, false]);
   });
 
   it("pass on what is refused", async () => {
     const table = await configured();
-    await expect(table.getMergePlan({ layer: "hot", iteration: 0 })).rejects.toMatchObject({ code: "BADARG", functionName: "get_merge_plan" });
+    await expect(table.getMergePlan({ layer: "hot", iteration: 0 })).rejects.toMatchObject({
+      code: "BADARG",
+      functionName: "get_merge_plan",
+    });
     await expect(table.endMerge({ id: "" })).rejects.toMatchObject({ code: "BADARG" });
-    await expect(tableOf({ table: "other" }).batch([fileOf("a")])).rejects.toMatchObject({ code: "NOTFOUND", functionName: "patch_index" });
+    await expect(tableOf({ table: "other" }).batch([fileOf("a")])).rejects.toMatchObject({
+      code: "NOTFOUND",
+      functionName: "patch_index",
+    });
   });
 });
 
 describe("a table", () => {
   it("is configured as GigAPI's clients would: layers in the order in which files move on", () => {
-    expect(encodeMerge([{ timeoutSeconds: 10, maxBytes: 5 }, { timeoutSeconds: 20, maxBytes: 6 }])).toBe("[[10,5,1],[20,6,2]]");
-    const layers = [{ name: "a", url: "file:///a", type: "fs", ttlSeconds: 20 }, { name: "b", layerTo: "d" }, { name: "c", layerTo: "" }, { name: "d" }];
+    expect(
+      encodeMerge([
+        { timeoutSeconds: 10, maxBytes: 5 },
+        { timeoutSeconds: 20, maxBytes: 6 },
+      ]),
+    ).toBe("[[10,5,1],[20,6,2]]");
+    const layers = [
+      { name: "a", url: "file:///a", type: "fs", ttlSeconds: 20 },
+      { name: "b", layerTo: "d" },
+      { name: "c", layerTo: "" },
+      { name: "d" },
+    ];
     expect(JSON.parse(encodeLayers(layers))).toEqual({
       a: { url: "file:///a", name: "a", type: "fs", ttl_sec: 20, layer_to: "b" },
       b: { url: "", name: "b", type: "", ttl_sec: 0, layer_to: "d" },
@@ -326,11 +429,28 @@ describe("a table", () => {
   });
 
   it("says how it is doing", async () => {
-    expect(await tableOf().status()).toEqual({ folders: 0, files: 0, minTime: null, maxTime: null, isComplete: true, isConfigured: false, unreadable: 0, plans: [] });
+    expect(await tableOf().status()).toEqual({
+      folders: 0,
+      files: 0,
+      minTime: null,
+      maxTime: null,
+      isComplete: true,
+      isConfigured: false,
+      unreadable: 0,
+      plans: [],
+    });
     const table = await configured();
     await table.batch([fileOf("a"), fileOf("b", { maxTime: 2n ** 63n - 1n })]);
     expect(await table.status()).toEqual({
-      ...{ folders: 1, files: 2, minTime: NOON, maxTime: 2n ** 63n - 1n, isComplete: true, isConfigured: true, unreadable: 0 },
+      ...{
+        folders: 1,
+        files: 2,
+        minTime: NOON,
+        maxTime: 2n ** 63n - 1n,
+        isComplete: true,
+        isConfigured: true,
+        unreadable: 0,
+      },
       plans: [{ kind: "merge", iteration: 1, layer: "hot", writerId: "w", waiting: 1, out: 0, due: 0 }],
     });
     clockMs += 10_000;
@@ -354,7 +474,11 @@ describe("databases", () => {
 
   it("are listed with their tables and folders", async () => {
     expect(await index().databases()).toEqual([]);
-    for (const [database, name] of [["b", "t"], ["a", "u"], ["a", "t"]] as const) {
+    for (const [database, name] of [
+      ["b", "t"],
+      ["a", "u"],
+      ["a", "t"],
+    ] as const) {
       const table = await configured({ database, table: name });
       await table.batch([fileOf("x"), fileOf("y"), fileOf("z", { path: "date=2026-11-19/hour=01/z.1.parquet" })]);
     }
@@ -368,13 +492,28 @@ describe("databases", () => {
   });
 
   it("know what others have written once they are rebuilt, which a signal may break off", async () => {
-    const entry = { layer: "l1", database: "default", table: "old", path: "date=2026-11-20/hour=12/x.1.parquet", size_bytes: 1, str_min_time: "5", str_max_time: "6", str_chunk_time: "0", cmd: "ADD" };
+    const entry = {
+      layer: "l1",
+      database: "default",
+      table: "old",
+      path: "date=2026-11-20/hour=12/x.1.parquet",
+      size_bytes: 1,
+      str_min_time: "5",
+      str_max_time: "6",
+      str_chunk_time: "0",
+      cmd: "ADD",
+    };
     await server.client.hSet("files:default:old:date=2026-11-20", entry.path, JSON.stringify(entry));
     await server.client.hSet("folders:default:old", "date=2026-11-20/hour=12", "1");
     expect(await index().databases()).toEqual([]);
     const broken = new AbortController();
     broken.abort();
-    expect(await index().rebuild(undefined, broken.signal)).toEqual({ scanned: 0, examined: 0, skipped: 0, isDone: false });
+    expect(await index().rebuild(undefined, broken.signal)).toEqual({
+      scanned: 0,
+      examined: 0,
+      skipped: 0,
+      isDone: false,
+    });
     const told: number[] = [];
     const done = await index().rebuild(({ scanned }) => told.push(scanned));
     expect(done).toMatchObject({ isDone: true, skipped: 0, scanned: told.at(-1) });
@@ -388,8 +527,12 @@ describeWithOwnServer("on a server that has lost its functions", () => {
   it("loads them, if it is told to", async () => {
     const other = await connect(own.url);
     try {
-      await expect(new TableIndex(other, { database: "d", table: "t" }).status()).rejects.toThrow(/function not found/i);
-      expect(await new TableIndex(other, { database: "d", table: "t", heal: true }).status()).toMatchObject({ folders: 0 });
+      await expect(new TableIndex(other, { database: "d", table: "t" }).status()).rejects.toThrow(
+        /function not found/i,
+      );
+      expect(await new TableIndex(other, { database: "d", table: "t", heal: true }).status()).toMatchObject({
+        folders: 0,
+      });
     } finally {
       other.close();
     }
@@ -408,7 +551,9 @@ describeWithOwnServer("when the server dies in the middle of a batch", () => {
       const files = Array.from({ length: 6_000 }, (_, at) => fileOf(String(at), { sizeBytes: 1 }));
       const attempt = table.batch(files);
       attempt.catch(() => undefined);
-      await expect.poll(() => own.client.hLen("files:default:hits:date=2026-11-20"), { interval: 1 }).toBeGreaterThan(0);
+      await expect
+        .poll(() => own.client.hLen("files:default:hits:date=2026-11-20"), { interval: 1 })
+        .toBeGreaterThan(0);
       await own.restart({ signal: "SIGKILL" });
       await expect(attempt).rejects.toBeInstanceOf(UnavailableError);
       const written = await own.client.hLen("files:default:hits:date=2026-11-20");
@@ -416,7 +561,11 @@ describeWithOwnServer("when the server dies in the middle of a batch", () => {
       await expect.poll(() => table.batch(files).catch(() => 0), { timeout: 10_000 }).toBe(6_000);
       expect(await own.client.hGetAll("folders:default:hits")).toEqual({ "date=2026-11-20/hour=12": "6000" });
       const planned: string[] = [];
-      for (let plan = await table.getMergePlan({ layer: "hot", writerId: "w", iteration: 1 }); plan !== null; plan = await table.getMergePlan({ layer: "hot", writerId: "w", iteration: 1 })) {
+      for (
+        let plan = await table.getMergePlan({ layer: "hot", writerId: "w", iteration: 1 });
+        plan !== null;
+        plan = await table.getMergePlan({ layer: "hot", writerId: "w", iteration: 1 })
+      ) {
         planned.push(...plan.from);
       }
       expect(planned.sort()).toEqual(files.map(({ path }) => path).sort());

@@ -44,52 +44,112 @@ describe("the span of a window", () => {
   });
 
   it("that places are from is just before, or whole hours that end before", () => {
-    expect(placesSpanOf("30m", { fromMs: at(11, 38), toMs: at(12, 8) })).toEqual({ fromMs: at(11, 8), toMs: at(11, 38) });
+    expect(placesSpanOf("30m", { fromMs: at(11, 38), toMs: at(12, 8) })).toEqual({
+      fromMs: at(11, 8),
+      toMs: at(11, 38),
+    });
     expect(placesSpanOf("1h", { fromMs: at(11, 20), toMs: at(12, 25) })).toEqual({ fromMs: at(10), toMs: at(11) });
-    expect(placesSpanOf("24h", { fromMs: at(13, 0, 19), toMs: at(13, 5) })).toEqual({ fromMs: at(12, 0, 18), toMs: at(12, 0, 19) });
+    expect(placesSpanOf("24h", { fromMs: at(13, 0, 19), toMs: at(13, 5) })).toEqual({
+      fromMs: at(12, 0, 18),
+      toMs: at(12, 0, 19),
+    });
     expect(placesSpanOf("7d", { fromMs: at(0, 0, 13), toMs: at(0) })).toBeUndefined();
   });
 });
 
 describe("short figures", () => {
   it.each([
-    [0, "0"], [999, "999"], [99_999, "99,999"], [100_000, "100k"], [999_499, "999k"], [999_500, "1.0M"], [1_234_567, "1.2M"],
-    [9_949_999, "9.9M"], [9_950_000, "10M"], [4_500_000_000, "4.5G"], [Number.MAX_SAFE_INTEGER, "9.0P"],
+    [0, "0"],
+    [999, "999"],
+    [99_999, "99,999"],
+    [100_000, "100k"],
+    [999_499, "999k"],
+    [999_500, "1.0M"],
+    [1_234_567, "1.2M"],
+    [9_949_999, "9.9M"],
+    [9_950_000, "10M"],
+    [4_500_000_000, "4.5G"],
+    [Number.MAX_SAFE_INTEGER, "9.0P"],
   ])("%d is %s", (count, text) => {
     expect(shortCount(count)).toBe(text);
     expect(text.length).toBeLessThanOrEqual(6);
   });
 
   it.each([
-    [0, 0, "0", ""], [5, 0, "+5", "new"], [0, 5, "−5", "−100%"], [11, 10, "+1", "+10%"], [10, 10, "0", "0%"], [99, 10, "+89", "+890%"],
-    [100, 10, "+90", "×10"], [3_000_000, 1, "+3.0M", "×3.0M"], [999, 1000, "−1", "0%"],
+    [0, 0, "0", ""],
+    [5, 0, "+5", "new"],
+    [0, 5, "−5", "−100%"],
+    [11, 10, "+1", "+10%"],
+    [10, 10, "0", "0%"],
+    [99, 10, "+89", "+890%"],
+    [100, 10, "+90", "×10"],
+    [3_000_000, 1, "+3.0M", "×3.0M"],
+    [999, 1000, "−1", "0%"],
   ])("from %d views, %d before", (views, before, change, ratio) => {
     expect([shortChange(views, before), shortRatio(views, before)]).toEqual([change, ratio]);
   });
 
-  it.each([[1, undefined, ""], [1, null, "new"], [3, 3, "="], [2, 5, "▲3"], [5, 2, "▼3"]])("place %d after %s", (rank, before, text) => {
+  it.each([
+    [1, undefined, ""],
+    [1, null, "new"],
+    [3, 3, "="],
+    [2, 5, "▲3"],
+    [5, 2, "▼3"],
+  ])("place %d after %s", (rank, before, text) => {
     expect(movement(rank, before)).toBe(text);
   });
 });
 
 const row = (rank: number, change: Partial<TopRow> = {}): TopRow => ({
-  isRead: true, rank, rankBefore: rank + 1, id: "0".repeat(40), partition: null, title: null, name: `www.rtl.lu/news/national/a/${rank}.html`, website: "rtl.lu", websiteId: "f".repeat(40),
-  views: 100 - rank, viewsBefore: 50, devices: 40, series: [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12], ...change,
+  isRead: true,
+  rank,
+  rankBefore: rank + 1,
+  id: "0".repeat(40),
+  partition: null,
+  title: null,
+  name: `www.rtl.lu/news/national/a/${rank}.html`,
+  website: "rtl.lu",
+  websiteId: "f".repeat(40),
+  views: 100 - rank,
+  viewsBefore: 50,
+  devices: 40,
+  series: [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12],
+  ...change,
 });
 
 const QUERY: Query = { dimension: "P", window: "30m", count: 100 };
 
 const data = (rows: TopRow[], change: Partial<TopData> = {}): TopData => ({
-  query: QUERY, nowMs: NOW, span: spanOf("30m", NOW), before: spanBefore(spanOf("30m", NOW)), rankedBefore: spanBefore(spanOf("30m", NOW)), exact: true, totalViews: 1234,
-  runningViews: 5, seriesSpan: { fromMs: at(10, 5), toMs: at(12, 5) }, rotatedUntilMs: at(12, 5), rows, ...change,
+  query: QUERY,
+  nowMs: NOW,
+  span: spanOf("30m", NOW),
+  before: spanBefore(spanOf("30m", NOW)),
+  rankedBefore: spanBefore(spanOf("30m", NOW)),
+  exact: true,
+  totalViews: 1234,
+  runningViews: 5,
+  seriesSpan: { fromMs: at(10, 5), toMs: at(12, 5) },
+  rotatedUntilMs: at(12, 5),
+  rows,
+  ...change,
 });
 
 const screen = (shown: TopData | undefined, change: Partial<TopScreen> = {}): TopScreen => ({
-  query: shown?.query ?? QUERY, data: shown, selected: 0, first: 0, paused: false, prompt: undefined, problem: undefined, waitingMs: undefined, ...change,
+  query: shown?.query ?? QUERY,
+  data: shown,
+  selected: 0,
+  first: 0,
+  paused: false,
+  prompt: undefined,
+  problem: undefined,
+  waitingMs: undefined,
+  ...change,
 });
 
 const ROWS = [
-  row(1, { title: "Ein sehr langer Titel über die große Lage der Nation und die 日本の首相、ルクセンブルクを訪問 🎉🎉🎉" }),
+  row(1, {
+    title: "Ein sehr langer Titel über die große Lage der Nation und die 日本の首相、ルクセンブルクを訪問 🎉🎉🎉",
+  }),
   row(2, { name: `www.rtl.lu/${"very-long-".repeat(50)}end.html`, rankBefore: null, viewsBefore: 0 }),
   row(3, { title: "a\u001b[2Jb\u202ec\u0007" }),
   row(4, { views: Number.MAX_SAFE_INTEGER, viewsBefore: Number.MAX_SAFE_INTEGER - 1, devices: 12_345_678_901 }),
@@ -106,9 +166,36 @@ describe("the screen of hotpath top", () => {
     ["before the first answer", screen(undefined)],
     ["away", screen(data(ROWS), { problem: "Redis away, trying again (127.0.0.1:6379: connect ECONNREFUSED)" })],
     ["typing", screen(data(ROWS), { prompt: `rtl${"x".repeat(150)}` })],
-    ["with all notes", screen(data(ROWS, { exact: false, rotatedUntilMs: null, rankedBefore: { fromMs: at(10), toMs: at(11) }, totalViews: null }), { waitingMs: 90_000 })],
+    [
+      "with all notes",
+      screen(
+        data(ROWS, {
+          exact: false,
+          rotatedUntilMs: null,
+          rankedBefore: { fromMs: at(10), toMs: at(11) },
+          totalViews: null,
+        }),
+        { waitingMs: 90_000 },
+      ),
+    ],
     ["sections", screen(data(ROWS, { query: { ...QUERY, dimension: "S" } }))],
-    ["filtered", screen(data(ROWS, { query: { ...QUERY, filter: { partition: null, websiteId: "", website: "x".repeat(120), sectionId: "", section: "news\u001b[2J" } } }))],
+    [
+      "filtered",
+      screen(
+        data(ROWS, {
+          query: {
+            ...QUERY,
+            filter: {
+              partition: null,
+              websiteId: "",
+              website: "x".repeat(120),
+              sectionId: "",
+              section: "news\u001b[2J",
+            },
+          },
+        }),
+      ),
+    ],
   ];
 
   it.each(screens)("%s: is never wider or higher than the terminal, and holds no control characters", (_, shown) => {
@@ -119,7 +206,7 @@ describe("the screen of hotpath top", () => {
           expect(lines.length, `${width} × ${height}`).toBeLessThanOrEqual(height);
           for (const line of lines) {
             expect(displayWidth(plain(line)), `${width} × ${height}: ${line}`).toBeLessThanOrEqual(width);
-             
+
             expect(plain(line)).not.toMatch(/[\u0000-\u001f\u007f\u202e]/);
             if (!colors) expect(plain(line)).toBe(line);
           }
@@ -131,7 +218,8 @@ describe("the screen of hotpath top", () => {
   it("says the same in colours as without", () => {
     for (const [, shown] of screens) {
       for (const width of widths) {
-        const trimmed = (colors: boolean): string[] => renderTop(shown, { width, height: 24, colors }).map((line) => plain(line).trimEnd());
+        const trimmed = (colors: boolean): string[] =>
+          renderTop(shown, { width, height: 24, colors }).map((line) => plain(line).trimEnd());
         expect(trimmed(true)).toEqual(trimmed(false));
       }
     }
@@ -143,7 +231,9 @@ describe("the screen of hotpath top", () => {
   });
 
   it("shows rows, the cursor, times and keys at 80 columns", () => {
-    expect(renderTop(screen(data(ROWS.slice(0, 2)), { selected: 1 }), { width: 80, height: 11, colors: false })).toEqual([
+    expect(
+      renderTop(screen(data(ROWS.slice(0, 2)), { selected: 1 }), { width: 80, height: 11, colors: false }),
+    ).toEqual([
       "Pages, last 30 minutes                                        live  12:08:31 UTC",
       "2026-11-20 11:38 – 12:08 UTC (30 min), change against 2026-11-20 11:08 – 11:38",
       "1,234 page views of all websites; 5 in the running minute since 12:08",
@@ -159,18 +249,24 @@ describe("the screen of hotpath top", () => {
   });
 
   it("says what cannot be told", () => {
-    const text = (change: Partial<TopData>): string => renderTop(screen(data(ROWS, change)), { width: 160, colors: false }).join("\n");
+    const text = (change: Partial<TopData>): string =>
+      renderTop(screen(data(ROWS, change)), { width: 160, colors: false }).join("\n");
     expect(text({})).not.toMatch(/Moves|Rotation|More records|Nothing is kept/);
     expect(text({ exact: false })).toMatch(/More records than can be searched/);
     expect(text({ rotatedUntilMs: null })).toMatch(/Rotation has never run/);
     expect(text({ rotatedUntilMs: NOW - 15 * MINUTE })).not.toMatch(/Rotation/);
     expect(text({ rotatedUntilMs: NOW - 15 * MINUTE - 1 })).toMatch(/Rotation has not run since 2026-11-20 11:53/);
-    expect(text({ rankedBefore: { fromMs: at(10), toMs: at(11) } })).toMatch(/Moves \(▲▼\) against the places of 2026-11-20 10:00 – 11:00/);
+    expect(text({ rankedBefore: { fromMs: at(10), toMs: at(11) } })).toMatch(
+      /Moves \(▲▼\) against the places of 2026-11-20 10:00 – 11:00/,
+    );
     expect(text({ rankedBefore: undefined })).toMatch(/Nothing is kept of the places before/);
   });
 
   it("is one table without height: no cursor, no keys, all rows", () => {
-    const lines = renderTop(screen(data(Array.from({ length: 300 }, (_, index) => row(index + 1)))), { width: 120, colors: false });
+    const lines = renderTop(screen(data(Array.from({ length: 300 }, (_, index) => row(index + 1)))), {
+      width: 120,
+      colors: false,
+    });
     expect(lines).toHaveLength(4 + 1 + 300);
     expect(lines.join("\n")).not.toMatch(/›|quit|live/);
   });
@@ -202,7 +298,8 @@ describe("what keys do", () => {
   const rows = Array.from({ length: 30 }, (_, index) => row(index + 1));
   const visible = { rows, fit: 10 };
   const start: TopState = { query: QUERY, selected: 0, first: 0, paused: false, ended: false };
-  const after = (keys: string, from = start, seen = visible): TopState => decodeKeys(keys).reduce((state, key) => pressed(state, key, seen), from);
+  const after = (keys: string, from = start, seen = visible): TopState =>
+    decodeKeys(keys).reduce((state, key) => pressed(state, key, seen), from);
 
   it.each([["q"], ["Q"], ["\u0003"]])("%j ends", (keys) => expect(after(keys).ended).toBe(true));
 
@@ -219,12 +316,22 @@ describe("what keys do", () => {
   });
 
   it("keeps the cursor on a row when the list gets shorter", () => {
-    expect(inSight({ ...start, selected: 29, first: 20 }, { rows: rows.slice(0, 3), fit: 10 })).toMatchObject({ selected: 2, first: 0 });
+    expect(inSight({ ...start, selected: 29, first: 20 }, { rows: rows.slice(0, 3), fit: 10 })).toMatchObject({
+      selected: 2,
+      first: 0,
+    });
     expect(inSight({ ...start, selected: 2 }, { rows: [], fit: 10 })).toMatchObject({ selected: 0, first: 0 });
   });
 
   it("chooses dimension and window", () => {
-    expect(["p", "s", "w", "a", "v", "c"].map((key) => after(key).query.dimension)).toEqual(["P", "S", "W", "A", "V", "PC"]);
+    expect(["p", "s", "w", "a", "v", "c"].map((key) => after(key).query.dimension)).toEqual([
+      "P",
+      "S",
+      "W",
+      "A",
+      "V",
+      "PC",
+    ]);
     expect(["1", "2", "3", "4", "5"].map((key) => after(key).query.window)).toEqual([...WINDOWS]);
     expect(after("\t").query.dimension).toBe("S");
     expect(after("\u001b[C").query.window).toBe("1h");
@@ -242,7 +349,12 @@ describe("what keys do", () => {
     expect(into.query).toMatchObject({ dimension: "P", filter: { websiteId: "a".repeat(40), website: "rtl.lu" } });
     const sections = { ...start, query: { ...QUERY, dimension: "S" as const } };
     const section = after("\r", sections, { rows: [row(1, { id: "b".repeat(40), name: "news" })], fit: 10 });
-    expect(section.query.filter).toMatchObject({ sectionId: "b".repeat(40), section: "news", website: "rtl.lu", websiteId: "f".repeat(40) });
+    expect(section.query.filter).toMatchObject({
+      sectionId: "b".repeat(40),
+      section: "news",
+      website: "rtl.lu",
+      websiteId: "f".repeat(40),
+    });
     expect(after("\u001b", section).query.filter).toBeUndefined();
     expect(after("\r")).toBe(start);
     expect(after("\r", websites, { rows: [row(1, { isRead: false })], fit: 10 })).toBe(websites);
@@ -272,7 +384,10 @@ describe("what keys do", () => {
 
 describe("a plot", () => {
   it("has values and times at its axes, and a thin bar for what is not nothing", () => {
-    const { lines, windowsPerColumn } = drawPlot({ values: [0, 1, 50, 100, null, 0], startMs: at(10), stepMs: HOUR / 6 }, { width: 30, height: 4 });
+    const { lines, windowsPerColumn } = drawPlot(
+      { values: [0, 1, 50, 100, null, 0], startMs: at(10), stepMs: HOUR / 6 },
+      { width: 30, height: 4 },
+    );
     expect(windowsPerColumn).toBe(0.25);
     expect(lines).toEqual([
       "100 ┤            ████",
@@ -300,13 +415,30 @@ describe("a plot", () => {
     expect(lines[0]!.indexOf("█") - "100 ┤".length).toBe(14);
   });
 
-  it.each([[0, 4], [4, 4], [5, 5], [9, 10], [10, 10], [11, 12], [101, 120], [999, 1000], [650, 800]])("%d is drawn up to %d", (highest, top) => {
+  it.each([
+    [0, 4],
+    [4, 4],
+    [5, 5],
+    [9, 10],
+    [10, 10],
+    [11, 12],
+    [101, 120],
+    [999, 1000],
+    [650, 800],
+  ])("%d is drawn up to %d", (highest, top) => {
     expect(niceTop(highest)).toBe(top);
   });
 });
 
 describe("the span of a series", () => {
-  it.each([["5m", 5 * MINUTE], ["90m", 90 * MINUTE], ["24h", 24 * HOUR], ["7d", 168 * HOUR], ["2w", 336 * HOUR], ["3650d", 87_600 * HOUR]])("%s", (text, ms) => {
+  it.each([
+    ["5m", 5 * MINUTE],
+    ["90m", 90 * MINUTE],
+    ["24h", 24 * HOUR],
+    ["7d", 168 * HOUR],
+    ["2w", 336 * HOUR],
+    ["3650d", 87_600 * HOUR],
+  ])("%s", (text, ms) => {
     expect(parseLast(text)).toBe(ms);
   });
 
@@ -315,7 +447,14 @@ describe("the span of a series", () => {
   });
 
   it("has the finest tier that a plot shows well", () => {
-    expect([12 * HOUR, 12 * HOUR + 1, 24 * HOUR, 144 * HOUR, 145 * HOUR, 8760 * HOUR].map(tierFor)).toEqual(["5MINUTES", "10MINUTES", "10MINUTES", "1HOUR", "3HOURS", "3HOURS"]);
+    expect([12 * HOUR, 12 * HOUR + 1, 24 * HOUR, 144 * HOUR, 145 * HOUR, 8760 * HOUR].map(tierFor)).toEqual([
+      "5MINUTES",
+      "10MINUTES",
+      "10MINUTES",
+      "1HOUR",
+      "3HOURS",
+      "3HOURS",
+    ]);
   });
 
   it("ends where whole windows are made", () => {
@@ -334,47 +473,129 @@ describe("the span of a series", () => {
   });
 
   it("is rendered within its width, in colours as without", () => {
-    const target = { source: undefined as never, dimension: "P" as const, id: "0".repeat(40), name: "www.rtl.lu/".repeat(30), title: "日本".repeat(60), website: { id: "", name: "rtl.lu" } };
-    const series = { target, span: seriesSpan("10MINUTES", 24 * HOUR, NOW - (NOW % (5 * MINUTE))), views: new Array<number>(144).fill(3), devices: [...new Array<number>(143).fill(2), null], devicesInAll: null };
+    const target = {
+      source: undefined as never,
+      dimension: "P" as const,
+      id: "0".repeat(40),
+      name: "www.rtl.lu/".repeat(30),
+      title: "日本".repeat(60),
+      website: { id: "", name: "rtl.lu" },
+    };
+    const series = {
+      target,
+      span: seriesSpan("10MINUTES", 24 * HOUR, NOW - (NOW % (5 * MINUTE))),
+      views: new Array<number>(144).fill(3),
+      devices: [...new Array<number>(143).fill(2), null],
+      devicesInAll: null,
+    };
     for (const width of [20, 40, 80, 160]) {
       const lines = renderSeries(series, "both", { width, colors: false });
       for (const line of lines) expect(displayWidth(line), line).toBeLessThanOrEqual(width);
-      expect(renderSeries(series, "both", { width, colors: true }).map((line) => plain(line).trimEnd())).toEqual(lines.map((line) => line.trimEnd()));
+      expect(renderSeries(series, "both", { width, colors: true }).map((line) => plain(line).trimEnd())).toEqual(
+        lines.map((line) => line.trimEnd()),
+      );
     }
   });
 });
 
 describe("what is wrong", () => {
-  const status = (change: Partial<Status["tracker"][number]> = {}, primary: Partial<Status["primaries"][number]> = {}): Status => ({
-    primaries: [{ address: "127.0.0.1:7000", server: "redis 7.0.15", libraries: [{ library: "tracker", state: "in step", version: "1", hash: "a".repeat(40), functions: 3 }], memory: { usedBytes: 90, maxBytes: 0, policy: "noeviction" }, ...primary }],
-    tracker: [{ partition: null, status: { streams: [], tiers: [], rejected: [], late: 0, websites: 0, sections: 0, pages: 0, rotatedUntil: null, enrichWaiting: 0, enriched: 0, enrichAbandoned: [] }, delays: { streams: [], tiers: [] }, memory: [], memoryError: null, unread: [], error: null, ...change }],
+  const status = (
+    change: Partial<Status["tracker"][number]> = {},
+    primary: Partial<Status["primaries"][number]> = {},
+  ): Status => ({
+    primaries: [
+      {
+        address: "127.0.0.1:7000",
+        server: "redis 7.0.15",
+        libraries: [{ library: "tracker", state: "in step", version: "1", hash: "a".repeat(40), functions: 3 }],
+        memory: { usedBytes: 90, maxBytes: 0, policy: "noeviction" },
+        ...primary,
+      },
+    ],
+    tracker: [
+      {
+        partition: null,
+        status: {
+          streams: [],
+          tiers: [],
+          rejected: [],
+          late: 0,
+          websites: 0,
+          sections: 0,
+          pages: 0,
+          rotatedUntil: null,
+          enrichWaiting: 0,
+          enriched: 0,
+          enrichAbandoned: [],
+        },
+        delays: { streams: [], tiers: [] },
+        memory: [],
+        memoryError: null,
+        unread: [],
+        error: null,
+        ...change,
+      },
+    ],
   });
   const kinds = (of: Status): string[] => findProblems(of).map(({ kind }) => kind);
   const tiers = (tier: string, pg: number, ud: number) => status({ delays: { streams: [], tiers: [[tier, pg, ud]] } });
 
   it("is nothing where nothing is", () => expect(findProblems(status())).toEqual([]));
 
-  it.each([["5MINUTES", 10 * MINUTE], ["10MINUTES", 20 * MINUTE], ["1HOUR", 2 * HOUR], ["3HOURS", 6 * HOUR]])("is a %s that is not rotated for more than two lengths", (tier, lateMs) => {
+  it.each([
+    ["5MINUTES", 10 * MINUTE],
+    ["10MINUTES", 20 * MINUTE],
+    ["1HOUR", 2 * HOUR],
+    ["3HOURS", 6 * HOUR],
+  ])("is a %s that is not rotated for more than two lengths", (tier, lateMs) => {
     expect(kinds(tiers(tier, lateMs, lateMs))).toEqual([]);
     expect(kinds(tiers(tier, lateMs + 1, 0))).toEqual(["rotation"]);
     expect(kinds(tiers(tier, 0, lateMs + 1))).toEqual(["rotation"]);
   });
 
   it.each([
-    ["an entry that waits for more than a minute", status({ delays: { streams: [["ST", 5, MINUTE + 1]], tiers: [] } }), ["stream"]],
+    [
+      "an entry that waits for more than a minute",
+      status({ delays: { streams: [["ST", 5, MINUTE + 1]], tiers: [] } }),
+      ["stream"],
+    ],
     ["no entry that waits for a minute", status({ delays: { streams: [["ST", 5, MINUTE]], tiers: [] } }), []],
     ["a stream that nobody reads", status({ unread: [{ stream: "ST", entries: 3 }] }), ["stream"]],
     ["a tracker that does not answer", status({ status: null, delays: null, memory: null, error: "x" }), ["tracker"]],
-    ["a library that differs", status({}, { libraries: [{ library: "tracker", state: "differs", version: "1", hash: "b", functions: 3 }] }), ["library"]],
-    ["a library that is missing", status({}, { libraries: [{ library: "tracker", state: "missing", version: null, hash: null, functions: 0 }] }), ["library"]],
-    ["no library of somebody else", status({}, { libraries: [{ library: "theirs", state: "foreign", version: null, hash: null, functions: 1 }] }), []],
-    ["memory that is almost full", status({}, { memory: { usedBytes: 91, maxBytes: 100, policy: "noeviction" } }), ["memory"]],
+    [
+      "a library that differs",
+      status({}, { libraries: [{ library: "tracker", state: "differs", version: "1", hash: "b", functions: 3 }] }),
+      ["library"],
+    ],
+    [
+      "a library that is missing",
+      status({}, { libraries: [{ library: "tracker", state: "missing", version: null, hash: null, functions: 0 }] }),
+      ["library"],
+    ],
+    [
+      "no library of somebody else",
+      status({}, { libraries: [{ library: "theirs", state: "foreign", version: null, hash: null, functions: 1 }] }),
+      [],
+    ],
+    [
+      "memory that is almost full",
+      status({}, { memory: { usedBytes: 91, maxBytes: 100, policy: "noeviction" } }),
+      ["memory"],
+    ],
     ["no memory that is not", status({}, { memory: { usedBytes: 90, maxBytes: 100, policy: "noeviction" } }), []],
-    ["a policy that drops keys", status({}, { memory: { usedBytes: 1, maxBytes: 100, policy: "allkeys-lru" } }), ["memory"]],
+    [
+      "a policy that drops keys",
+      status({}, { memory: { usedBytes: 1, maxBytes: 100, policy: "allkeys-lru" } }),
+      ["memory"],
+    ],
   ])("is %s", (_, of, expected) => expect(kinds(of)).toEqual(expected));
 
   it("comes first, and fits into any width", () => {
-    const shown = status({ delays: { streams: [["ST:TRACKER::::", 5, 2 * HOUR]], tiers: [["1HOUR", 5 * HOUR, 5 * HOUR]] }, memory: null, memoryError: "NOPERM" });
+    const shown = status({
+      delays: { streams: [["ST:TRACKER::::", 5, 2 * HOUR]], tiers: [["1HOUR", 5 * HOUR, 5 * HOUR]] },
+      memory: null,
+      memoryError: "NOPERM",
+    });
     for (const width of [20, 40, 80, 160]) {
       const lines = renderStatus(shown, findProblems(shown), { width, colors: false });
       expect(lines[0]).toMatch(/^✗ about 5/);
@@ -389,7 +610,9 @@ describe("answers that are kept", () => {
     let asked = 0;
     const memo = new Memo(() => now);
     const ask = (): Promise<number> => Promise.resolve((asked += 1));
-    expect([await memo.get("a", 10, ask), await memo.get("a", 10, ask), await memo.get("b", 10, ask)]).toEqual([1, 1, 2]);
+    expect([await memo.get("a", 10, ask), await memo.get("a", 10, ask), await memo.get("b", 10, ask)]).toEqual([
+      1, 1, 2,
+    ]);
     now = 10;
     expect(await memo.get("a", 10, ask)).toBe(3);
   });

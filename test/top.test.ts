@@ -3,7 +3,15 @@ import { afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { displayWidth } from "../host/report/format";
 import { runNode, type RunningProcess } from "./support/processes";
 import { describeWithOwnServer } from "./support/server";
-import { BEGIN_FRAME, END_FRAME, HAS_TERMINAL, openTerminal, plain, type Terminal, type TerminalOptions } from "./support/terminal";
+import {
+  BEGIN_FRAME,
+  END_FRAME,
+  HAS_TERMINAL,
+  openTerminal,
+  plain,
+  type Terminal,
+  type TerminalOptions,
+} from "./support/terminal";
 import { event, HOUR, MINUTE, sha1, useTracker } from "./support/tracker";
 import { until } from "./support/wait";
 
@@ -13,9 +21,17 @@ const tracker = useTracker();
 const ENTER_SCREEN = "\u001b[?1049h";
 const LEAVE_SCREEN = "\u001b[?7h\u001b[?25h\u001b[?1049l";
 
-const env = (more: Record<string, string | undefined> = {}): Record<string, string | undefined> => ({ REDIS_URL: tracker.server.url, CONFIG_PATH: undefined, ENV: undefined, ...more });
+const env = (more: Record<string, string | undefined> = {}): Record<string, string | undefined> => ({
+  REDIS_URL: tracker.server.url,
+  CONFIG_PATH: undefined,
+  ENV: undefined,
+  ...more,
+});
 
-async function run(args: string[], more: Record<string, string | undefined> = {}): Promise<RunningProcess & { code: number | null }> {
+async function run(
+  args: string[],
+  more: Record<string, string | undefined> = {},
+): Promise<RunningProcess & { code: number | null }> {
   const handle = runNode([HOTPATH, ...args], { env: env(more) });
   return { ...handle, code: (await handle.exit).code };
 }
@@ -27,7 +43,17 @@ interface TopJson {
   before: { from: number; to: number };
   rotatedUntil: number | null;
   series: { from: number; to: number };
-  rows: { rank: number; rankBefore: number | null; views: number; viewsBefore: number | null; devices: number; url?: string; name?: string; title?: string | null; series: number[] }[];
+  rows: {
+    rank: number;
+    rankBefore: number | null;
+    views: number;
+    viewsBefore: number | null;
+    devices: number;
+    url?: string;
+    name?: string;
+    title?: string | null;
+    series: number[];
+  }[];
 }
 
 interface SeriesJson {
@@ -52,7 +78,10 @@ const sumOf = (values: number[]): number => values.reduce((sum, each) => sum + e
 /** Views of a path, each by another device. */
 async function visit(path: string, views: number, ago: number, host = "www.news.example"): Promise<void> {
   const dt = Date.now() - ago;
-  await tracker.call("track_events", ...Array.from({ length: views }, (_, at) => event(`https://${host}${path}`, `d${at}`, dt)));
+  await tracker.call(
+    "track_events",
+    ...Array.from({ length: views }, (_, at) => event(`https://${host}${path}`, `d${at}`, dt)),
+  );
 }
 
 const LONG_PATH = `/politics/europe/${"a-very-long-title-of-an-article-".repeat(8)}/1874304.html`;
@@ -65,7 +94,12 @@ async function fill(): Promise<void> {
   await visit(LONG_PATH, 25, 40 * MINUTE);
   await visit("/sport/2.html", 12, 10 * MINUTE);
   await visit("/", 5, 10 * MINUTE, "kultur.example");
-  await tracker.client.sendCommand(["HSET", `H:DOCUMENT:P:${sha1("www.news.example/politics/europe/1.html")}::`, "title", "Der Gipfel 日本"]);
+  await tracker.client.sendCommand([
+    "HSET",
+    `H:DOCUMENT:P:${sha1("www.news.example/politics/europe/1.html")}::`,
+    "title",
+    "Der Gipfel 日本",
+  ]);
   for (const name of ["rotate_pg", "rotate_ud"]) await tracker.drain(name);
 }
 
@@ -78,8 +112,26 @@ describe("hotpath top --json", () => {
     expect(top.to % MINUTE).toBe(0);
     expect(top.now - top.to).toBeLessThan(MINUTE);
     expect(top.before).toEqual({ from: top.from - 30 * MINUTE, to: top.from });
-    expect(top).toMatchObject({ dimension: "P", window: "30m", exact: true, views: 67, website: null, section: null, ranksBefore: top.before });
-    expect(top.rows.map(({ rank, rankBefore, views, viewsBefore, devices, url, title }) => [rank, rankBefore, views, viewsBefore, devices, url, title])).toEqual([
+    expect(top).toMatchObject({
+      dimension: "P",
+      window: "30m",
+      exact: true,
+      views: 67,
+      website: null,
+      section: null,
+      ranksBefore: top.before,
+    });
+    expect(
+      top.rows.map(({ rank, rankBefore, views, viewsBefore, devices, url, title }) => [
+        rank,
+        rankBefore,
+        views,
+        viewsBefore,
+        devices,
+        url,
+        title,
+      ]),
+    ).toEqual([
       [1, 2, 30, 10, 30, "www.news.example/politics/europe/1.html", "Der Gipfel 日本"],
       [2, 1, 20, 25, 20, `www.news.example${LONG_PATH}`, null],
       [3, null, 12, 0, 12, "www.news.example/sport/2.html", null],
@@ -100,7 +152,13 @@ describe("hotpath top --json", () => {
   it("reads the span before from series where no windows of it are kept", async () => {
     const now = Date.now();
     const dt = now - 50 * HOUR;
-    await tracker.call("track_events", ...Array.from({ length: 7 }, (_, at) => event("https://www.news.example/sport/2.html", `d${at}`, now - 30 * HOUR)), event("https://www.news.example/sport/2.html", "x", dt));
+    await tracker.call(
+      "track_events",
+      ...Array.from({ length: 7 }, (_, at) =>
+        event("https://www.news.example/sport/2.html", `d${at}`, now - 30 * HOUR),
+      ),
+      event("https://www.news.example/sport/2.html", "x", dt),
+    );
     for (const name of ["rotate_pg", "rotate_ud"]) await tracker.drain(name);
     const { rows } = await topOf("--window", "24h");
     expect(rows.find(({ url }) => url?.endsWith("/sport/2.html"))).toMatchObject({ views: 12, viewsBefore: 7 });
@@ -121,7 +179,8 @@ describe("hotpath top --json", () => {
   });
 
   it("is narrowed to a website or section, by name or id", async () => {
-    const urls = async (...args: string[]): Promise<string[]> => (await topOf(...args)).rows.map(({ url, name }) => url ?? name ?? "");
+    const urls = async (...args: string[]): Promise<string[]> =>
+      (await topOf(...args)).rows.map(({ url, name }) => url ?? name ?? "");
     expect(await urls("--website", "KULTUR.example")).toEqual(["kultur.example/"]);
     expect(await urls("--website", sha1("kultur.example"))).toEqual(["kultur.example/"]);
     expect(await urls("--section", "news.example/sport")).toEqual(["www.news.example/sport/2.html"]);
@@ -132,7 +191,10 @@ describe("hotpath top --json", () => {
   });
 
   it("ranks what was played", async () => {
-    await tracker.call("track_events", event("https://news.example/x", "d", Date.now() - 2 * MINUTE, { audio: "song" }));
+    await tracker.call(
+      "track_events",
+      event("https://news.example/x", "d", Date.now() - 2 * MINUTE, { audio: "song" }),
+    );
     const { rows } = await topOf("--dimension", "A");
     expect(rows).toMatchObject([{ rank: 1, id: sha1("news.example/song"), views: 1 }]);
   });
@@ -150,12 +212,18 @@ describe("hotpath top in a pipe", () => {
       expect(code).toBe(0);
       expect(lines.join("\n")).not.toContain("\u001b");
       expect(lines[0]).toBe("Pages, last 30 minutes");
-      expect(lines.find((line) => line.includes("Der Gipfel 日本"))).toMatch(/^1 {2}▲1 {3}Der Gipfel 日本 +30 +\+20 +\+200% +30 +/);
+      expect(lines.find((line) => line.includes("Der Gipfel 日本"))).toMatch(
+        /^1 {2}▲1 {3}Der Gipfel 日本 +30 +\+20 +\+200% +30 +/,
+      );
     }
   });
 
   it.each([
-    [["top", "--website", "nosuch.example"], 1, /no website is known as 'nosuch\.example'; websites of the last 7 days: news\.example, kultur\.example/],
+    [
+      ["top", "--website", "nosuch.example"],
+      1,
+      /no website is known as 'nosuch\.example'; websites of the last 7 days: news\.example, kultur\.example/,
+    ],
     [["top", "--section", "nosuch", "--website", "news.example"], 1, /no section is known as 'news\.example\/nosuch'/],
     [["top", "--section", "x", "--dimension", "W"], 2, /--section shows the pages of a section/],
     [["top", "--website", "x", "--dimension", "A"], 2, /audios are ranked over all websites/],
@@ -189,7 +257,9 @@ describe("hotpath series", () => {
   });
 
   it("takes the section or website of a url", async () => {
-    expect(await seriesOf("https://www.news.example/sport/2.html", "--dimension", "W")).toMatchObject({ id: sha1("news.example") });
+    expect(await seriesOf("https://www.news.example/sport/2.html", "--dimension", "W")).toMatchObject({
+      id: sha1("news.example"),
+    });
   });
 
   it("takes tier, length and metric", async () => {
@@ -206,7 +276,11 @@ describe("hotpath series", () => {
 
   it("draws a plot", async () => {
     const { lines } = await run(["series", "www.news.example/politics/europe/1.html", "--last", "2h"]);
-    expect(lines.slice(0, 3)).toEqual(["Der Gipfel 日本", "www.news.example/politics/europe/1.html", "of news.example"]);
+    expect(lines.slice(0, 3)).toEqual([
+      "Der Gipfel 日本",
+      "www.news.example/politics/europe/1.html",
+      "of news.example",
+    ]);
     expect(lines.find((line) => line.startsWith("40 page views"))).toMatch(/peak 30 from \d{4}-\d\d-\d\d \d\d:\d\d$/);
     expect(lines.join("\n")).toContain("█");
   });
@@ -226,8 +300,20 @@ describe("hotpath status", () => {
 
   it("finds nothing wrong, and keeps the fields it had", async () => {
     const status = await statusOf("--check");
-    expect(status).toMatchObject({ inStep: true, problems: [], tracker: [{ partition: null, error: null, status: { websites: 2 } }] });
-    expect(status.tracker[0]!.memory.map(({ part }) => part)).toEqual(["1MINUTE", "5MINUTES", "10MINUTES", "1HOUR", "3HOURS", "DOCUMENTS", "STREAMS"]);
+    expect(status).toMatchObject({
+      inStep: true,
+      problems: [],
+      tracker: [{ partition: null, error: null, status: { websites: 2 } }],
+    });
+    expect(status.tracker[0]!.memory.map(({ part }) => part)).toEqual([
+      "1MINUTE",
+      "5MINUTES",
+      "10MINUTES",
+      "1HOUR",
+      "3HOURS",
+      "DOCUMENTS",
+      "STREAMS",
+    ]);
     expect(status.primaries[0]!.memory.usedBytes).toBeGreaterThan(100_000);
   });
 
@@ -257,7 +343,10 @@ describe("hotpath status", () => {
 const inTerminal = HAS_TERMINAL ? describe : describe.skip;
 
 function openTop(args: string[] = [], options: TerminalOptions = {}): Terminal {
-  return openTerminal([HOTPATH, "top", "--interval", "1", ...args], { ...options, env: { REDIS_URL: tracker.server.url, ...options.env } });
+  return openTerminal([HOTPATH, "top", "--interval", "1", ...args], {
+    ...options,
+    env: { REDIS_URL: tracker.server.url, ...options.env },
+  });
 }
 
 /** The terminal as it was: normal screen, cursor, wrapping, and a line discipline that edits and echoes. */
@@ -272,7 +361,9 @@ async function expectRestored(terminal: Terminal, code: number): Promise<void> {
   expect(ended.code).toBe(code);
 }
 
-const TITLE = HAS_TERMINAL ? "hotpath top on a terminal" : "hotpath top on a terminal (skipped: there is no `script` of util-linux to make one)";
+const TITLE = HAS_TERMINAL
+  ? "hotpath top on a terminal"
+  : "hotpath top on a terminal (skipped: there is no `script` of util-linux to make one)";
 
 inTerminal(TITLE, () => {
   it("shows the table, follows keys, and gives the terminal back", async () => {
@@ -350,11 +441,20 @@ inTerminal(TITLE, () => {
   it("follows the size, down to very small ones, and never writes beyond it", async () => {
     const terminal = openTop([], { columns: 160, rows: 30 });
     await terminal.line(/Der Gipfel/);
-    for (const [columns, rows] of [[80, 24], [40, 16], [20, 8], [5, 3], [100, 12]] as const) {
+    for (const [columns, rows] of [
+      [80, 24],
+      [40, 16],
+      [20, 8],
+      [5, 3],
+      [100, 12],
+    ] as const) {
       const from = terminal.output().length;
       terminal.resize(columns, rows);
       await until(() => terminal.output().slice(from).includes("\u001b[H"), { what: `a frame of ${columns} columns` });
-      await until(() => terminal.screen().every((line) => displayWidth(line) <= columns) && terminal.screen().length <= rows, { what: `a frame within ${columns} × ${rows}` });
+      await until(
+        () => terminal.screen().every((line) => displayWidth(line) <= columns) && terminal.screen().length <= rows,
+        { what: `a frame within ${columns} × ${rows}` },
+      );
     }
     await terminal.line(/Der Gipfel/);
     terminal.type("q");
@@ -367,7 +467,7 @@ inTerminal(TITLE, () => {
     expect(colourful.output()).toContain("\u001b[32m");
     const plainOne = openTop([], { env: { NO_COLOR: "1" } });
     await plainOne.line(/Der Gipfel/);
-     
+
     expect(plainOne.output()).not.toMatch(/\u001b\[[0-9;]*m/);
   });
 
@@ -401,7 +501,12 @@ describeWithOwnServer("hotpath top while Redis", () => {
     await terminal.line(/The server has no tracker, or an older one; run: hotpath deploy|Der Gipfel/);
     await run(["deploy"]);
     await fill();
-    await until(() => terminal.screen().some((line) => line.includes("Der Gipfel")) && !terminal.screen().some((line) => /rying again|no tracker/.test(line)), { timeoutMs: 20_000 });
+    await until(
+      () =>
+        terminal.screen().some((line) => line.includes("Der Gipfel")) &&
+        !terminal.screen().some((line) => /rying again|no tracker/.test(line)),
+      { timeoutMs: 20_000 },
+    );
     await tracker.server.kill();
     await terminal.line(/Redis away, trying again/);
     terminal.type("q");

@@ -52,7 +52,11 @@ describe("slices of a large window", () => {
   });
 
   it.each(["rotate_pg", "rotate_ud"])("%s merges no more records than LIMIT", async (name) => {
-    await track(redis.client, Array.from({ length: 100 }, (_, page) => view(EPOCH_MS, String(page))), EPOCH_MS);
+    await track(
+      redis.client,
+      Array.from({ length: 100 }, (_, page) => view(EPOCH_MS, String(page))),
+      EPOCH_MS,
+    );
     const reply = await record(redis.client, name, "DIMENSION", "P", "LIMIT", 7, "NOW", EPOCH_MS + 5 * MINUTE_MS);
     expect(reply).toEqual({ windows: 0, merged: 7, remaining: 1 });
   });
@@ -62,12 +66,31 @@ describe("many windows that wait", () => {
   it.each(["rotate_pg", "rotate_ud"])("%s gets to the ready ones behind them", async (name) => {
     const windows = Array.from({ length: 203 }, (_, at) => EPOCH_MS + at * 10 * MINUTE_MS);
     const nowMs = EPOCH_MS + 203 * 10 * MINUTE_MS;
-    await track(redis.client, windows.map((at) => view(at)), nowMs);
+    await track(
+      redis.client,
+      windows.map((at) => view(at)),
+      nowMs,
+    );
     await drainRotations(redis.client, nowMs, "TIER", "5MINUTES", "LIMIT", 10_000);
-    await track(redis.client, windows.slice(0, 201).map((at) => view(at)), nowMs);
+    await track(
+      redis.client,
+      windows.slice(0, 201).map((at) => view(at)),
+      nowMs,
+    );
     let finished = 0;
-    for (let remaining: unknown = 1; remaining === 1; ) {
-      const reply = await record(redis.client, name, "TIER", "10MINUTES", "DIMENSION", "P", "LIMIT", 10_000, "NOW", nowMs);
+    for (let remaining: unknown = 1; remaining === 1;) {
+      const reply = await record(
+        redis.client,
+        name,
+        "TIER",
+        "10MINUTES",
+        "DIMENSION",
+        "P",
+        "LIMIT",
+        10_000,
+        "NOW",
+        nowMs,
+      );
       finished += reply?.["windows"] as number;
       remaining = reply?.["remaining"];
     }
@@ -129,10 +152,16 @@ async function drain(reference: Reference, nowMs: number, limit: number): Promis
 }
 
 /** Calls both rotations in turn until neither has anything left, and tells after each pair. */
-async function catchUp(reference: Reference, nowMs: number, limit: number, after: (calls: number) => Promise<void>): Promise<void> {
+async function catchUp(
+  reference: Reference,
+  nowMs: number,
+  limit: number,
+  after: (calls: number) => Promise<void>,
+): Promise<void> {
   for (let calls = 1; ; calls += 1) {
     const replies = [];
-    for (const name of ["rotate_pg", "rotate_ud"]) replies.push(await record(redis.client, name, "LIMIT", limit, "NOW", nowMs));
+    for (const name of ["rotate_pg", "rotate_ud"])
+      replies.push(await record(redis.client, name, "LIMIT", limit, "NOW", nowMs));
     reference.rotated(nowMs, undefined);
     await after(calls);
     if (replies.every((reply) => reply!["remaining"] === 0)) return;
@@ -145,27 +174,30 @@ describe("a host that was down", () => {
     { what: "5 hours", downMs: 5 * HOUR_MS, everyMs: MINUTE_MS, limit: 10_000, lookEvery: 1 },
     { what: "6 days", downMs: 6 * DAY_MS, everyMs: 20 * MINUTE_MS, limit: 50, lookEvery: 20 },
     { what: "6 days", downMs: 6 * DAY_MS, everyMs: 20 * MINUTE_MS, limit: 10_000, lookEvery: 1 },
-  ])("for $what loses nothing, and counts are right throughout, by slices of $limit", async ({ downMs, everyMs, limit, lookEvery }) => {
-    const reference = new Reference();
-    const nowMs = EPOCH_MS + downMs;
-    await live(reference, traffic(EPOCH_MS, nowMs, everyMs));
-    // As much time has passed for the keys, less what the test itself took.
-    await age(redis.client, downMs);
-    const ids = allIds(reference, ["W", "P"]);
-    const look = async (): Promise<void> => {
-      await expectCounts(redis.client, reference, ids, [nowMs - 7 * DAY_MS, nowMs + 1], nowMs);
-      await expectCounts(redis.client, reference, ids, [nowMs - 2 * HOUR_MS, nowMs - HOUR_MS], nowMs);
-      await expectRanking(redis.client, reference, "P", [nowMs - 7 * DAY_MS, nowMs + 1], nowMs);
-    };
-    await look();
-    await catchUp(reference, nowMs, limit, async (calls) => {
-      if (calls % lookEvery === 0) await look();
-    });
-    await look();
-    await expectSettled(redis.client, reference, nowMs);
-    await drain(reference, nowMs + 3 * HOUR_MS, limit);
-    await expectFinished(redis.client, reference, nowMs + 3 * HOUR_MS);
-  });
+  ])(
+    "for $what loses nothing, and counts are right throughout, by slices of $limit",
+    async ({ downMs, everyMs, limit, lookEvery }) => {
+      const reference = new Reference();
+      const nowMs = EPOCH_MS + downMs;
+      await live(reference, traffic(EPOCH_MS, nowMs, everyMs));
+      // As much time has passed for the keys, less what the test itself took.
+      await age(redis.client, downMs);
+      const ids = allIds(reference, ["W", "P"]);
+      const look = async (): Promise<void> => {
+        await expectCounts(redis.client, reference, ids, [nowMs - 7 * DAY_MS, nowMs + 1], nowMs);
+        await expectCounts(redis.client, reference, ids, [nowMs - 2 * HOUR_MS, nowMs - HOUR_MS], nowMs);
+        await expectRanking(redis.client, reference, "P", [nowMs - 7 * DAY_MS, nowMs + 1], nowMs);
+      };
+      await look();
+      await catchUp(reference, nowMs, limit, async (calls) => {
+        if (calls % lookEvery === 0) await look();
+      });
+      await look();
+      await expectSettled(redis.client, reference, nowMs);
+      await drain(reference, nowMs + 3 * HOUR_MS, limit);
+      await expectFinished(redis.client, reference, nowMs + 3 * HOUR_MS);
+    },
+  );
 
   it("leaves no windows of finer tiers behind that are not kept", async () => {
     const reference = new Reference();
@@ -173,7 +205,8 @@ describe("a host that was down", () => {
     await live(reference, traffic(EPOCH_MS, EPOCH_MS + DAY_MS, 20 * MINUTE_MS));
     await drain(reference, nowMs, 1000);
     const finer = /^(H|SS|HLL|S):(1MINUTE|5MINUTES|10MINUTES|1HOUR)(\.OPEN)?:/;
-    const left = async (): Promise<string[]> => (await redis.client.keys("*")).filter((key) => finer.test(key) && key.split(":")[4] !== "");
+    const left = async (): Promise<string[]> =>
+      (await redis.client.keys("*")).filter((key) => finer.test(key) && key.split(":")[4] !== "");
     await until(async () => (await left()).length === 0, { what: "all windows of finer tiers to be gone" });
     expect(await redis.client.keys("SS:3HOURS:P::*:PG")).toHaveLength(8);
   });
@@ -183,11 +216,15 @@ describe("a host that was down", () => {
     const nowMs = EPOCH_MS + 5 * DAY_MS;
     const events: SentEvent[] = [];
     // One view in every other minute: each window of five minutes waits, and stands for five keys.
-    for (let atMs = EPOCH_MS; atMs < nowMs; atMs += 4 * MINUTE_MS) events.push(view(atMs, "x", DEVICES[events.length % DEVICES.length]));
+    for (let atMs = EPOCH_MS; atMs < nowMs; atMs += 4 * MINUTE_MS)
+      events.push(view(atMs, "x", DEVICES[events.length % DEVICES.length]));
     await live(reference, events);
-    const ask = (): Promise<Fields | undefined> => record(redis.client, "count_ud", "W", WEBSITE, "FROM", EPOCH_MS, "TO", nowMs, "NOW", nowMs);
+    const ask = (): Promise<Fields | undefined> =>
+      record(redis.client, "count_ud", "W", WEBSITE, "FROM", EPOCH_MS, "TO", nowMs, "NOW", nowMs);
     await expect(ask()).rejects.toThrow(/^LIMIT more than 4000 windows .*rotate_ud/);
-    expect(await record(redis.client, "count_pg", "W", WEBSITE, "FROM", EPOCH_MS, "TO", nowMs, "NOW", nowMs)).toMatchObject({ value: events.length });
+    expect(
+      await record(redis.client, "count_pg", "W", WEBSITE, "FROM", EPOCH_MS, "TO", nowMs, "NOW", nowMs),
+    ).toMatchObject({ value: events.length });
     await drain(reference, nowMs, 1000);
     expect(await ask()).toEqual({ value: DEVICES.length, from: EPOCH_MS, to: nowMs });
   });
@@ -200,7 +237,11 @@ describe("windows without traffic", () => {
     await live(reference, [view(EPOCH_MS), view(nowMs - 3 * HOUR_MS)]);
     // Two windows in each of three dimensions and four tiers, whatever lies between them.
     for (const name of ["rotate_pg", "rotate_ud"]) {
-      expect(await record(redis.client, name, "LIMIT", 10_000, "NOW", nowMs)).toEqual({ windows: 24, merged: 24, remaining: 0 });
+      expect(await record(redis.client, name, "LIMIT", 10_000, "NOW", nowMs)).toEqual({
+        windows: 24,
+        merged: 24,
+        remaining: 0,
+      });
     }
     reference.rotated(nowMs, undefined);
     await expectFinished(redis.client, reference, nowMs);
@@ -236,7 +277,11 @@ describe("a back-fill while live traffic goes on", () => {
     await live(reference, traffic(EPOCH_MS, EPOCH_MS + HOUR_MS, MINUTE_MS));
     const nowMs = EPOCH_MS + HOUR_MS;
     const today = (): Promise<unknown> =>
-      Promise.all(["count_pg", "count_ud"].map((name) => record(redis.client, name, "W", WEBSITE, "FROM", EPOCH_MS, "TO", nowMs, "NOW", nowMs)));
+      Promise.all(
+        ["count_pg", "count_ud"].map((name) =>
+          record(redis.client, name, "W", WEBSITE, "FROM", EPOCH_MS, "TO", nowMs, "NOW", nowMs),
+        ),
+      );
     const before = await today();
     await live(reference, traffic(EPOCH_MS - 20 * DAY_MS, EPOCH_MS - 20 * DAY_MS + HOUR_MS, MINUTE_MS));
     await drain(reference, EPOCH_MS - 20 * DAY_MS + 3 * HOUR_MS, 1000);
@@ -259,7 +304,10 @@ describe("the lives of keys", () => {
 
   it("are 8 days for what is not merged", async () => {
     await track(redis.client, [{ ...view(start), audio: "song" }], start);
-    for (const [dimension, id] of [["W", WEBSITE], ["A", SONG]] as const) {
+    for (const [dimension, id] of [
+      ["W", WEBSITE],
+      ["A", SONG],
+    ] as const) {
       await expectLife(`H:1MINUTE.OPEN:${dimension}::${start}:PG`, 8 * DAY_MS);
       await expectLife(`HLL:1MINUTE:${dimension}:${id}:${start}:UD`, 8 * DAY_MS);
       await expectLife(`S:5MINUTES.OPEN:${dimension}::${start}:UD`, 8 * DAY_MS);
@@ -275,19 +323,22 @@ describe("the lives of keys", () => {
     }
   });
 
-  it.each(TIERS.map((tier, at) => ({ tier, at })))("are what is left by the clock for merged windows of $tier.name", async ({ tier, at }) => {
-    await track(redis.client, [view(start)], start);
-    const windowMs = floorTo(tier.lengthMs, start);
-    // As soon as the window above is over, so that this one is merged and still kept.
-    const above = TIERS[Math.min(at + 1, TIERS.length - 1)]!;
-    const nowMs = floorTo(above.lengthMs, start) + above.lengthMs + 7 * MINUTE_MS;
-    await drainRotations(redis.client, nowMs);
-    const lifeMs = windowMs + tier.lengthMs + tier.keepMs - nowMs + SLACK_MS;
-    const views = at === 0 ? `H:${tier.name}:W::${windowMs}:PG` : `SS:${tier.name}:W::${windowMs}:PG`;
-    const devices = `HLL:${tier.name}:W:${WEBSITE}:${windowMs}:UD`;
-    await expectLife(views, lifeMs);
-    await expectLife(devices, lifeMs);
-  });
+  it.each(TIERS.map((tier, at) => ({ tier, at })))(
+    "are what is left by the clock for merged windows of $tier.name",
+    async ({ tier, at }) => {
+      await track(redis.client, [view(start)], start);
+      const windowMs = floorTo(tier.lengthMs, start);
+      // As soon as the window above is over, so that this one is merged and still kept.
+      const above = TIERS[Math.min(at + 1, TIERS.length - 1)]!;
+      const nowMs = floorTo(above.lengthMs, start) + above.lengthMs + 7 * MINUTE_MS;
+      await drainRotations(redis.client, nowMs);
+      const lifeMs = windowMs + tier.lengthMs + tier.keepMs - nowMs + SLACK_MS;
+      const views = at === 0 ? `H:${tier.name}:W::${windowMs}:PG` : `SS:${tier.name}:W::${windowMs}:PG`;
+      const devices = `HLL:${tier.name}:W:${WEBSITE}:${windowMs}:UD`;
+      await expectLife(views, lifeMs);
+      await expectLife(devices, lifeMs);
+    },
+  );
 
   it("are those of the last point of a series", async () => {
     await track(redis.client, [view(start)], start);
@@ -298,7 +349,8 @@ describe("the lives of keys", () => {
       const days = tier.lengthMs < HOUR_MS ? 30 : 400;
       const lifeMs = floorTo(chunkMs, start) + chunkMs + days * DAY_MS - nowMs;
       const metrics = tier.name === "5MINUTES" ? ["PG", "UD"] : ["UD"];
-      for (const metric of metrics) await expectLife(`H:${tier.name}.SERIES:W:${WEBSITE}:${floorTo(chunkMs, start)}:${metric}`, lifeMs);
+      for (const metric of metrics)
+        await expectLife(`H:${tier.name}.SERIES:W:${WEBSITE}:${floorTo(chunkMs, start)}:${metric}`, lifeMs);
     }
   });
 

@@ -5,7 +5,20 @@
  */
 import { isDeepStrictEqual as isEqual } from "node:util";
 import { describe, expect, it } from "vitest";
-import { contents, DAY, digest, digestOfValues, event, HOUR, MINUTE, NOON, restore, sha1, takeSnapshot, useTracker } from "./support/tracker";
+import {
+  contents,
+  DAY,
+  digest,
+  digestOfValues,
+  event,
+  HOUR,
+  MINUTE,
+  NOON,
+  restore,
+  sha1,
+  takeSnapshot,
+  useTracker,
+} from "./support/tracker";
 import { refusalOf, type Argument } from "./support/functions";
 
 const tracker = useTracker();
@@ -28,11 +41,26 @@ const PAGE = "http://a.example/s/x";
 const NOW = NOON + 2 * MINUTE;
 const media = { audio: "a", video: "v", podcast: "p" };
 const track = (nowMs: number, ...events: string[]): Call => ["track_events", ...events, "NOW", nowMs];
-const entry = (path: string, at: number): Call => ["XADD", "ST:TRACKER::::", "*", "url", `http://a.example${path}`, "uui", "d", "dt", String(at)];
+const entry = (path: string, at: number): Call => [
+  "XADD",
+  "ST:TRACKER::::",
+  "*",
+  "url",
+  `http://a.example${path}`,
+  "uui",
+  "d",
+  "dt",
+  String(at),
+];
 /** Sources of every tier: two minutes in each window, two windows in each tier above, and a second page in one of them. */
 const LATER = NOON + 4 * HOUR;
-const history: Call = track(LATER, ...[0, 1, 6, 65].map((minutes) => event(PAGE, "d", NOON + minutes * MINUTE)), event("http://a.example/t/y", "e", NOON, { audio: "a" }));
-const rotations = (name: string, ...tiers: string[]): Call[] => tiers.map((tier) => [name, "TIER", tier, "LIMIT", 10_000, "NOW", LATER]);
+const history: Call = track(
+  LATER,
+  ...[0, 1, 6, 65].map((minutes) => event(PAGE, "d", NOON + minutes * MINUTE)),
+  event("http://a.example/t/y", "e", NOON, { audio: "a" }),
+);
+const rotations = (name: string, ...tiers: string[]): Call[] =>
+  tiers.map((tier) => [name, "TIER", tier, "LIMIT", 10_000, "NOW", LATER]);
 
 const enriching: Call = ["configure_tracker", "ENRICH", 1];
 const DEEP = "http://a.example/s/t/u/v/x";
@@ -46,12 +74,36 @@ const send = ([name, ...args]: Call): Promise<unknown> =>
 const WRITERS: Scenario[] = [
   { what: "track_events: the first event of all", given: [], call: track(NOW, event(PAGE, "d", NOON, media), "{") },
   { what: "track_events: one event without media", given: [], call: track(NOW, event(PAGE, "d", NOON)) },
-  { what: "track_events: a page that was seen in its minute", given: [track(NOW, event(PAGE, "d", NOON))], call: track(NOW, event(PAGE, "e", NOON + 1)) },
-  { what: "track_events: the same, in a batch", given: [track(NOW, event(PAGE, "d", NOON))], call: track(NOW, event(PAGE, "e", NOON + 1), event(PAGE, "f", NOON + 2)) },
-  { what: "track_events: a page that was seen in the minute before", given: [track(NOW, event(PAGE, "d", NOON))], call: track(NOW, event(PAGE, "e", NOON + MINUTE)) },
-  { what: "track_events: a new page of a section that was seen", given: [track(NOW, event(PAGE, "d", NOON))], call: track(NOW, event("http://a.example/s/y", "e", NOON + 1)) },
-  { what: "track_events: a new section of a website that was seen", given: [track(NOW, event(PAGE, "d", NOON))], call: track(NOW, event("http://a.example/t/y", "e", NOON + 1)) },
-  { what: "track_events: media on a page that was seen", given: [track(NOW, event(PAGE, "d", NOON, media))], call: track(NOW, event(PAGE, "e", NOON + 1, media)) },
+  {
+    what: "track_events: a page that was seen in its minute",
+    given: [track(NOW, event(PAGE, "d", NOON))],
+    call: track(NOW, event(PAGE, "e", NOON + 1)),
+  },
+  {
+    what: "track_events: the same, in a batch",
+    given: [track(NOW, event(PAGE, "d", NOON))],
+    call: track(NOW, event(PAGE, "e", NOON + 1), event(PAGE, "f", NOON + 2)),
+  },
+  {
+    what: "track_events: a page that was seen in the minute before",
+    given: [track(NOW, event(PAGE, "d", NOON))],
+    call: track(NOW, event(PAGE, "e", NOON + MINUTE)),
+  },
+  {
+    what: "track_events: a new page of a section that was seen",
+    given: [track(NOW, event(PAGE, "d", NOON))],
+    call: track(NOW, event("http://a.example/s/y", "e", NOON + 1)),
+  },
+  {
+    what: "track_events: a new section of a website that was seen",
+    given: [track(NOW, event(PAGE, "d", NOON))],
+    call: track(NOW, event("http://a.example/t/y", "e", NOON + 1)),
+  },
+  {
+    what: "track_events: media on a page that was seen",
+    given: [track(NOW, event(PAGE, "d", NOON, media))],
+    call: track(NOW, event(PAGE, "e", NOON + 1, media)),
+  },
   {
     what: "track_events: a late event",
     given: [history, ...rotations("rotate_pg", "5MINUTES"), ...rotations("rotate_ud", "5MINUTES")],
@@ -60,9 +112,19 @@ const WRITERS: Scenario[] = [
   {
     what: "track_events: a batch over many minutes, on a table of hosts",
     given: [["configure_tracker", "HOSTS", '{"a.example":"a"}'], track(NOW, event(PAGE, "d", NOON))],
-    call: track(NOW, event(PAGE, "e", NOON), event(PAGE, "e", NOON - MINUTE), event(PAGE, "e", NOON - HOUR), event("http://b.example/", "e", NOON)),
+    call: track(
+      NOW,
+      event(PAGE, "e", NOON),
+      event(PAGE, "e", NOON - MINUTE),
+      event(PAGE, "e", NOON - HOUR),
+      event("http://b.example/", "e", NOON),
+    ),
   },
-  { what: "ingest_events", given: [entry("/s/x", NOON), entry("/s/y", NOON), entry("/s/z", 5)], call: ["ingest_events", "NOW", NOW] },
+  {
+    what: "ingest_events",
+    given: [entry("/s/x", NOON), entry("/s/y", NOON), entry("/s/z", 5)],
+    call: ["ingest_events", "NOW", NOW],
+  },
   {
     what: "ingest_events, trimming",
     given: [["configure_tracker", "MAXLEN", 0], ...Array.from({ length: 150 }, () => entry("/s/x", NOON))],
@@ -75,15 +137,49 @@ const WRITERS: Scenario[] = [
     mayDo: 1,
   },
   ...["rotate_pg", "rotate_ud"].flatMap((name): Scenario[] => [
-    { what: `${name}: five minutes`, given: [history], call: [name, "TIER", "5MINUTES", "LIMIT", 10_000, "NOW", LATER], mayDo: 1 },
-    { what: `${name}: ten minutes`, given: [history, ...rotations(name, "5MINUTES")], call: [name, "TIER", "10MINUTES", "LIMIT", 10_000, "NOW", LATER], mayDo: 1 },
-    { what: `${name}: an hour`, given: [history, ...rotations(name, "5MINUTES", "10MINUTES")], call: [name, "TIER", "1HOUR", "LIMIT", 10_000, "NOW", LATER], mayDo: 1 },
-    { what: `${name}: three hours`, given: [history, ...rotations(name, "5MINUTES", "10MINUTES", "1HOUR")], call: [name, "TIER", "3HOURS", "LIMIT", 10_000, "NOW", LATER], mayDo: 1 },
-    { what: `${name}: one dimension`, given: [history], call: [name, "TIER", "5MINUTES", "DIMENSION", "A", "LIMIT", 10_000, "NOW", LATER], mayDo: 1 },
-    { what: `${name}: everything that is due`, given: [history], call: [name, "LIMIT", 10_000, "NOW", LATER], mayDo: 1 },
+    {
+      what: `${name}: five minutes`,
+      given: [history],
+      call: [name, "TIER", "5MINUTES", "LIMIT", 10_000, "NOW", LATER],
+      mayDo: 1,
+    },
+    {
+      what: `${name}: ten minutes`,
+      given: [history, ...rotations(name, "5MINUTES")],
+      call: [name, "TIER", "10MINUTES", "LIMIT", 10_000, "NOW", LATER],
+      mayDo: 1,
+    },
+    {
+      what: `${name}: an hour`,
+      given: [history, ...rotations(name, "5MINUTES", "10MINUTES")],
+      call: [name, "TIER", "1HOUR", "LIMIT", 10_000, "NOW", LATER],
+      mayDo: 1,
+    },
+    {
+      what: `${name}: three hours`,
+      given: [history, ...rotations(name, "5MINUTES", "10MINUTES", "1HOUR")],
+      call: [name, "TIER", "3HOURS", "LIMIT", 10_000, "NOW", LATER],
+      mayDo: 1,
+    },
+    {
+      what: `${name}: one dimension`,
+      given: [history],
+      call: [name, "TIER", "5MINUTES", "DIMENSION", "A", "LIMIT", 10_000, "NOW", LATER],
+      mayDo: 1,
+    },
+    {
+      what: `${name}: everything that is due`,
+      given: [history],
+      call: [name, "LIMIT", 10_000, "NOW", LATER],
+      mayDo: 1,
+    },
     {
       what: `${name}: late events, into windows that are merged`,
-      given: [history, [name, "LIMIT", 10_000, "NOW", LATER], track(LATER, event(PAGE, "late", NOON + MINUTE), event(PAGE, "late", NOON + 125 * MINUTE))],
+      given: [
+        history,
+        [name, "LIMIT", 10_000, "NOW", LATER],
+        track(LATER, event(PAGE, "late", NOON + MINUTE), event(PAGE, "late", NOON + 125 * MINUTE)),
+      ],
       call: [name, "LIMIT", 10_000, "NOW", LATER],
       mayDo: 1,
     },
@@ -91,16 +187,45 @@ const WRITERS: Scenario[] = [
   {
     what: "configure_tracker",
     given: [["configure_tracker", "HOSTS", '{"a.example":"a"}', "MAXLEN", 7]],
-    call: ["configure_tracker", "HOSTS", '{"b.example":"b"}', "UNKNOWN", "other", "MAXLEN", 5, "DOCUMENT_DAYS", 9, "SERIES_FINE_DAYS", 9, "SERIES_COARSE_DAYS", 9, "ENRICH", 1, "REFRESH_DAYS", 9],
+    call: [
+      "configure_tracker",
+      "HOSTS",
+      '{"b.example":"b"}',
+      "UNKNOWN",
+      "other",
+      "MAXLEN",
+      5,
+      "DOCUMENT_DAYS",
+      9,
+      "SERIES_FINE_DAYS",
+      9,
+      "SERIES_COARSE_DAYS",
+      9,
+      "ENRICH",
+      1,
+      "REFRESH_DAYS",
+      9,
+    ],
   },
-  { what: "configure_tracker, for the first time", given: [], call: ["configure_tracker", "HOSTS", '{"b.example":"b"}', "MAXLEN", 5] },
+  {
+    what: "configure_tracker, for the first time",
+    given: [],
+    call: ["configure_tracker", "HOSTS", '{"b.example":"b"}', "MAXLEN", 5],
+  },
   { what: "track_events: a new page, announced", given: [enriching], call: track(NOW, event(DEEP, "d", NOON)) },
   {
     what: "track_events: a page that a new table of hosts moves, and one that is older than known",
-    given: [track(NOW, event(PAGE, "d", NOON), event("http://b.example/s/x", "d", NOON)), ["configure_tracker", "HOSTS", '{"a.example":"new"}']],
+    given: [
+      track(NOW, event(PAGE, "d", NOON), event("http://b.example/s/x", "d", NOON)),
+      ["configure_tracker", "HOSTS", '{"a.example":"new"}'],
+    ],
     call: track(NOW, event(PAGE, "d", NOON + MINUTE), event("http://b.example/s/x", "d", NOON - MINUTE)),
   },
-  { what: "enrich_document", given: [enriching, track(NOW, event(DEEP, "d", NOON))], call: ["enrich_document", "P", DEEP_ID, '{"title":"one two"}', "NOW", NOW] },
+  {
+    what: "enrich_document",
+    given: [enriching, track(NOW, event(DEEP, "d", NOON))],
+    call: ["enrich_document", "P", DEEP_ID, '{"title":"one two"}', "NOW", NOW],
+  },
   {
     what: "enrich_document, of a page that has a title",
     given: [track(NOW, event(DEEP, "d", NOON)), ["enrich_document", "P", DEEP_ID, '{"title":"two three"}', "NOW", NOW]],
@@ -111,11 +236,24 @@ const WRITERS: Scenario[] = [
     given: [track(NOW, event(DEEP, "d", NOON)), ["abandon_enrichment", "P", DEEP_ID, "REASON", "x", "NOW", NOW]],
     call: ["enrich_document", "P", DEEP_ID, "{}", "NOW", NOW],
   },
-  { what: "abandon_enrichment", given: [enriching, track(NOW, event(DEEP, "d", NOON))], call: ["abandon_enrichment", "P", DEEP_ID, "REASON", "x", "NOW", NOW] },
-  { what: "refresh_documents", given: [track(NOW, event(DEEP, "d", NOON), event(PAGE, "d", NOON)), enriching], call: ["refresh_documents", "LIMIT", 1, "NOW", NOW] },
+  {
+    what: "abandon_enrichment",
+    given: [enriching, track(NOW, event(DEEP, "d", NOON))],
+    call: ["abandon_enrichment", "P", DEEP_ID, "REASON", "x", "NOW", NOW],
+  },
+  {
+    what: "refresh_documents",
+    given: [track(NOW, event(DEEP, "d", NOON), event(PAGE, "d", NOON)), enriching],
+    call: ["refresh_documents", "LIMIT", 1, "NOW", NOW],
+  },
   {
     what: "expire_documents",
-    given: [enriching, track(NOW, event(DEEP, "d", NOON)), ["enrich_document", "P", DEEP_ID, '{"title":"one two"}', "NOW", NOW], ["abandon_enrichment", "P", DEEP_ID, "REASON", "x", "NOW", NOW]],
+    given: [
+      enriching,
+      track(NOW, event(DEEP, "d", NOON)),
+      ["enrich_document", "P", DEEP_ID, '{"title":"one two"}', "NOW", NOW],
+      ["abandon_enrichment", "P", DEEP_ID, "REASON", "x", "NOW", NOW],
+    ],
     call: ["expire_documents", "NOW", NOW + 100 * DAY],
     mayDo: 1,
   },
@@ -125,8 +263,16 @@ const WRITERS: Scenario[] = [
     call: ["expire_documents", "LIMIT", 1, "NOW", NOW + 100 * DAY],
   },
   { what: "tracker_lead", given: [], call: ["tracker_lead", "job", NOON, "w", "NOW", NOON] },
-  { what: "tracker_lead, once more", given: [["tracker_lead", "job", NOON, "w", "NOW", NOON]], call: ["tracker_lead", "job", NOON, "w", "NOW", NOON + 1] },
-  { what: "tracker_done", given: [["tracker_lead", "job", NOON, "w", "NOW", NOON]], call: ["tracker_done", "job", NOON, "w"] },
+  {
+    what: "tracker_lead, once more",
+    given: [["tracker_lead", "job", NOON, "w", "NOW", NOON]],
+    call: ["tracker_lead", "job", NOON, "w", "NOW", NOON + 1],
+  },
+  {
+    what: "tracker_done",
+    given: [["tracker_lead", "job", NOON, "w", "NOW", NOON]],
+    call: ["tracker_done", "job", NOON, "w"],
+  },
 ];
 
 const id = (name: string): string => sha1(name);
@@ -163,12 +309,39 @@ const READS: Call[] = [
 ];
 
 const READERS: { what: string; given: Call[] }[] = [
-  { what: "nothing is rotated", given: [["configure_tracker", "HOSTS", '{"c.example":"c"}'], history, entry("/s/x", NOON), ["ingest_events", "NOW", LATER]] },
-  { what: "some is rotated", given: [history, ...rotations("rotate_pg", "5MINUTES", "10MINUTES"), ...rotations("rotate_ud", "5MINUTES", "10MINUTES")] },
-  { what: "all is rotated", given: [history, ["rotate_pg", "LIMIT", 10_000, "NOW", LATER], ["rotate_ud", "LIMIT", 10_000, "NOW", LATER], track(LATER, "{")] },
+  {
+    what: "nothing is rotated",
+    given: [
+      ["configure_tracker", "HOSTS", '{"c.example":"c"}'],
+      history,
+      entry("/s/x", NOON),
+      ["ingest_events", "NOW", LATER],
+    ],
+  },
+  {
+    what: "some is rotated",
+    given: [
+      history,
+      ...rotations("rotate_pg", "5MINUTES", "10MINUTES"),
+      ...rotations("rotate_ud", "5MINUTES", "10MINUTES"),
+    ],
+  },
+  {
+    what: "all is rotated",
+    given: [
+      history,
+      ["rotate_pg", "LIMIT", 10_000, "NOW", LATER],
+      ["rotate_ud", "LIMIT", 10_000, "NOW", LATER],
+      track(LATER, "{"),
+    ],
+  },
   {
     what: "pages have titles",
-    given: [history, ["enrich_document", "P", sha1("a.example/s/x"), '{"title":"a word"}', "NOW", LATER], ["abandon_enrichment", "P", sha1("a.example/t/y"), "REASON", "x", "NOW", LATER]],
+    given: [
+      history,
+      ["enrich_document", "P", sha1("a.example/s/x"), '{"title":"a word"}', "NOW", LATER],
+      ["abandon_enrichment", "P", sha1("a.example/t/y"), "REASON", "x", "NOW", LATER],
+    ],
   },
 ];
 
@@ -213,7 +386,10 @@ async function problemsOf({ given, call, mayDo = 0 }: Scenario, kinds: (key: str
   for (const [key, kind] of keys.flatMap((each) => kinds(each).map((foreign) => [each, foreign] as const))) {
     const report = (...found: string[]): void => void problems.push(`${key} (${kind}) ${found.join(", and ")}`);
     await tracker.server.flush();
-    await restore(tracker.client, snapshot.filter((each) => each.key !== key));
+    await restore(
+      tracker.client,
+      snapshot.filter((each) => each.key !== key),
+    );
     await send(FOREIGN[kind](key));
 
     let found = await digest(tracker.client);
@@ -241,10 +417,14 @@ async function problemsOf({ given, call, mayDo = 0 }: Scenario, kinds: (key: str
       continue;
     }
     await tracker.client.sendCommand(["DEL", key]);
-    await restore(tracker.client, snapshot.filter((each) => each.key === key));
+    await restore(
+      tracker.client,
+      snapshot.filter((each) => each.key === key),
+    );
     const again = await refusalOf(send(call));
     if (again !== undefined) report(`once it is gone, the call still fails: '${again}'`);
-    else if (!isEqual(await digestOfValues(tracker.client), values)) expect(await contents(tracker.client), `once ${key} (${kind}) is gone`).toEqual(expected);
+    else if (!isEqual(await digestOfValues(tracker.client), values))
+      expect(await contents(tracker.client), `once ${key} (${kind}) is gone`).toEqual(expected);
   }
   return problems;
 }
@@ -257,9 +437,12 @@ describe("writing", () => {
     expect(await problemsOf(scenario, kindsFor)).toEqual([]);
   });
 
-  it.each(WRITERS.filter(({ what }) => SOME.includes(what)).map((scenario) => [scenario.what, scenario] as const))("%s, a list for a HyperLogLog", async (_, scenario) => {
-    expect(await problemsOf(scenario, (key) => (isHyperLogLog(key) ? ["list"] : []))).toEqual([]);
-  });
+  it.each(WRITERS.filter(({ what }) => SOME.includes(what)).map((scenario) => [scenario.what, scenario] as const))(
+    "%s, a list for a HyperLogLog",
+    async (_, scenario) => {
+      expect(await problemsOf(scenario, (key) => (isHyperLogLog(key) ? ["list"] : []))).toEqual([]);
+    },
+  );
 });
 
 describe("reading", () => {
@@ -281,14 +464,18 @@ describe("reading", () => {
           if (!(answer instanceof Error)) {
             // Of a stream that became something else the status says that it is empty: one of many must not hide the rest.
             if (READS[at]![0] === "get_tracker_status" && key.startsWith("ST:")) return;
-            if (answer !== replies[at]) problems.add(`${READS[at]!.join(" ")}: ${key} (${kind}) changes the answer to ${answer}`);
+            if (answer !== replies[at])
+              problems.add(`${READS[at]!.join(" ")}: ${key} (${kind}) changes the answer to ${answer}`);
             return;
           }
           conflicts += 1;
           const problem = complaint(answer.message, key);
           if (problem !== undefined) problems.add(`${READS[at]![0]}: ${key} (${kind}) ${problem}`);
         });
-        await restore(tracker.client, snapshot.filter((each) => each.key === key));
+        await restore(
+          tracker.client,
+          snapshot.filter((each) => each.key === key),
+        );
       }
     }
     expect(conflicts).toBeGreaterThan(10);

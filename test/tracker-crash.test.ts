@@ -31,7 +31,10 @@ const callArb = fc.record({
   limit: fc.constantFrom(1, 3, 20, 10_000),
 });
 /** Calls sent at once, and after how many answers the server is killed. */
-const burstArb = fc.record({ calls: fc.array(callArb, { minLength: 2, maxLength: 40, size: "max" }), killAfter: fc.nat(40) });
+const burstArb = fc.record({
+  calls: fc.array(callArb, { minLength: 2, maxLength: 40, size: "max" }),
+  killAfter: fc.nat(40),
+});
 
 describeWithOwnServer("after kill -9", () => {
   const redis = useServer({ persistence: true });
@@ -43,7 +46,9 @@ describeWithOwnServer("after kill -9", () => {
   beforeEach(() => redis.flush());
 
   async function addToStream(sent: SentEvent[]): Promise<void> {
-    await Promise.all(sent.map(({ url, uui, dt }) => redis.client.xAdd("ST:TRACKER::::", "*", { url, uui, dt: String(dt) })));
+    await Promise.all(
+      sent.map(({ url, uui, dt }) => redis.client.xAdd("ST:TRACKER::::", "*", { url, uui, dt: String(dt) })),
+    );
   }
 
   /** A connection that ends with the server: what it has not sent by then, it must not send to the next one. */
@@ -55,7 +60,13 @@ describeWithOwnServer("after kill -9", () => {
   }
 
   /** Sends calls all at once and kills the server after some answers; how many were answered. */
-  async function burst({ calls, killAfter }: { calls: { name: string; limit: number }[]; killAfter: number }): Promise<number> {
+  async function burst({
+    calls,
+    killAfter,
+  }: {
+    calls: { name: string; limit: number }[];
+    killAfter: number;
+  }): Promise<number> {
     const client = await connectOnce();
     let answered = 0;
     let failed = 0;
@@ -78,7 +89,7 @@ describeWithOwnServer("after kill -9", () => {
   }
 
   async function finish(reference: Reference): Promise<void> {
-    for (let remaining: unknown = 1; remaining === 1; ) {
+    for (let remaining: unknown = 1; remaining === 1;) {
       remaining = (await record(redis.client, "ingest_events", "LIMIT", 10_000, "NOW", NOW_MS))!["remaining"];
     }
     await drainRotations(redis.client, NOW_MS, "LIMIT", 10_000);

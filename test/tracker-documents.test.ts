@@ -62,7 +62,11 @@ describe("shapes", () => {
       expect(await call("get_document", dimension, sha1("nobody"))).toBeNull();
       expect(await tracker.read("get_document", dimension, sha1("nobody"), "COUNT", 1)).toBeNull();
     }
-    expect([await call("get_document", "W", PAGE), await call("get_document", "S", SITE), await call("get_document", "P", SECTION)]).toEqual([null, null, null]);
+    expect([
+      await call("get_document", "W", PAGE),
+      await call("get_document", "S", SITE),
+      await call("get_document", "P", SECTION),
+    ]).toEqual([null, null, null]);
   });
 
   it("are found by ids in any case", async () => {
@@ -70,7 +74,12 @@ describe("shapes", () => {
   });
 
   it("arrays are arrays where nothing is in them", async () => {
-    await tracker.client.sendCommand(["DEL", `SS:SECTIONS:W:${SITE}::`, `SS:PAGES:W:${SITE}::`, `SS:PAGES:S:${SECTION}::`]);
+    await tracker.client.sendCommand([
+      "DEL",
+      `SS:SECTIONS:W:${SITE}::`,
+      `SS:PAGES:W:${SITE}::`,
+      `SS:PAGES:S:${SECTION}::`,
+    ]);
     expect(await documentOf("W", SITE)).toMatchObject({ sections: [], pages: [] });
     expect(await documentOf("S", SECTION)).toMatchObject({ pages: [] });
   });
@@ -86,12 +95,25 @@ describe("levels", () => {
     ["/caf%C3%A9/%41/b%2Fc/x", "café/A", ["café", "A", "", ""], ["café", "A", "b/c", ""]],
     ["/%zz/%ff/x", "%zz/%ff", ["%zz", "%ff", "", ""], ["%zz", "%ff", "", ""]],
   ];
-  const levels = ([one, two, three, four]: string[]): Fields => ({ level_0: "/", level_1: one, level_2: two, level_3: three, level_4: four });
+  const levels = ([one, two, three, four]: string[]): Fields => ({
+    level_0: "/",
+    level_1: one,
+    level_2: two,
+    level_3: three,
+    level_4: four,
+  });
 
   it.each(LEVELS)("%s", async (path, section, own, ofPage) => {
     await track(visit(`http://a.example${path}`));
-    expect(await documentOf("S", sha1(`a.example/${section}`))).toMatchObject({ name: section, levels: levels(own), website: { id: sha1("a.example"), name: "A.EXAMPLE" } });
-    expect(await documentOf("P", sha1(`a.example${path}`))).toMatchObject({ url: `a.example${path}`, section: { id: sha1(`a.example/${section}`), name: section, levels: levels(ofPage) } });
+    expect(await documentOf("S", sha1(`a.example/${section}`))).toMatchObject({
+      name: section,
+      levels: levels(own),
+      website: { id: sha1("a.example"), name: "A.EXAMPLE" },
+    });
+    expect(await documentOf("P", sha1(`a.example${path}`))).toMatchObject({
+      url: `a.example${path}`,
+      section: { id: sha1(`a.example/${section}`), name: section, levels: levels(ofPage) },
+    });
   });
 });
 
@@ -126,19 +148,32 @@ describe("names", () => {
     const section = 'q"uo"te/b\\ack\\';
     const upper = 'THE "SITE" /日本\\';
     const website = await documentText("W", sha1(site));
-    expect(JSON.parse(website)).toMatchObject({ name: upper, sections: [{ id: sha1(`${site}/${section}`), name: section }], pages: [{ id: sha1(page), url: page }] });
+    expect(JSON.parse(website)).toMatchObject({
+      name: upper,
+      sections: [{ id: sha1(`${site}/${section}`), name: section }],
+      pages: [{ id: sha1(page), url: page }],
+    });
     expect(website).not.toContain("\\/");
-    expect(await documentOf("S", sha1(`${site}/${section}`))).toMatchObject({ name: section, website: { name: upper } });
+    expect(await documentOf("S", sha1(`${site}/${section}`))).toMatchObject({
+      name: section,
+      website: { name: upper },
+    });
     expect(await documentOf("P", sha1(page))).toMatchObject({
       url: page,
       website: { name: upper },
-      section: { name: section, levels: { level_1: 'q"uo"te', level_2: "b\\ack\\", level_3: "\n\t\0", level_4: "😀😀" } },
+      section: {
+        name: section,
+        levels: { level_1: 'q"uo"te', level_2: "b\\ack\\", level_3: "\n\t\0", level_4: "😀😀" },
+      },
     });
   });
 
   it("are UTF-8 whatever bytes an address had: a document is JSON", async () => {
     const bytes = Buffer.from("http://a.example/s\xff/\xe9.html", "latin1");
-    await track(Buffer.concat([Buffer.from('{"url":"'), bytes, Buffer.from(`","uui":"d","dt":${NOON}}`)]), visit("http://a.example/x"));
+    await track(
+      Buffer.concat([Buffer.from('{"url":"'), bytes, Buffer.from(`","uui":"d","dt":${NOON}}`)]),
+      visit("http://a.example/x"),
+    );
     const { sections, pages } = await documentOf("W", sha1("a.example"));
     // The client reads what is no UTF-8 as U+FFFD.
     expect(JSON.stringify([sections, pages])).not.toContain("\ufffd");
@@ -154,8 +189,14 @@ describe("names", () => {
 
 describe("last visits", () => {
   const lastVisits = async (): Promise<unknown[]> => {
-    const [website, section, page] = [await documentOf("W", SITE), await documentOf("S", SECTION), await documentOf("P", PAGE)];
-    const listed = [website["sections"], website["pages"], section["pages"]].map((list) => (list as Fields[]).find(({ id }) => id === PAGE || id === SECTION)!["last_visited"]);
+    const [website, section, page] = [
+      await documentOf("W", SITE),
+      await documentOf("S", SECTION),
+      await documentOf("P", PAGE),
+    ];
+    const listed = [website["sections"], website["pages"], section["pages"]].map(
+      (list) => (list as Fields[]).find(({ id }) => id === PAGE || id === SECTION)!["last_visited"],
+    );
     return [website["last_visited"], section["last_visited"], page["last_visited"], ...listed];
   };
   const everywhere = (seconds: number): number[] => Array.from({ length: 6 }, () => NOON + seconds * 1000);
@@ -187,8 +228,14 @@ describe("last visits", () => {
     await track(visit(ARTICLE, 0), visit("http://rtl.lu/sport/x", 61), visit("http://b.example/y", 122));
     expect(await documentOf("W", SITE)).toMatchObject({
       last_visited: NOON + 61_000,
-      sections: [{ name: "sport", last_visited: NOON + 61_000 }, { id: SECTION, last_visited: NOON }],
-      pages: [{ url: "rtl.lu/sport/x", last_visited: NOON + 61_000 }, { id: PAGE, last_visited: NOON }],
+      sections: [
+        { name: "sport", last_visited: NOON + 61_000 },
+        { id: SECTION, last_visited: NOON },
+      ],
+      pages: [
+        { url: "rtl.lu/sport/x", last_visited: NOON + 61_000 },
+        { id: PAGE, last_visited: NOON },
+      ],
     });
     expect(await documentOf("S", SECTION)).toMatchObject({ last_visited: NOON, pages: [{ id: PAGE }] });
   });
@@ -202,9 +249,12 @@ describe("last visits", () => {
 
 describe("lists", () => {
   /** A site with 150 pages in 150 sections, each a second later than the one before. */
-  const many = (): Promise<Fields> => track(...Array.from({ length: 150 }, (_, at) => visit(`http://a.example/s${at}/x`, at)));
-  const names = (found: Fields, list: string, field: string): unknown[] => (found[list] as Fields[]).map((each) => each[field]);
-  const recent = (count: number, path: (at: number) => string): string[] => Array.from({ length: count }, (_, at) => path(149 - at));
+  const many = (): Promise<Fields> =>
+    track(...Array.from({ length: 150 }, (_, at) => visit(`http://a.example/s${at}/x`, at)));
+  const names = (found: Fields, list: string, field: string): unknown[] =>
+    (found[list] as Fields[]).map((each) => each[field]);
+  const recent = (count: number, path: (at: number) => string): string[] =>
+    Array.from({ length: count }, (_, at) => path(149 - at));
 
   it("hold the hundred most recently visited, most recent first", async () => {
     await many();
@@ -222,7 +272,10 @@ describe("lists", () => {
 
   it("COUNT of a section's pages", async () => {
     await track(...Array.from({ length: 5 }, (_, at) => visit(`http://a.example/s/${at}`, at)));
-    expect(names(await documentOf("S", sha1("a.example/s"), "COUNT", 2), "pages", "url")).toEqual(["a.example/s/4", "a.example/s/3"]);
+    expect(names(await documentOf("S", sha1("a.example/s"), "COUNT", 2), "pages", "url")).toEqual([
+      "a.example/s/4",
+      "a.example/s/3",
+    ]);
     expect(names(await documentOf("S", sha1("a.example/s")), "pages", "url")).toHaveLength(5);
   });
 
@@ -269,7 +322,11 @@ describe("how many there are", () => {
     await call("configure_tracker", "HOSTS", '{"www.rtl.lu":"rtl"}');
     await track(visit(ARTICLE, 70));
     expect(await counts()).toEqual([2, 2, 1]);
-    const moved = { website: { id: sha1("rtl"), name: "RTL" }, section: { id: sha1("rtl/meenung/carte-blanche") }, last_visited: NOON + 70_000 };
+    const moved = {
+      website: { id: sha1("rtl"), name: "RTL" },
+      section: { id: sha1("rtl/meenung/carte-blanche") },
+      last_visited: NOON + 70_000,
+    };
     expect(await documentOf("P", PAGE)).toMatchObject(moved);
     expect(await documentOf("W", sha1("rtl"))).toMatchObject({ pages: [{ id: PAGE }] });
   });

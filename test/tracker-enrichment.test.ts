@@ -12,16 +12,25 @@ const OTHER = "a.example/about/";
 
 const visit = (page: string, atMs = NOON): string => event(`http://${page}`, "d", atMs);
 const track = (nowMs: number, ...events: string[]): Promise<Fields> => record("track_events", ...events, "NOW", nowMs);
-const enrich = (page: string, metadata: unknown, nowMs = NOW): Promise<unknown> => call("enrich_document", "P", sha1(page), JSON.stringify(metadata), "NOW", nowMs);
-const abandon = (page: string, reason: string, nowMs = NOW): Promise<unknown> => call("abandon_enrichment", "P", sha1(page), "REASON", reason, "NOW", nowMs);
-const refresh = (nowMs: number, ...options: Argument[]): Promise<Fields> => record("refresh_documents", ...options, "NOW", nowMs);
-const entries = async (stream = STREAM): Promise<[id: string, fields: string[]][]> => (await tracker.client.sendCommand(["XRANGE", stream, "-", "+"])) as unknown as [string, string[]][];
+const enrich = (page: string, metadata: unknown, nowMs = NOW): Promise<unknown> =>
+  call("enrich_document", "P", sha1(page), JSON.stringify(metadata), "NOW", nowMs);
+const abandon = (page: string, reason: string, nowMs = NOW): Promise<unknown> =>
+  call("abandon_enrichment", "P", sha1(page), "REASON", reason, "NOW", nowMs);
+const refresh = (nowMs: number, ...options: Argument[]): Promise<Fields> =>
+  record("refresh_documents", ...options, "NOW", nowMs);
+const entries = async (stream = STREAM): Promise<[id: string, fields: string[]][]> =>
+  (await tracker.client.sendCommand(["XRANGE", stream, "-", "+"])) as unknown as [string, string[]][];
 const announced = async (): Promise<string[]> => (await entries()).map(([, fields]) => fields[3]!);
 const counts = async (): Promise<unknown[]> => {
-  const { enrich_waiting: waiting, enriched, enrich_abandoned: abandoned } = await record("get_tracker_status", "NOW", NOW);
+  const {
+    enrich_waiting: waiting,
+    enriched,
+    enrich_abandoned: abandoned,
+  } = await record("get_tracker_status", "NOW", NOW);
   return [waiting, enriched, abandoned];
 };
-const metadataOf = async (page: string): Promise<unknown> => (JSON.parse((await call("get_document", "P", sha1(page))) as string) as Fields)["metadata"];
+const metadataOf = async (page: string): Promise<unknown> =>
+  (JSON.parse((await call("get_document", "P", sha1(page))) as string) as Fields)["metadata"];
 /** What a reader of the stream does with an entry that is done. */
 const remove = async (): Promise<void> => {
   for (const [id] of await entries()) await tracker.client.sendCommand(["XDEL", STREAM, id]);
@@ -37,7 +46,10 @@ describe("announcements", () => {
     await track(NOW, visit(PAGE), visit(OTHER), visit(PAGE, NOON + MINUTE));
     await track(NOW, visit(PAGE, NOON + 2 * MINUTE));
     expect((await entries()).map(([, fields]) => fields).sort()).toEqual(
-      [["id", sha1(PAGE), "url", PAGE, "article_id", "1874304"], ["id", sha1(OTHER), "url", OTHER]].sort(),
+      [
+        ["id", sha1(PAGE), "url", PAGE, "article_id", "1874304"],
+        ["id", sha1(OTHER), "url", OTHER],
+      ].sort(),
     );
     expect(await counts()).toEqual([2, 0, []]);
   });
@@ -55,8 +67,28 @@ describe("announcements", () => {
   });
 
   it("are made for pages from the stream of events too, and not for what is refused", async () => {
-    await tracker.client.sendCommand(["XADD", "ST:TRACKER::::", "*", "url", `http://${PAGE}`, "uui", "d", "dt", String(NOON)]);
-    await tracker.client.sendCommand(["XADD", "ST:TRACKER::::", "*", "url", "/relative", "uui", "d", "dt", String(NOON)]);
+    await tracker.client.sendCommand([
+      "XADD",
+      "ST:TRACKER::::",
+      "*",
+      "url",
+      `http://${PAGE}`,
+      "uui",
+      "d",
+      "dt",
+      String(NOON),
+    ]);
+    await tracker.client.sendCommand([
+      "XADD",
+      "ST:TRACKER::::",
+      "*",
+      "url",
+      "/relative",
+      "uui",
+      "d",
+      "dt",
+      String(NOON),
+    ]);
     await record("ingest_events", "NOW", NOW);
     expect(await announced()).toEqual([PAGE]);
   });
@@ -67,7 +99,9 @@ describe("announcements", () => {
     expect((await entries("ST:ENRICH:P:{rtl}::")).map(([, fields]) => fields[3])).toEqual([PAGE]);
     expect(await announced()).toEqual([]);
     expect(await tracker.routed(["{rtl}"], "enrich_document", "P", sha1(PAGE), '{"title":"x"}', "NOW", NOW)).toBe(1);
-    expect((await allKeys(tracker.client)).filter((key) => key.includes(sha1(PAGE)) && !key.includes("{rtl}"))).toEqual([]);
+    expect((await allKeys(tracker.client)).filter((key) => key.includes(sha1(PAGE)) && !key.includes("{rtl}"))).toEqual(
+      [],
+    );
     expect(await tracker.client.sMembers("S:TITLE:P:{rtl}x::")).toEqual([sha1(PAGE)]);
   });
 
@@ -97,7 +131,14 @@ describe("enrich_document", () => {
     expect((await allKeys(tracker.client)).filter((key) => key.startsWith("S:TITLE:"))).toEqual([]);
   });
 
-  it.each<[unknown]>([[{ title: "x".repeat(512) }], [{ kicker: "é".repeat(256) }], [{ display_date: 0 }], [{ display_date: 99_999_999_999_999 }], [{}], [{ title: "\0\n" }]])("takes %j", async (metadata) => {
+  it.each<[unknown]>([
+    [{ title: "x".repeat(512) }],
+    [{ kicker: "é".repeat(256) }],
+    [{ display_date: 0 }],
+    [{ display_date: 99_999_999_999_999 }],
+    [{}],
+    [{ title: "\0\n" }],
+  ])("takes %j", async (metadata) => {
     expect(await enrich(PAGE, metadata)).toBe(1);
   });
 
@@ -120,14 +161,18 @@ describe("enrich_document", () => {
 
   it("refuses text that is no UTF-8", async () => {
     const metadata = Buffer.concat([Buffer.from('{"title":"'), Buffer.from([0xff]), Buffer.from('"}')]);
-    expect(await tracker.refusal("enrich_document", "P", sha1(PAGE), metadata)).toMatch(/^BADARG metadata: title must be .* UTF-8/);
+    expect(await tracker.refusal("enrich_document", "P", sha1(PAGE), metadata)).toMatch(
+      /^BADARG metadata: title must be .* UTF-8/,
+    );
   });
 
   it("and abandon_enrichment answer NOTFOUND for a page that is not there", async () => {
     const before = await digest(tracker.client);
     for (const id of [sha1("nobody"), sha1("a.example")]) {
       expect(await tracker.refusal("enrich_document", "P", id, "{}")).toBe(`NOTFOUND no page has the id ${id}`);
-      expect(await tracker.refusal("abandon_enrichment", "P", id, "REASON", "x")).toBe(`NOTFOUND no page has the id ${id}`);
+      expect(await tracker.refusal("abandon_enrichment", "P", id, "REASON", "x")).toBe(
+        `NOTFOUND no page has the id ${id}`,
+      );
     }
     expect(await digest(tracker.client)).toEqual(before);
   });
@@ -140,7 +185,14 @@ describe("abandon_enrichment", () => {
     expect(await abandon(PAGE, "timeout")).toBe(1);
     expect(await abandon(PAGE, "timeout")).toBe(1);
     expect(await abandon(OTHER, "http_404")).toBe(1);
-    expect(await counts()).toEqual([0, 0, [["http_404", 1], ["timeout", 1]]]);
+    expect(await counts()).toEqual([
+      0,
+      0,
+      [
+        ["http_404", 1],
+        ["timeout", 1],
+      ],
+    ]);
     expect(await abandon(PAGE, "http_404")).toBe(1);
     expect(await counts()).toEqual([0, 0, [["http_404", 2]]]);
     expect(await metadataOf(OTHER)).toMatchObject({ title: "Known" });
@@ -236,7 +288,17 @@ it("a consumer group shares the work, and what is done is gone", async () => {
   await track(NOW, visit(PAGE), visit(OTHER));
   await tracker.client.sendCommand(["XGROUP", "CREATE", STREAM, "enrich", "0"]);
   for (const worker of ["one", "two"]) {
-    const reply = (await tracker.client.sendCommand(["XREADGROUP", "GROUP", "enrich", worker, "COUNT", "1", "STREAMS", STREAM, ">"])) as unknown as [string, [string, string[]][]][];
+    const reply = (await tracker.client.sendCommand([
+      "XREADGROUP",
+      "GROUP",
+      "enrich",
+      worker,
+      "COUNT",
+      "1",
+      "STREAMS",
+      STREAM,
+      ">",
+    ])) as unknown as [string, [string, string[]][]][];
     const [id, fields] = reply[0]![1][0]!;
     await enrich(fields[3]!, { title: worker });
     await tracker.client.sendCommand(["XACK", STREAM, "enrich", id]);

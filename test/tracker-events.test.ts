@@ -3,7 +3,19 @@
  * counted exactly once.
  */
 import { beforeEach, describe, expect, it } from "vitest";
-import { allKeys, contents, DAY, digest, event, HOUR, MINUTE, NOON, sha1, useTracker, type Content } from "./support/tracker";
+import {
+  allKeys,
+  contents,
+  DAY,
+  digest,
+  event,
+  HOUR,
+  MINUTE,
+  NOON,
+  sha1,
+  useTracker,
+  type Content,
+} from "./support/tracker";
 import type { Fields } from "./support/functions";
 
 const tracker = useTracker();
@@ -21,11 +33,15 @@ const status = (): Promise<Fields> => record("get_tracker_status", "NOW", NOW);
 
 /** Views of one id at the time of the tests; 0 where it was never seen. */
 async function viewsOf(dimension: string, id: string, nowMs = NOW): Promise<number> {
-  return (await record("count_pg", dimension, id, "FROM", nowMs - 6 * DAY, "TO", nowMs + HOUR, "NOW", nowMs))["value"] as number;
+  return (await record("count_pg", dimension, id, "FROM", nowMs - 6 * DAY, "TO", nowMs + HOUR, "NOW", nowMs))[
+    "value"
+  ] as number;
 }
 
 async function devicesOf(dimension: string, id: string): Promise<number> {
-  return (await record("count_ud", dimension, id, "FROM", NOW - 6 * DAY, "TO", NOW + HOUR, "NOW", NOW))["value"] as number;
+  return (await record("count_ud", dimension, id, "FROM", NOW - 6 * DAY, "TO", NOW + HOUR, "NOW", NOW))[
+    "value"
+  ] as number;
 }
 
 interface Kept {
@@ -36,18 +52,29 @@ interface Kept {
 
 async function rejections(stream = REJECTED): Promise<Kept[]> {
   const entries = (await tracker.client.sendCommand(["XRANGE", stream, "-", "+"])) as unknown as [string, string[]][];
-  return entries.map(([, flat]) => Object.fromEntries(Array.from({ length: flat.length / 2 }, (_, at) => [flat[2 * at], flat[2 * at + 1]])) as unknown as Kept);
+  return entries.map(
+    ([, flat]) =>
+      Object.fromEntries(
+        Array.from({ length: flat.length / 2 }, (_, at) => [flat[2 * at], flat[2 * at + 1]]),
+      ) as unknown as Kept,
+  );
 }
 
 /** Adds entries to a stream. */
 async function put(stream: string, ...entries: Record<string, string | number>[]): Promise<string[]> {
-  const ids = entries.map((fields) => tracker.client.sendCommand(["XADD", stream, "*", ...Object.entries(fields).flat().map(String)]));
+  const ids = entries.map((fields) =>
+    tracker.client.sendCommand(["XADD", stream, "*", ...Object.entries(fields).flat().map(String)]),
+  );
   return (await Promise.all(ids)).map(String);
 }
 
 const length = (stream = STREAM): Promise<number> => tracker.client.xLen(stream);
 
-const entry = (at: number, path = "/x"): Record<string, string | number> => ({ url: `http://a.example${path}`, uui: `d${at}`, dt: NOON + at });
+const entry = (at: number, path = "/x"): Record<string, string | number> => ({
+  url: `http://a.example${path}`,
+  uui: `d${at}`,
+  dt: NOON + at,
+});
 
 describe("refused, counted by reason, and kept", () => {
   const good = { url: URL, uui: "d", dt: NOON };
@@ -68,7 +95,11 @@ describe("refused, counted by reason, and kept", () => {
     ["no host", "url", JSON.stringify({ ...good, url: "http:///a" })],
     ["an impossible port", "url", JSON.stringify({ ...good, url: "http://www.rtl.lu:65536/" })],
     ["a url of 2,049 bytes", "url", JSON.stringify({ ...good, url: long(2049) })],
-    ["a url of 2,049 bytes in fewer characters", "url", JSON.stringify({ ...good, url: `http://a.example/${"é".repeat(1016)}` })],
+    [
+      "a url of 2,049 bytes in fewer characters",
+      "url",
+      JSON.stringify({ ...good, url: `http://a.example/${"é".repeat(1016)}` }),
+    ],
     ["no uui", "uui", JSON.stringify({ ...good, uui: undefined })],
     ["uui null", "uui", JSON.stringify({ ...good, uui: null })],
     ["uui 'null'", "uui", JSON.stringify({ ...good, uui: "null" })],
@@ -101,22 +132,45 @@ describe("refused, counted by reason, and kept", () => {
 
   it.each(REFUSED)("%s: %s", async (_, reason, json) => {
     const reply = await track(json);
-    expect(reply).toEqual({ accepted: 0, rejected: 1, late: 0, errors: [[0, "BADEVENT", expect.stringMatching(new RegExp(`^${reason}: .{10,}`))]] });
+    expect(reply).toEqual({
+      accepted: 0,
+      rejected: 1,
+      late: 0,
+      errors: [[0, "BADEVENT", expect.stringMatching(new RegExp(`^${reason}: .{10,}`))]],
+    });
     expect(await rejections()).toEqual([{ reason, event: json, at: String(NOW) }]);
     expect((await status())["rejected"]).toEqual([[reason, 1]]);
     expect(await allKeys(tracker.client)).toEqual(["H:TRACKER::::", REJECTED]);
   });
 
   it("through the stream as well", async () => {
-    await put(STREAM, { url: "/relative", uui: "d", dt: NOON }, { url: URL, uui: "null", dt: NOON }, { other: "x" }, { url: URL, uui: "d", dt: "soon" });
-    expect(await record("ingest_events", "NOW", NOW)).toEqual({ read: 4, accepted: 0, rejected: 4, late: 0, remaining: 0 });
-    expect((await rejections()).map(({ reason, event: kept, at }) => [reason, JSON.parse(kept) as unknown, at])).toEqual([
+    await put(
+      STREAM,
+      { url: "/relative", uui: "d", dt: NOON },
+      { url: URL, uui: "null", dt: NOON },
+      { other: "x" },
+      { url: URL, uui: "d", dt: "soon" },
+    );
+    expect(await record("ingest_events", "NOW", NOW)).toEqual({
+      read: 4,
+      accepted: 0,
+      rejected: 4,
+      late: 0,
+      remaining: 0,
+    });
+    expect(
+      (await rejections()).map(({ reason, event: kept, at }) => [reason, JSON.parse(kept) as unknown, at]),
+    ).toEqual([
       ["url", { url: "/relative", uui: "d", dt: String(NOON) }, String(NOW)],
       ["uui", { url: URL, uui: "null", dt: String(NOON) }, String(NOW)],
       ["url", { other: "x" }, String(NOW)],
       ["dt", { url: URL, uui: "d", dt: "soon" }, String(NOW)],
     ]);
-    expect((await status())["rejected"]).toEqual([["url", 2], ["dt", 1], ["uui", 1]]);
+    expect((await status())["rejected"]).toEqual([
+      ["url", 2],
+      ["dt", 1],
+      ["uui", 1],
+    ]);
   });
 
   it("a host that belongs to no website, where those are refused", async () => {
@@ -151,7 +205,11 @@ describe("refused, counted by reason, and kept", () => {
   it("counts by reason over many calls, most first", async () => {
     await track("{", "{", "{", event("/", "d", NOON));
     await track(event("/", "d", NOON), "{", event(URL, "", NOON));
-    expect((await status())["rejected"]).toEqual([["json", 4], ["url", 2], ["uui", 1]]);
+    expect((await status())["rejected"]).toEqual([
+      ["json", 4],
+      ["url", 2],
+      ["uui", 1],
+    ]);
   });
 
   it("about 10,000 are kept, and all are counted", async () => {
@@ -185,7 +243,9 @@ describe("just not refused", () => {
   it.each(ACCEPTED)("%s", async (_, json) => {
     expect(await track(json)).toEqual({ accepted: 1, rejected: 0, late: 0, errors: [] });
     const [dimension, id] = ["W", sha1(json.includes("a.example") ? "a.example" : "rtl.lu")];
-    const found = Object.entries(await contents(tracker.client)).filter(([key]) => key.startsWith(`H:1MINUTE.OPEN:${dimension}:`));
+    const found = Object.entries(await contents(tracker.client)).filter(([key]) =>
+      key.startsWith(`H:1MINUTE.OPEN:${dimension}:`),
+    );
     expect(found.map(([, { value }]) => value)).toEqual([{ [id]: "1" }]);
   });
 
@@ -199,7 +259,13 @@ describe("just not refused", () => {
 
 describe("good events beside bad ones", () => {
   it("count, and the bad ones are told by index, code and reason", async () => {
-    const reply = await track(event(URL, "a", NOON), "{", event(URL, "b", NOON), event("/x", "b", NOON), event(URL, "b", NOON + 1));
+    const reply = await track(
+      event(URL, "a", NOON),
+      "{",
+      event(URL, "b", NOON),
+      event("/x", "b", NOON),
+      event(URL, "b", NOON + 1),
+    );
     expect(reply).toEqual({
       accepted: 3,
       rejected: 2,
@@ -215,14 +281,23 @@ describe("good events beside bad ones", () => {
   });
 
   it("a list of JSON beside them is no event", async () => {
-    expect(await track("{}", "[1]", event(URL, "d", NOON))).toMatchObject({ accepted: 1, rejected: 2, errors: [[0, "BADEVENT", expect.stringMatching(/^url/)], [1, "BADEVENT", expect.stringMatching(/^json/)]] });
+    expect(await track("{}", "[1]", event(URL, "d", NOON))).toMatchObject({
+      accepted: 1,
+      rejected: 2,
+      errors: [
+        [0, "BADEVENT", expect.stringMatching(/^url/)],
+        [1, "BADEVENT", expect.stringMatching(/^json/)],
+      ],
+    });
   });
 
   it("the first 100 are told, all are counted and kept", async () => {
     const bad = Array.from({ length: 150 }, () => "{");
     const reply = await track(event(URL, "d", NOON), ...bad);
     expect(reply).toMatchObject({ accepted: 1, rejected: 150 });
-    expect((reply["errors"] as unknown[][]).map(([index]) => index)).toEqual(Array.from({ length: 100 }, (_, at) => at + 1));
+    expect((reply["errors"] as unknown[][]).map(([index]) => index)).toEqual(
+      Array.from({ length: 100 }, (_, at) => at + 1),
+    );
     expect(await rejections()).toHaveLength(150);
   });
 
@@ -254,33 +329,59 @@ describe("ids", () => {
     ["https://www.rtl.lu/1972529.html", "rtl.lu", "/", "www.rtl.lu/1972529.html"],
     ["https://www.rtl.lu", "rtl.lu", "/", "www.rtl.lu/"],
     ["HTTPS://user:pass@WWW.RTL.LU:443//News///a?b=c#d", "rtl.lu", "News", "www.rtl.lu/News/a"],
-    ["http://today.rtl.lu:8080/a%20b/c%C3%A9/%41.html", "today.rtl.lu", "a b/cé", "today.rtl.lu:8080/a%20b/c%C3%A9/%41.html"],
+    [
+      "http://today.rtl.lu:8080/a%20b/c%C3%A9/%41.html",
+      "today.rtl.lu",
+      "a b/cé",
+      "today.rtl.lu:8080/a%20b/c%C3%A9/%41.html",
+    ],
     ["http://[2001:DB8::1]:80/x/", "[2001:db8::1]", "x", "[2001:db8::1]/x/"],
     ["http://a.example/%zz/%ff/x", "a.example", "%zz/%ff", "a.example/%zz/%ff/x"],
   ];
 
   it.each(EXAMPLES)("%s", async (url, website, section, page) => {
     await track(event(url, "device", NOON));
-    expect(await counted()).toEqual({ W: { [sha1(website)]: "1" }, S: { [sha1(`${website}/${section}`)]: "1" }, P: { [sha1(page)]: "1" } });
+    expect(await counted()).toEqual({
+      W: { [sha1(website)]: "1" },
+      S: { [sha1(`${website}/${section}`)]: "1" },
+      P: { [sha1(page)]: "1" },
+    });
     const keys = await allKeys(tracker.client);
-    for (const [dimension, id] of [["W", sha1(website)], ["S", sha1(`${website}/${section}`)], ["P", sha1(page)]]) {
+    for (const [dimension, id] of [
+      ["W", sha1(website)],
+      ["S", sha1(`${website}/${section}`)],
+      ["P", sha1(page)],
+    ]) {
       expect(keys).toContain(`HLL:1MINUTE:${dimension}:${id}:${NOON}:UD`);
     }
   });
 
   it("of equal section names on two sites differ", async () => {
     await track(event("http://a.example/news/x", "d", NOON), event("http://b.example/news/x", "d", NOON));
-    expect(Object.keys((await counted())["S"]!).sort()).toEqual([sha1("a.example/news"), sha1("b.example/news")].sort());
+    expect(Object.keys((await counted())["S"]!).sort()).toEqual(
+      [sha1("a.example/news"), sha1("b.example/news")].sort(),
+    );
   });
 
   it("of a page do not depend on scheme, query, fragment, user or spelling of the host", async () => {
-    await track(event("http://A.example/x", "d", NOON), event("https://a.EXAMPLE/x?y#z", "d", NOON), event("https://u:p@a.example:443//x", "d", NOON));
+    await track(
+      event("http://A.example/x", "d", NOON),
+      event("https://a.EXAMPLE/x?y#z", "d", NOON),
+      event("https://u:p@a.example:443//x", "d", NOON),
+    );
     expect((await counted())["P"]).toEqual({ [sha1("a.example/x")]: "3" });
   });
 
   it("of audio, video and podcast are of the website and the id given, counted like a page", async () => {
-    await track(event(URL, "d1", NOON, { audio: "song", video: 12, podcast: "täglech" }), event(URL, "d2", NOON, { audio: "song" }));
-    expect(await counted()).toMatchObject({ A: { [sha1("rtl.lu/song")]: "2" }, V: { [sha1("rtl.lu/12")]: "1" }, PC: { [sha1("rtl.lu/täglech")]: "1" } });
+    await track(
+      event(URL, "d1", NOON, { audio: "song", video: 12, podcast: "täglech" }),
+      event(URL, "d2", NOON, { audio: "song" }),
+    );
+    expect(await counted()).toMatchObject({
+      A: { [sha1("rtl.lu/song")]: "2" },
+      V: { [sha1("rtl.lu/12")]: "1" },
+      PC: { [sha1("rtl.lu/täglech")]: "1" },
+    });
     expect(await viewsOf("A", sha1("rtl.lu/song"))).toBe(2);
     expect(await devicesOf("A", sha1("rtl.lu/song"))).toBe(2);
     expect(await devicesOf("PC", sha1("rtl.lu/täglech"))).toBe(1);
@@ -300,8 +401,15 @@ describe("ids", () => {
   });
 
   it("an event counts in the minute of its dt", async () => {
-    await track(event(URL, "d", NOON - 1), event(URL, "d", NOON), event(URL, "d", NOON + 59_999), event(URL, "d", NOON + MINUTE));
-    const hashes = Object.entries(await contents(tracker.client)).filter(([key]) => key.startsWith("H:1MINUTE.OPEN:W:"));
+    await track(
+      event(URL, "d", NOON - 1),
+      event(URL, "d", NOON),
+      event(URL, "d", NOON + 59_999),
+      event(URL, "d", NOON + MINUTE),
+    );
+    const hashes = Object.entries(await contents(tracker.client)).filter(([key]) =>
+      key.startsWith("H:1MINUTE.OPEN:W:"),
+    );
     expect(hashes.map(([key, { value }]) => [key.split(":")[4], value])).toEqual([
       [String(NOON - MINUTE), { [sha1("rtl.lu")]: "1" }],
       [String(NOON), { [sha1("rtl.lu")]: "2" }],
@@ -318,26 +426,36 @@ describe("websites by host", () => {
 
   it("the table names them, in lower case; the document's name is upper case", async () => {
     await call("configure_tracker", "HOSTS", '{"WWW.rtl.lu":"RTL","5minutes.rtl.lu":"rtl"}');
-    expect(await websites("http://www.RTL.lu/a", "http://5minutes.rtl.lu/a", "http://rtl.lu/a")).toEqual([sha1("rtl"), sha1("rtl.lu")].sort());
+    expect(await websites("http://www.RTL.lu/a", "http://5minutes.rtl.lu/a", "http://rtl.lu/a")).toEqual(
+      [sha1("rtl"), sha1("rtl.lu")].sort(),
+    );
     expect(JSON.parse(String(await call("get_document", "W", sha1("rtl"))))).toMatchObject({ name: "RTL" });
-    expect(Object.keys((await counted())["P"]!).sort()).toEqual([sha1("www.rtl.lu/a"), sha1("5minutes.rtl.lu/a"), sha1("rtl.lu/a")].sort());
+    expect(Object.keys((await counted())["P"]!).sort()).toEqual(
+      [sha1("www.rtl.lu/a"), sha1("5minutes.rtl.lu/a"), sha1("rtl.lu/a")].sort(),
+    );
   });
 
   it("an entry with a port is for that port, one without for all", async () => {
     await call("configure_tracker", "HOSTS", '{"a.example":"all","a.example:8080":"test"}');
-    expect(await websites("http://a.example/", "http://a.example:81/", "https://a.example:443/")).toEqual([sha1("all")]);
+    expect(await websites("http://a.example/", "http://a.example:81/", "https://a.example:443/")).toEqual([
+      sha1("all"),
+    ]);
     await tracker.server.flush();
     await call("configure_tracker", "HOSTS", '{"a.example":"all","a.example:8080":"test"}');
     expect(await websites("http://a.example:8080/")).toEqual([sha1("test")]);
   });
 
   it("unknown hosts are named after the host, less www. and port", async () => {
-    expect(await websites("http://www.a.example:8080/", "http://a.example/", "https://A.example/")).toEqual([sha1("a.example")]);
+    expect(await websites("http://www.a.example:8080/", "http://a.example/", "https://A.example/")).toEqual([
+      sha1("a.example"),
+    ]);
   });
 
   it("or are 'other'", async () => {
     await call("configure_tracker", "HOSTS", '{"www.rtl.lu":"rtl"}', "UNKNOWN", "other");
-    expect(await websites("http://a.example/", "http://b.example/", "http://www.rtl.lu/")).toEqual([sha1("other"), sha1("rtl")].sort());
+    expect(await websites("http://a.example/", "http://b.example/", "http://www.rtl.lu/")).toEqual(
+      [sha1("other"), sha1("rtl")].sort(),
+    );
   });
 
   it("or are refused", async () => {
@@ -364,12 +482,47 @@ describe("websites by host", () => {
   });
 
   it("the configuration is told, defaults included", async () => {
-    const defaults = { unknown: "host", maxlen: 10_000, document_days: 90, series_fine_days: 30, series_coarse_days: 400, enrich: 0, refresh_days: 7 };
+    const defaults = {
+      unknown: "host",
+      maxlen: 10_000,
+      document_days: 90,
+      series_fine_days: 30,
+      series_coarse_days: 400,
+      enrich: 0,
+      refresh_days: 7,
+    };
     expect(await record("get_tracker_config")).toEqual({ hosts: "{}", ...defaults });
     await call("configure_tracker", "HOSTS", '{"A.example":"X"}', "UNKNOWN", "OTHER", "MAXLEN", 5, "DOCUMENT_DAYS", 8);
-    expect(await record("get_tracker_config")).toEqual({ ...defaults, hosts: '{"a.example":"x"}', unknown: "other", maxlen: 5, document_days: 8 });
-    await call("configure_tracker", "SERIES_FINE_DAYS", 8, "SERIES_COARSE_DAYS", 9, "HOSTS", "{}", "ENRICH", 1, "REFRESH_DAYS", 2);
-    expect(await record("get_tracker_config")).toEqual({ hosts: "{}", unknown: "other", maxlen: 5, document_days: 8, series_fine_days: 8, series_coarse_days: 9, enrich: 1, refresh_days: 2 });
+    expect(await record("get_tracker_config")).toEqual({
+      ...defaults,
+      hosts: '{"a.example":"x"}',
+      unknown: "other",
+      maxlen: 5,
+      document_days: 8,
+    });
+    await call(
+      "configure_tracker",
+      "SERIES_FINE_DAYS",
+      8,
+      "SERIES_COARSE_DAYS",
+      9,
+      "HOSTS",
+      "{}",
+      "ENRICH",
+      1,
+      "REFRESH_DAYS",
+      2,
+    );
+    expect(await record("get_tracker_config")).toEqual({
+      hosts: "{}",
+      unknown: "other",
+      maxlen: 5,
+      document_days: 8,
+      series_fine_days: 8,
+      series_coarse_days: 9,
+      enrich: 1,
+      refresh_days: 2,
+    });
   });
 
   it("ten thousand hosts fit into the table", async () => {
@@ -417,7 +570,10 @@ describe("one by one, in one batch, or through the stream", () => {
   }
 
   /** The state that each way of sending leaves behind, after the same preparation. */
-  async function threeWays(events: Fields[], prepare: () => Promise<unknown> = () => Promise.resolve()): Promise<Record<string, Content>[]> {
+  async function threeWays(
+    events: Fields[],
+    prepare: () => Promise<unknown> = () => Promise.resolve(),
+  ): Promise<Record<string, Content>[]> {
     const states: Record<string, Content>[] = [];
     const ways = [
       async (): Promise<void> => {
@@ -448,7 +604,12 @@ describe("one by one, in one batch, or through the stream", () => {
   it("count the same where rotation has passed already, and every one of them is late", async () => {
     const events = someEvents(200, 30 * MINUTE);
     const prepare = async (): Promise<void> => {
-      await record("track_events", ...someEvents(50, 30 * MINUTE).map((each) => JSON.stringify(each)), "NOW", NOW - 30 * MINUTE);
+      await record(
+        "track_events",
+        ...someEvents(50, 30 * MINUTE).map((each) => JSON.stringify(each)),
+        "NOW",
+        NOW - 30 * MINUTE,
+      );
       await tracker.drain("rotate_pg", "NOW", NOW);
       await tracker.drain("rotate_ud", "NOW", NOW);
     };
@@ -459,9 +620,15 @@ describe("one by one, in one batch, or through the stream", () => {
   });
 
   it("refuse the same", async () => {
-    const bad = [{ url: "x" }, { url: URL, uui: "null", dt: String(NOON) }, { url: URL, uui: "d", dt: "1" }, { url: URL, uui: "d", dt: String(NOW + DAY) }];
+    const bad = [
+      { url: "x" },
+      { url: URL, uui: "null", dt: String(NOON) },
+      { url: URL, uui: "d", dt: "1" },
+      { url: URL, uui: "d", dt: String(NOW + DAY) },
+    ];
     const [oneByOne, batch, stream] = await threeWays(bad);
-    const reasons = (found: Record<string, Content>): unknown => (found[REJECTED]!.value as string[][]).map(([, reason]) => reason);
+    const reasons = (found: Record<string, Content>): unknown =>
+      (found[REJECTED]!.value as string[][]).map(([, reason]) => reason);
     expect(reasons(oneByOne!)).toEqual(["url", "uui", "old", "future"]);
     for (const other of [batch!, stream!]) {
       expect(reasons(other)).toEqual(reasons(oneByOne!));
@@ -476,14 +643,21 @@ describe("one by one, in one batch, or through the stream", () => {
     await track(events[2]!);
     await track(...events.slice(3));
     const page = "www.rtl.lu/meenung/carte-blanche/a/1874304.html";
-    for (const [dimension, id] of [["W", sha1("rtl.lu")], ["S", sha1("rtl.lu/meenung/carte-blanche")], ["P", sha1(page)]] as const) {
+    for (const [dimension, id] of [
+      ["W", sha1("rtl.lu")],
+      ["S", sha1("rtl.lu/meenung/carte-blanche")],
+      ["P", sha1(page)],
+    ] as const) {
       expect([dimension, await viewsOf(dimension, id), await devicesOf(dimension, id)]).toEqual([dimension, 9, 4]);
     }
   });
 
   it("each by itself, every event counts a device of its own", async () => {
     for (const device of ["a", "b", "c"]) await track(event(URL, device, NOON));
-    for (const [dimension, id] of [["W", sha1("rtl.lu")], ["S", sha1("rtl.lu/meenung/carte-blanche")]] as const) {
+    for (const [dimension, id] of [
+      ["W", sha1("rtl.lu")],
+      ["S", sha1("rtl.lu/meenung/carte-blanche")],
+    ] as const) {
       expect([dimension, await viewsOf(dimension, id), await devicesOf(dimension, id)]).toEqual([dimension, 3, 3]);
     }
   });
@@ -492,14 +666,23 @@ describe("one by one, in one batch, or through the stream", () => {
 describe("late", () => {
   it("counts events for a window that rotation had passed", async () => {
     await tracker.drain("rotate_pg", "NOW", NOON);
-    expect(await track(event(URL, "d", NOON - 1), event(URL, "d", NOON - 5 * MINUTE), event(URL, "d", NOON), event(URL, "d", NOON - DAY))).toMatchObject({ accepted: 4, late: 3 });
+    expect(
+      await track(
+        event(URL, "d", NOON - 1),
+        event(URL, "d", NOON - 5 * MINUTE),
+        event(URL, "d", NOON),
+        event(URL, "d", NOON - DAY),
+      ),
+    ).toMatchObject({ accepted: 4, late: 3 });
     expect(await track(event(URL, "d", NOON - 1))).toMatchObject({ accepted: 1, late: 1 });
     expect(await status()).toMatchObject({ late: 4, rotated_until: NOON });
   });
 
   it("counts every event of a minute, in one batch or one by one", async () => {
     await tracker.drain("rotate_pg", "NOW", NOON);
-    expect(await track(event(URL, "d", NOON - 3), event(URL, "e", NOON - 2), event("http://b.example/", "f", NOON - 1))).toMatchObject({ late: 3 });
+    expect(
+      await track(event(URL, "d", NOON - 3), event(URL, "e", NOON - 2), event("http://b.example/", "f", NOON - 1)),
+    ).toMatchObject({ late: 3 });
     expect(await track(event(URL, "d", NOON - 3), event(URL, "d", NOON - 3))).toMatchObject({ late: 2 });
     expect(await status()).toMatchObject({ late: 5 });
   });
@@ -514,13 +697,25 @@ describe("late", () => {
 
 describe("a stream", () => {
   it("that is not there is read as empty, and not made", async () => {
-    expect(await record("ingest_events", "NOW", NOW)).toEqual({ read: 0, accepted: 0, rejected: 0, late: 0, remaining: 0 });
+    expect(await record("ingest_events", "NOW", NOW)).toEqual({
+      read: 0,
+      accepted: 0,
+      rejected: 0,
+      late: 0,
+      remaining: 0,
+    });
     expect(await allKeys(tracker.client)).toEqual([]);
   });
 
   it("is counted exactly once, from its own cursor", async () => {
     const ids = await put(STREAM, entry(1), entry(2), { url: "x" });
-    expect(await record("ingest_events", "NOW", NOW)).toEqual({ read: 3, accepted: 2, rejected: 1, late: 0, remaining: 0 });
+    expect(await record("ingest_events", "NOW", NOW)).toEqual({
+      read: 3,
+      accepted: 2,
+      rejected: 1,
+      late: 0,
+      remaining: 0,
+    });
     expect(await record("ingest_events", "NOW", NOW)).toMatchObject({ read: 0, remaining: 0 });
     expect(await status()).toMatchObject({ streams: [[STREAM, ids[2], 3, 0]] });
     await put(STREAM, entry(3));
@@ -541,7 +736,11 @@ describe("a stream", () => {
   it("a limit beyond a thousand takes that many, in the order they came", async () => {
     await put(STREAM, ...Array.from({ length: 2500 }, (_, at) => entry(at % 1000, `/${at}`)));
     expect(await record("ingest_events", "NOW", NOW)).toMatchObject({ read: 250, remaining: 1 });
-    expect(await record("ingest_events", "LIMIT", 2249, "NOW", NOW)).toMatchObject({ read: 2249, accepted: 2249, remaining: 1 });
+    expect(await record("ingest_events", "LIMIT", 2249, "NOW", NOW)).toMatchObject({
+      read: 2249,
+      accepted: 2249,
+      remaining: 1,
+    });
     expect(await viewsOf("P", sha1("a.example/2498"))).toBe(1);
     expect(await viewsOf("P", sha1("a.example/2499"))).toBe(0);
     expect(await record("ingest_events", "LIMIT", 10_000, "NOW", NOW)).toMatchObject({ read: 1, remaining: 0 });
@@ -550,9 +749,20 @@ describe("a stream", () => {
 
   it("entries of one millisecond are told apart by their sequence", async () => {
     for (let sequence = 1; sequence <= 12; sequence += 1) {
-      await tracker.client.sendCommand(["XADD", STREAM, `5-${sequence}`, "url", "http://a.example/x", "uui", "d", "dt", String(NOON)]);
+      await tracker.client.sendCommand([
+        "XADD",
+        STREAM,
+        `5-${sequence}`,
+        "url",
+        "http://a.example/x",
+        "uui",
+        "d",
+        "dt",
+        String(NOON),
+      ]);
     }
-    for (let calls = 0; calls < 4; calls += 1) expect(await record("ingest_events", "LIMIT", 3, "NOW", NOW)).toMatchObject({ read: 3 });
+    for (let calls = 0; calls < 4; calls += 1)
+      expect(await record("ingest_events", "LIMIT", 3, "NOW", NOW)).toMatchObject({ read: 3 });
     expect(await record("ingest_events", "NOW", NOW)).toMatchObject({ read: 0 });
     expect(await viewsOf("W", sha1("a.example"))).toBe(12);
   });
@@ -569,11 +779,32 @@ describe("a stream", () => {
   });
 
   it("deleted and begun anew is read from its start, even where its ids are before the cursor", async () => {
-    await tracker.client.sendCommand(["XADD", STREAM, "9000-5", "url", "http://a.example/x", "uui", "d", "dt", String(NOON)]);
+    await tracker.client.sendCommand([
+      "XADD",
+      STREAM,
+      "9000-5",
+      "url",
+      "http://a.example/x",
+      "uui",
+      "d",
+      "dt",
+      String(NOON),
+    ]);
     await record("ingest_events", "NOW", NOW);
     await tracker.client.sendCommand(["DEL", STREAM]);
     expect(await record("ingest_events", "NOW", NOW)).toMatchObject({ read: 0 });
-    for (const id of ["8000-9", "9000-4"]) await tracker.client.sendCommand(["XADD", STREAM, id, "url", "http://a.example/x", "uui", "d", "dt", String(NOON)]);
+    for (const id of ["8000-9", "9000-4"])
+      await tracker.client.sendCommand([
+        "XADD",
+        STREAM,
+        id,
+        "url",
+        "http://a.example/x",
+        "uui",
+        "d",
+        "dt",
+        String(NOON),
+      ]);
     expect(await record("ingest_events", "LIMIT", 1, "NOW", NOW)).toMatchObject({ read: 1, remaining: 1 });
     expect(await record("ingest_events", "NOW", NOW)).toMatchObject({ read: 1, remaining: 0 });
     expect(await record("ingest_events", "NOW", NOW)).toMatchObject({ read: 0 });
@@ -598,12 +829,26 @@ describe("a stream", () => {
     expect(await record("ingest_events", "STREAM", "events:one", "NOW", NOW)).toMatchObject({ read: 0 });
     expect(await record("ingest_events", "NOW", NOW)).toMatchObject({ read: 0 });
     const { streams } = await status();
-    expect((streams as unknown[][]).map(([name, , entries]) => [name, entries])).toEqual([["events:one", 2], ["events:two", 1]]);
+    expect((streams as unknown[][]).map(([name, , entries]) => [name, entries])).toEqual([
+      ["events:one", 2],
+      ["events:two", 1],
+    ]);
     expect(await viewsOf("W", sha1("a.example"))).toBe(3);
   });
 
   it("lag is the time between the cursor and the last entry", async () => {
-    for (const id of ["1000-0", "1500-0", "4000-7"]) await tracker.client.sendCommand(["XADD", STREAM, id, "url", "http://a.example/x", "uui", "d", "dt", String(NOON)]);
+    for (const id of ["1000-0", "1500-0", "4000-7"])
+      await tracker.client.sendCommand([
+        "XADD",
+        STREAM,
+        id,
+        "url",
+        "http://a.example/x",
+        "uui",
+        "d",
+        "dt",
+        String(NOON),
+      ]);
     await record("ingest_events", "LIMIT", 1, "NOW", NOW);
     expect(await status()).toMatchObject({ streams: [[STREAM, "1000-0", 3, 3000]] });
     await record("ingest_events", "NOW", NOW);
@@ -614,8 +859,10 @@ describe("a stream", () => {
 describe("trimming", () => {
   // A node of a stream holds 100 entries; `~` trims whole nodes.
   const NODE = 100;
-  const fill = (count: number): Promise<string[]> => put(STREAM, ...Array.from({ length: count }, (_, at) => entry(at)));
-  const first = async (): Promise<string> => ((await tracker.client.sendCommand(["XRANGE", STREAM, "-", "+", "COUNT", "1"])) as unknown as [[string]])[0][0];
+  const fill = (count: number): Promise<string[]> =>
+    put(STREAM, ...Array.from({ length: count }, (_, at) => entry(at)));
+  const first = async (): Promise<string> =>
+    ((await tracker.client.sendCommand(["XRANGE", STREAM, "-", "+", "COUNT", "1"])) as unknown as [[string]])[0][0];
 
   it("consumed entries go, down to about MAXLEN", async () => {
     await call("configure_tracker", "MAXLEN", 300);
@@ -675,7 +922,10 @@ describe("trimming", () => {
 
 describe("a routing key", () => {
   const ways: [what: string, send: (key: string) => Promise<unknown>][] = [
-    ["track_events", (key) => tracker.routed([key], "track_events", event(URL, "d", NOON, { audio: "a" }), "{", "NOW", NOW)],
+    [
+      "track_events",
+      (key) => tracker.routed([key], "track_events", event(URL, "d", NOON, { audio: "a" }), "{", "NOW", NOW),
+    ],
     [
       "ingest_events",
       async (key) => {
@@ -693,7 +943,8 @@ describe("a routing key", () => {
     await tracker.routed(["{rtl}"], "tracker_lead", "job", NOON, "w", "NOW", NOW);
     const keys = await allKeys(tracker.client);
     expect(keys.length).toBeGreaterThan(20);
-    for (const key of keys) expect(key).toMatch(/^[A-Z]+:[A-Z0-9.]*:(?:[WSPAV]|PC)?:\{rtl\}(?:[0-9a-f]{40}|job)?:\d*:(?:PG|UD)?$/);
+    for (const key of keys)
+      expect(key).toMatch(/^[A-Z]+:[A-Z0-9.]*:(?:[WSPAV]|PC)?:\{rtl\}(?:[0-9a-f]{40}|job)?:\d*:(?:PG|UD)?$/);
   });
 
   it("without a tag there are no braces", async () => {
@@ -709,8 +960,26 @@ describe("a routing key", () => {
     await tracker.routed(["{b}"], "track_events", event(URL, "d", NOON), event(URL, "d", NOON), "NOW", NOW);
     await tracker.routed(["{a}"], "track_events", event(URL, "d", NOON), "NOW", NOW);
     const count = async (key: string, website: string): Promise<unknown> =>
-      ((await tracker.routed([key], "count_pg", "W", sha1(website), "FROM", NOON, "TO", NOON + MINUTE, "NOW", NOW)) as unknown[])[1];
-    expect([await count("{a}", "other"), await count("{a}", "rtl.lu"), await count("{b}", "rtl.lu"), await count("{b}", "other")]).toEqual([2, 0, 2, 0]);
+      (
+        (await tracker.routed(
+          [key],
+          "count_pg",
+          "W",
+          sha1(website),
+          "FROM",
+          NOON,
+          "TO",
+          NOON + MINUTE,
+          "NOW",
+          NOW,
+        )) as unknown[]
+      )[1];
+    expect([
+      await count("{a}", "other"),
+      await count("{a}", "rtl.lu"),
+      await count("{b}", "rtl.lu"),
+      await count("{b}", "other"),
+    ]).toEqual([2, 0, 2, 0]);
     expect(await rejections("ST:REJECTED::{a}::")).toHaveLength(1);
     expect(await rejections("ST:REJECTED::{b}::")).toHaveLength(0);
     expect(await status()).toMatchObject({ websites: 0, rejected: [] });
@@ -722,7 +991,8 @@ describe("a routing key", () => {
 describe("a page's first view of its minute, by itself", () => {
   it("is carried on to the windows above as any other", async () => {
     const [page, other] = ["www.rtl.lu/s/1.html", "www.rtl.lu/s/2.html"];
-    const one = (address: string, device: string, atMs: number): Promise<unknown> => call("track_events", event(`http://${address}`, device, atMs), "NOW", atMs);
+    const one = (address: string, device: string, atMs: number): Promise<unknown> =>
+      call("track_events", event(`http://${address}`, device, atMs), "NOW", atMs);
     // The page is known, and its website and section are seen in its minute: nothing else is new.
     await one(page, "d1", NOON - HOUR);
     await one(other, "d1", NOON);
@@ -730,7 +1000,9 @@ describe("a page's first view of its minute, by itself", () => {
     await tracker.drain("rotate_pg", "NOW", NOON + 10 * MINUTE);
     await tracker.drain("rotate_ud", "NOW", NOON + 10 * MINUTE);
     for (const name of ["range_pg", "range_ud"]) {
-      expect(await tracker.read(name, "P", sha1(page), "TIER", "5MINUTES", "FROM", NOON, "TO", NOON + 5 * MINUTE)).toEqual([[NOON, 1]]);
+      expect(
+        await tracker.read(name, "P", sha1(page), "TIER", "5MINUTES", "FROM", NOON, "TO", NOON + 5 * MINUTE),
+      ).toEqual([[NOON, 1]]);
     }
     expect(JSON.parse(String(await call("get_document", "P", sha1(page))))).toMatchObject({ last_visited: NOON + 1 });
   });
@@ -740,7 +1012,9 @@ describe("all or nothing", () => {
   it("too many events write nothing at all", async () => {
     await track(event(URL, "d", NOON));
     const before = await digest(tracker.client);
-    expect(await refusal("track_events", ...Array.from({ length: 1001 }, () => event(URL, "d", NOON)), "NOW", NOW)).toMatch(/^LIMIT /);
+    expect(
+      await refusal("track_events", ...Array.from({ length: 1001 }, () => event(URL, "d", NOON)), "NOW", NOW),
+    ).toMatch(/^LIMIT /);
     expect(await digest(tracker.client)).toEqual(before);
   });
 });

@@ -9,17 +9,29 @@ const DAYS = 10;
 
 const visit = (page: string, atMs: number, media: Fields = {}): string => event(`http://${page}`, "d", atMs, media);
 const track = (nowMs: number, ...events: string[]): Promise<Fields> => record("track_events", ...events, "NOW", nowMs);
-const expire = (nowMs: number, ...options: Argument[]): Promise<Fields> => record("expire_documents", ...options, "NOW", nowMs);
-const enrich = (page: string, title: string): Promise<unknown> => call("enrich_document", "P", sha1(page), JSON.stringify({ title }), "NOW", NOON);
-const exists = async (dimension: string, name: string): Promise<boolean> => (await call("get_document", dimension, sha1(name))) !== null;
+const expire = (nowMs: number, ...options: Argument[]): Promise<Fields> =>
+  record("expire_documents", ...options, "NOW", nowMs);
+const enrich = (page: string, title: string): Promise<unknown> =>
+  call("enrich_document", "P", sha1(page), JSON.stringify({ title }), "NOW", NOON);
+const exists = async (dimension: string, name: string): Promise<boolean> =>
+  (await call("get_document", dimension, sha1(name))) !== null;
 const documentCounts = async (): Promise<unknown[]> => {
-  const { websites, sections, pages, enrich_waiting: waiting, enriched, enrich_abandoned: abandoned } = await record("get_tracker_status", "NOW", NOON);
+  const {
+    websites,
+    sections,
+    pages,
+    enrich_waiting: waiting,
+    enriched,
+    enrich_abandoned: abandoned,
+  } = await record("get_tracker_status", "NOW", NOON);
   return [websites, sections, pages, waiting, enriched, abandoned];
 };
 
 /** Keys of documents, of what they are found by, and of their series. */
-const DOCUMENT_KEYS = /^(H:DOCUMENT|SS:VISITED|SS:SECTIONS|SS:PAGES|SS:NAMES|SS:URLS|S:LEVEL|S:TITLE|H:ABANDONED)|\.SERIES:[WSP]:/;
-const documentKeys = async (): Promise<string[]> => (await allKeys(tracker.client)).filter((key) => DOCUMENT_KEYS.test(key));
+const DOCUMENT_KEYS =
+  /^(H:DOCUMENT|SS:VISITED|SS:SECTIONS|SS:PAGES|SS:NAMES|SS:URLS|S:LEVEL|S:TITLE|H:ABANDONED)|\.SERIES:[WSP]:/;
+const documentKeys = async (): Promise<string[]> =>
+  (await allKeys(tracker.client)).filter((key) => DOCUMENT_KEYS.test(key));
 
 beforeEach(async () => {
   await tracker.server.flush();
@@ -33,7 +45,10 @@ async function live(): Promise<void> {
   await enrich(PAGES[0]!, "A title with words");
   await call("abandon_enrichment", "P", sha1(PAGES[1]!), "REASON", "timeout", "NOW", NOON);
   // A reader of announcements removes those that are done.
-  const entries = (await tracker.client.sendCommand(["XRANGE", "ST:ENRICH:P:::", "-", "+"])) as unknown as [string, string[]][];
+  const entries = (await tracker.client.sendCommand(["XRANGE", "ST:ENRICH:P:::", "-", "+"])) as unknown as [
+    string,
+    string[],
+  ][];
   const done = entries.filter(([, fields]) => [PAGES[0], PAGES[1]].includes(fields[3])).map(([id]) => id);
   await tracker.client.sendCommand(["XDEL", "ST:ENRICH:P:::", ...done]);
   await tracker.drain("rotate_pg", "LIMIT", 10_000, "NOW", NOON + 4 * HOUR);
@@ -41,27 +56,32 @@ async function live(): Promise<void> {
 }
 
 describe("after expiry of everything", () => {
-  it.each([1, 3, 10_000])("nothing of documents, indexes, series and announcements is left, with LIMIT %d", async (limit) => {
-    await live();
-    expect((await documentKeys()).filter((key) => key.includes(".SERIES:P:")).length).toBeGreaterThanOrEqual(5 * PAGES.length);
-    const nowMs = NOON + DAYS * DAY + HOUR;
-    let removed = 0;
-    let calls = 0;
-    for (let remaining: unknown = 1; remaining === 1; calls += 1) {
-      const reply = await expire(nowMs, "LIMIT", limit);
-      expect(reply["removed"] as number).toBeLessThanOrEqual(limit);
-      removed += reply["removed"] as number;
-      remaining = reply["remaining"];
-    }
-    expect(removed).toBe(PAGES.length + 4 + 2);
-    expect(calls).toBeLessThanOrEqual(Math.ceil(removed / limit) + 1);
-    expect(await documentKeys()).toEqual([]);
-    expect(await tracker.client.xLen("ST:ENRICH:P:::")).toBe(0);
-    expect(await documentCounts()).toEqual([0, 0, 0, 0, 0, []]);
-    const before = await digest(tracker.client);
-    expect(await expire(nowMs)).toEqual({ removed: 0, remaining: 0 });
-    expect(await digest(tracker.client)).toEqual(before);
-  });
+  it.each([1, 3, 10_000])(
+    "nothing of documents, indexes, series and announcements is left, with LIMIT %d",
+    async (limit) => {
+      await live();
+      expect((await documentKeys()).filter((key) => key.includes(".SERIES:P:")).length).toBeGreaterThanOrEqual(
+        5 * PAGES.length,
+      );
+      const nowMs = NOON + DAYS * DAY + HOUR;
+      let removed = 0;
+      let calls = 0;
+      for (let remaining: unknown = 1; remaining === 1; calls += 1) {
+        const reply = await expire(nowMs, "LIMIT", limit);
+        expect(reply["removed"] as number).toBeLessThanOrEqual(limit);
+        removed += reply["removed"] as number;
+        remaining = reply["remaining"];
+      }
+      expect(removed).toBe(PAGES.length + 4 + 2);
+      expect(calls).toBeLessThanOrEqual(Math.ceil(removed / limit) + 1);
+      expect(await documentKeys()).toEqual([]);
+      expect(await tracker.client.xLen("ST:ENRICH:P:::")).toBe(0);
+      expect(await documentCounts()).toEqual([0, 0, 0, 0, 0, []]);
+      const before = await digest(tracker.client);
+      expect(await expire(nowMs)).toEqual({ removed: 0, remaining: 0 });
+      expect(await digest(tracker.client)).toEqual(before);
+    },
+  );
 
   it("a page that comes again is new, and is announced", async () => {
     await live();
@@ -79,7 +99,11 @@ describe("what is due", () => {
     expect(await expire(NOON + DAYS * DAY)).toEqual({ removed: 0, remaining: 0 });
     expect(await exists("P", "a.example/x")).toBe(true);
     expect(await expire(NOON + DAYS * DAY + 1)).toEqual({ removed: 1, remaining: 0 });
-    expect([await exists("P", "a.example/x"), await exists("S", "a.example//"), await exists("W", "a.example")]).toEqual([false, true, true]);
+    expect([
+      await exists("P", "a.example/x"),
+      await exists("S", "a.example//"),
+      await exists("W", "a.example"),
+    ]).toEqual([false, true, true]);
     // Sections and websites note the first event of a minute, which may be of another page: they go a little later.
     expect(await expire(NOON + DAYS * DAY + MINUTE + 1)).toEqual({ removed: 1, remaining: 0 });
     expect(await expire(NOON + DAYS * DAY + 2 * MINUTE + 1)).toEqual({ removed: 1, remaining: 0 });
@@ -100,7 +124,9 @@ describe("what is due", () => {
     await live();
     const nowMs = NOON + 11 * DAY;
     await expire(nowMs, "LIMIT", 1);
-    const left = (await Promise.all(PAGES.map(async (page) => [page, await exists("P", page)] as const))).filter(([, isLeft]) => isLeft).map(([page]) => page);
+    const left = (await Promise.all(PAGES.map(async (page) => [page, await exists("P", page)] as const)))
+      .filter(([, isLeft]) => isLeft)
+      .map(([page]) => page);
     expect(left).toHaveLength(PAGES.length - 1);
     for (const page of left) await track(nowMs, visit(page, nowMs));
     await tracker.drain("expire_documents", "NOW", nowMs);
@@ -119,7 +145,8 @@ describe("what is due", () => {
     await track(NOON, visit("a.example/x", NOON));
     await track(NOON, visit("a.example/x", NOON - 6 * DAY));
     for (const name of ["rotate_pg", "rotate_ud"]) await tracker.drain(name, "LIMIT", 10_000, "NOW", NOON + 4 * HOUR);
-    const seriesOfPage = async (): Promise<string[]> => (await documentKeys()).filter((key) => key.includes(`.SERIES:P:${sha1("a.example/x")}`));
+    const seriesOfPage = async (): Promise<string[]> =>
+      (await documentKeys()).filter((key) => key.includes(`.SERIES:P:${sha1("a.example/x")}`));
     expect((await seriesOfPage()).length).toBeGreaterThan(7);
     await tracker.drain("expire_documents", "NOW", NOON + 11 * DAY);
     expect(await seriesOfPage()).toEqual([]);
@@ -128,7 +155,8 @@ describe("what is due", () => {
   it("does not touch audio, video and podcasts, which have no documents", async () => {
     await track(NOON, visit("a.example/x", NOON, { audio: "a", video: "v", podcast: "p" }));
     for (const name of ["rotate_pg", "rotate_ud"]) await tracker.drain(name, "LIMIT", 10_000, "NOW", NOON + 4 * HOUR);
-    const ofMedia = async (): Promise<string[]> => (await allKeys(tracker.client)).filter((key) => /\.SERIES:(A|V|PC):/.test(key));
+    const ofMedia = async (): Promise<string[]> =>
+      (await allKeys(tracker.client)).filter((key) => /\.SERIES:(A|V|PC):/.test(key));
     const before = await ofMedia();
     expect(before).toHaveLength(15);
     await tracker.drain("expire_documents", "NOW", NOON + 11 * DAY);
@@ -138,8 +166,14 @@ describe("what is due", () => {
 
   it("in a partition, what is of the partition", async () => {
     await tracker.routed(["{a}"], "configure_tracker", "DOCUMENT_DAYS", String(DAYS));
-    for (const keys of [["{a}"], []]) await tracker.routed(keys, "track_events", visit("a.example/x", NOON), "NOW", NOON);
-    expect(await tracker.routed(["{a}"], "expire_documents", "NOW", NOON + 11 * DAY)).toEqual(["removed", 3, "remaining", 0]);
+    for (const keys of [["{a}"], []])
+      await tracker.routed(keys, "track_events", visit("a.example/x", NOON), "NOW", NOON);
+    expect(await tracker.routed(["{a}"], "expire_documents", "NOW", NOON + 11 * DAY)).toEqual([
+      "removed",
+      3,
+      "remaining",
+      0,
+    ]);
     expect((await documentKeys()).filter((key) => key.includes("{a}"))).toEqual([]);
     expect(await documentCounts()).toEqual([1, 1, 1, 1, 0, []]);
   });
@@ -148,7 +182,17 @@ describe("what is due", () => {
 describe("what was imported of long ago", () => {
   const LONG_AGO = Date.now() - 300 * DAY;
   const imported = (from: string, to: string, ...pages: string[]): Promise<unknown> =>
-    call("import_events", "log", from, to, ...pages.map((page) => visit(page, LONG_AGO)), "HOLD", 0, "NOW", LONG_AGO + MINUTE);
+    call(
+      "import_events",
+      "log",
+      from,
+      to,
+      ...pages.map((page) => visit(page, LONG_AGO)),
+      "HOLD",
+      0,
+      "NOW",
+      LONG_AGO + MINUTE,
+    );
   const pagesLeft = async (): Promise<unknown> => (await documentCounts())[2];
 
   it("stays, with its series, until DOCUMENT_DAYS after the import", async () => {

@@ -4,7 +4,16 @@
  */
 import { beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { useServer } from "./support/server";
-import { drainRotations, EPOCH_MS, HOUR_MS, idOf, MINUTE_MS, record, track, type SentEvent } from "./support/tracker-model";
+import {
+  drainRotations,
+  EPOCH_MS,
+  HOUR_MS,
+  idOf,
+  MINUTE_MS,
+  record,
+  track,
+  type SentEvent,
+} from "./support/tracker-model";
 import { fcall, loadLibrary } from "./support/functions";
 
 const redis = useServer();
@@ -48,7 +57,13 @@ async function expectConflict(key: string, name: string, ...args: (string | numb
 }
 
 describe("rotation", () => {
-  beforeEach(() => track(redis.client, PAGES.map((page) => view(EPOCH_MS, page)), EPOCH_MS));
+  beforeEach(() =>
+    track(
+      redis.client,
+      PAGES.map((page) => view(EPOCH_MS, page)),
+      EPOCH_MS,
+    ),
+  );
   const nowMs = EPOCH_MS + 5 * MINUTE_MS;
   const id = pageId("x");
 
@@ -78,16 +93,19 @@ describe("rotation", () => {
     { name: "rotate_ud", key: `HLL:1MINUTE:P:${id}:${EPOCH_MS}:UD` },
     { name: "rotate_ud", key: `HLL:5MINUTES:P:${id}:${EPOCH_MS}:UD` },
     { name: "rotate_ud", key: `H:5MINUTES.SERIES:P:${id}:${EPOCH_MS - (EPOCH_MS % (128 * 5 * MINUTE_MS))}:UD` },
-  ])("$name merges all other ids where $key is foreign, and then answers the error with nothing written", async ({ name, key }) => {
-    const args = ["TIER", "5MINUTES", "DIMENSION", "P", "LIMIT", 10, "NOW", nowMs];
-    await redis.client.set(key, "foreign");
-    expect(await record(redis.client, name, ...args)).toEqual({ windows: 0, merged: PAGES.length - 1, remaining: 1 });
-    await expectConflict(key, name, ...args);
-    await redis.client.del(key);
-    expect(await record(redis.client, name, ...args)).toEqual({ windows: 1, merged: 1, remaining: 0 });
-    await drainRotations(redis.client, nowMs);
-    expect(await record(redis.client, name, "NOW", nowMs)).toEqual({ windows: 0, merged: 0, remaining: 0 });
-  });
+  ])(
+    "$name merges all other ids where $key is foreign, and then answers the error with nothing written",
+    async ({ name, key }) => {
+      const args = ["TIER", "5MINUTES", "DIMENSION", "P", "LIMIT", 10, "NOW", nowMs];
+      await redis.client.set(key, "foreign");
+      expect(await record(redis.client, name, ...args)).toEqual({ windows: 0, merged: PAGES.length - 1, remaining: 1 });
+      await expectConflict(key, name, ...args);
+      await redis.client.del(key);
+      expect(await record(redis.client, name, ...args)).toEqual({ windows: 1, merged: 1, remaining: 0 });
+      await drainRotations(redis.client, nowMs);
+      expect(await record(redis.client, name, "NOW", nowMs)).toEqual({ windows: 0, merged: 0, remaining: 0 });
+    },
+  );
 
   it.each([
     { name: "rotate_pg", key: `H:1MINUTE:P::${EPOCH_MS + 5 * MINUTE_MS}:PG` },
@@ -101,7 +119,18 @@ describe("rotation", () => {
     await expectConflict(key, name, ...args);
     await redis.client.del(key);
     expect(await record(redis.client, name, ...args)).toEqual({ windows: 1, merged: 1, remaining: 0 });
-    const counted = await record(redis.client, "count_pg", "P", id, "FROM", EPOCH_MS, "TO", EPOCH_MS + HOUR_MS, "NOW", EPOCH_MS + 10 * MINUTE_MS);
+    const counted = await record(
+      redis.client,
+      "count_pg",
+      "P",
+      id,
+      "FROM",
+      EPOCH_MS,
+      "TO",
+      EPOCH_MS + HOUR_MS,
+      "NOW",
+      EPOCH_MS + 10 * MINUTE_MS,
+    );
     expect(counted).toMatchObject({ value: 2 });
   });
 
@@ -109,7 +138,11 @@ describe("rotation", () => {
     // The first slice takes a thousand; the second meets the page whose point is foreign.
     await redis.flush();
     const pages = Array.from({ length: 1500 }, (_, at) => String(at));
-    await track(redis.client, pages.map((page) => view(EPOCH_MS, page)), EPOCH_MS);
+    await track(
+      redis.client,
+      pages.map((page) => view(EPOCH_MS, page)),
+      EPOCH_MS,
+    );
     const first = (await record(redis.client, "rotate_pg", "DIMENSION", "P", "LIMIT", 1, "NOW", nowMs))!;
     expect(first).toEqual({ windows: 0, merged: 1, remaining: 1 });
     const left = await redis.client.hKeys(`H:1MINUTE.OPEN:P::${EPOCH_MS}:PG`);
@@ -151,9 +184,20 @@ describe("tracking", () => {
     `H:DOCUMENT:P:${id}::`,
   ])("writes nothing where %s is foreign, event by event and from the stream", async (key) => {
     await redis.client.set(key, "foreign");
-    await redis.client.xAdd("ST:TRACKER::::", "*", { url: "https://a.example/s/x", uui: "device", dt: String(EPOCH_MS) });
+    await redis.client.xAdd("ST:TRACKER::::", "*", {
+      url: "https://a.example/s/x",
+      uui: "device",
+      dt: String(EPOCH_MS),
+    });
     await expectConflict(key, "track_events", JSON.stringify(view(EPOCH_MS)), "NOW", EPOCH_MS);
-    await expectConflict(key, "track_events", JSON.stringify(view(EPOCH_MS)), JSON.stringify(view(EPOCH_MS, "y")), "NOW", EPOCH_MS);
+    await expectConflict(
+      key,
+      "track_events",
+      JSON.stringify(view(EPOCH_MS)),
+      JSON.stringify(view(EPOCH_MS, "y")),
+      "NOW",
+      EPOCH_MS,
+    );
     await expectConflict(key, "ingest_events", "NOW", EPOCH_MS);
     await redis.client.del(key);
     expect(await record(redis.client, "ingest_events", "NOW", EPOCH_MS)).toMatchObject({ read: 1, accepted: 1 });
@@ -181,7 +225,14 @@ describe("tracking", () => {
     await track(redis.client, [view(EPOCH_MS)], EPOCH_MS);
     await redis.client.set(key, "foreign");
     await expectConflict(key, "track_events", JSON.stringify(view(EPOCH_MS)), "NOW", EPOCH_MS);
-    await expectConflict(key, "track_events", JSON.stringify(view(EPOCH_MS)), JSON.stringify(view(EPOCH_MS)), "NOW", EPOCH_MS);
+    await expectConflict(
+      key,
+      "track_events",
+      JSON.stringify(view(EPOCH_MS)),
+      JSON.stringify(view(EPOCH_MS)),
+      "NOW",
+      EPOCH_MS,
+    );
   });
 });
 
@@ -190,7 +241,11 @@ describe("ingest", () => {
 
   it("counts an entry once, though a key was foreign when it was first read", async () => {
     await track(redis.client, [view(EPOCH_MS)], EPOCH_MS);
-    await redis.client.xAdd("ST:TRACKER::::", "*", { url: "https://a.example/s/x", uui: "device", dt: String(EPOCH_MS) });
+    await redis.client.xAdd("ST:TRACKER::::", "*", {
+      url: "https://a.example/s/x",
+      uui: "device",
+      dt: String(EPOCH_MS),
+    });
     await redis.client.set(key, "foreign");
     for (let call = 0; call < 3; call += 1) {
       await expect(fcall(redis.client, "ingest_events", "NOW", EPOCH_MS)).rejects.toThrow("CONFLICT");
@@ -216,9 +271,13 @@ describe("a table of hosts that is changed in mid-minute", () => {
   const page = idOf("www.rtl.example/news/national/1.html");
   const send = (dt: number, given = url): Promise<unknown> =>
     fcall(redis.client, "track_events", JSON.stringify({ url: given, uui: "device", dt }), "NOW", EPOCH_MS + MINUTE_MS);
-  const name = (table: Record<string, string>): Promise<unknown> => fcall(redis.client, "configure_tracker", "HOSTS", JSON.stringify(table));
+  const name = (table: Record<string, string>): Promise<unknown> =>
+    fcall(redis.client, "configure_tracker", "HOSTS", JSON.stringify(table));
   const list = async (dimension: string, id: string, field: string): Promise<string[]> => {
-    const found = JSON.parse((await fcall(redis.client, "get_document", dimension, id)) as string) as Record<string, { id: string }[]>;
+    const found = JSON.parse((await fcall(redis.client, "get_document", dimension, id)) as string) as Record<
+      string,
+      { id: string }[]
+    >;
     return found[field]!.map((each) => each.id);
   };
 
@@ -233,12 +292,34 @@ describe("a table of hosts that is changed in mid-minute", () => {
       const pages = website === "two" ? [page] : [];
       expect(await list("W", idOf(website), "pages")).toEqual(pages);
       expect(await list("S", idOf(`${website}/news/national`), "pages")).toEqual(pages);
-      const counted = await record(redis.client, "count_pg", "W", idOf(website), "FROM", EPOCH_MS, "TO", EPOCH_MS + MINUTE_MS, "NOW", EPOCH_MS + MINUTE_MS);
+      const counted = await record(
+        redis.client,
+        "count_pg",
+        "W",
+        idOf(website),
+        "FROM",
+        EPOCH_MS,
+        "TO",
+        EPOCH_MS + MINUTE_MS,
+        "NOW",
+        EPOCH_MS + MINUTE_MS,
+      );
       expect(counted).toMatchObject({ value: 2 });
     }
     expect(await redis.client.hGet("H:TRACKER::::", "documents:P")).toBe("1");
     expect(await redis.client.hGet("H:TRACKER::::", "documents:W")).toBe("2");
-    const counted = await record(redis.client, "count_pg", "P", page, "FROM", EPOCH_MS, "TO", EPOCH_MS + MINUTE_MS, "NOW", EPOCH_MS + MINUTE_MS);
+    const counted = await record(
+      redis.client,
+      "count_pg",
+      "P",
+      page,
+      "FROM",
+      EPOCH_MS,
+      "TO",
+      EPOCH_MS + MINUTE_MS,
+      "NOW",
+      EPOCH_MS + MINUTE_MS,
+    );
     expect(counted).toMatchObject({ value: 4 });
   });
 
@@ -248,21 +329,43 @@ describe("a table of hosts that is changed in mid-minute", () => {
     await send(EPOCH_MS + 1, "https://b.example/news/national/2.html");
     await send(EPOCH_MS + 2);
     await send(EPOCH_MS + MINUTE_MS);
-    expect((await list("W", idOf("two"), "pages")).sort()).toEqual([page, idOf("b.example/news/national/2.html")].sort());
+    expect((await list("W", idOf("two"), "pages")).sort()).toEqual(
+      [page, idOf("b.example/news/national/2.html")].sort(),
+    );
   });
 });
 
 describe("a ranking of more than a hundred with equal views", () => {
   const first = Array.from({ length: 150 }, (_, at) => String(at));
-  const ranked = first.map(pageId).sort().slice(0, 3).map((id) => [id, 1]);
+  const ranked = first
+    .map(pageId)
+    .sort()
+    .slice(0, 3)
+    .map((id) => [id, 1]);
 
   it.each([
     { what: "minutes", nowMs: EPOCH_MS },
     { what: "a window of five minutes", nowMs: EPOCH_MS + 5 * MINUTE_MS },
   ])("goes by id in $what", async ({ nowMs }) => {
-    await track(redis.client, first.map((page) => view(EPOCH_MS, page)), EPOCH_MS);
+    await track(
+      redis.client,
+      first.map((page) => view(EPOCH_MS, page)),
+      EPOCH_MS,
+    );
     await drainRotations(redis.client, nowMs);
-    const reply = await record(redis.client, "rank_pg", "P", "FROM", EPOCH_MS, "TO", EPOCH_MS + 5 * MINUTE_MS, "COUNT", 3, "NOW", nowMs);
+    const reply = await record(
+      redis.client,
+      "rank_pg",
+      "P",
+      "FROM",
+      EPOCH_MS,
+      "TO",
+      EPOCH_MS + 5 * MINUTE_MS,
+      "COUNT",
+      3,
+      "NOW",
+      nowMs,
+    );
     expect(reply).toMatchObject({ exact: 1, ranking: ranked });
   });
 });

@@ -31,7 +31,11 @@ describe("identify_url", () => {
     await tracker.call("track_events", event(url, "d", NOON), "NOW", NOON);
     const { website, website_id, section_id, page_id } = await identify(url);
     expect(website).toBe("rtl");
-    for (const [dimension, id] of [["W", website_id], ["S", section_id], ["P", page_id]]) {
+    for (const [dimension, id] of [
+      ["W", website_id],
+      ["S", section_id],
+      ["P", page_id],
+    ]) {
       expect(await tracker.call("get_document", dimension as string, id as string), dimension as string).not.toBeNull();
     }
   });
@@ -53,7 +57,11 @@ describe("identify_url", () => {
 
 describe("identify_name", () => {
   it("takes a website in any case", async () => {
-    expect(await tracker.record("identify_name", "RTL.lu")).toEqual({ website_id: sha1("rtl.lu"), website: "rtl.lu", section_id: null });
+    expect(await tracker.record("identify_name", "RTL.lu")).toEqual({
+      website_id: sha1("rtl.lu"),
+      website: "rtl.lu",
+      section_id: null,
+    });
   });
 
   it("takes a section as it is written", async () => {
@@ -68,12 +76,20 @@ describe("rank_pg SECTION", () => {
 
   beforeEach(async () => {
     const events = ["/news/1.html", "/news/1.html", "/news/2.html", "/sport/1.html", "/sport/1.html", "/sport/1.html"];
-    await tracker.call("track_events", ...events.map((path, at) => event(`http://a.example${path}`, `d${at}`, NOON)), "NOW", NOON);
+    await tracker.call(
+      "track_events",
+      ...events.map((path, at) => event(`http://a.example${path}`, `d${at}`, NOON)),
+      "NOW",
+      NOON,
+    );
   });
 
   it("lists the pages of the section and no other", async () => {
     const { ranking, exact } = await tracker.record("rank_pg", "P", "SECTION", section, ...FROM_TO);
-    expect(ranking).toEqual([[sha1("a.example/news/1.html"), 2], [sha1("a.example/news/2.html"), 1]]);
+    expect(ranking).toEqual([
+      [sha1("a.example/news/1.html"), 2],
+      [sha1("a.example/news/2.html"), 1],
+    ]);
     expect(exact).toBe(1);
   });
 
@@ -82,7 +98,11 @@ describe("rank_pg SECTION", () => {
   });
 
   it("goes with pages only, and not with WEBSITE", async () => {
-    expect(await tracker.refusal("rank_pg", "S", "SECTION", section, ...FROM_TO)).toBe("BADARG SECTION applies to the dimension P, got 'S'");
-    expect(await tracker.refusal("rank_pg", "P", "SECTION", section, "WEBSITE", section, ...FROM_TO)).toBe("BADARG SECTION takes the place of WEBSITE, got both");
+    expect(await tracker.refusal("rank_pg", "S", "SECTION", section, ...FROM_TO)).toBe(
+      "BADARG SECTION applies to the dimension P, got 'S'",
+    );
+    expect(await tracker.refusal("rank_pg", "P", "SECTION", section, "WEBSITE", section, ...FROM_TO)).toBe(
+      "BADARG SECTION takes the place of WEBSITE, got both",
+    );
   });
 });

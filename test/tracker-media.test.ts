@@ -13,7 +13,12 @@ beforeEach(() => tracker.server.flush());
 
 /** A view of the page with something of every kind on it, minutes after noon. */
 const view = (minutes: number, uui: string): string =>
-  event(`http://${SITE}/x`, uui, NOON + minutes * MINUTE, Object.fromEntries(Object.values(MEDIA).map((field) => [field, "item"])));
+  event(
+    `http://${SITE}/x`,
+    uui,
+    NOON + minutes * MINUTE,
+    Object.fromEntries(Object.values(MEDIA).map((field) => [field, "item"])),
+  );
 
 async function rotate(nowMs: number): Promise<void> {
   for (const name of ["rotate_pg", "rotate_ud"]) await tracker.drain(name, "LIMIT", 10_000, "NOW", nowMs);
@@ -21,7 +26,11 @@ async function rotate(nowMs: number): Promise<void> {
 
 async function answers(dimension: string, id: string, nowMs: number): Promise<unknown> {
   const stretch = ["FROM", NOON, "TO", NOON + 9 * HOUR, "NOW", nowMs];
-  const series = TIERS.flatMap((tier) => ["range_pg", "range_ud"].map((name) => call(name, dimension, id, "TIER", tier, "FROM", NOON, "TO", NOON + 9 * HOUR)));
+  const series = TIERS.flatMap((tier) =>
+    ["range_pg", "range_ud"].map((name) =>
+      call(name, dimension, id, "TIER", tier, "FROM", NOON, "TO", NOON + 9 * HOUR),
+    ),
+  );
   const ranking = await record("rank_pg", dimension, ...stretch);
   return {
     views: await record("count_pg", dimension, id, ...stretch),

@@ -186,7 +186,11 @@ class Session {
     const sent = Array.from({ length: repeats }, () => planned).flat();
     if (how === "through the stream") {
       for (const each of sent) {
-        await redis.client.xAdd("ST:TRACKER::::", "*", Object.fromEntries(Object.entries(each).map(([key, value]) => [key, String(value)])));
+        await redis.client.xAdd(
+          "ST:TRACKER::::",
+          "*",
+          Object.fromEntries(Object.entries(each).map(([key, value]) => [key, String(value)])),
+        );
       }
       this.#stream.push(...sent);
       return;
@@ -194,7 +198,13 @@ class Session {
     const batches = how === "one by one" ? sent.map((each) => [each]) : [sent];
     for (const batch of batches) {
       const expected = this.#count(batch);
-      const reply = await record(redis.client, "track_events", ...batch.map((each) => JSON.stringify(each)), "NOW", this.nowMs);
+      const reply = await record(
+        redis.client,
+        "track_events",
+        ...batch.map((each) => JSON.stringify(each)),
+        "NOW",
+        this.nowMs,
+      );
       expect(reply).toMatchObject(expected);
     }
   }
@@ -261,7 +271,9 @@ class Session {
     }
     await expectCounts(redis.client, this.reference, ids, bounds, this.nowMs);
     await expectCounts(redis.client, this.reference, ids, [this.nowMs - 8 * DAY_MS, this.nowMs + HOUR_MS], this.nowMs);
-    await expectRanking(redis.client, this.reference, DIMENSIONS[at % DIMENSIONS.length]!, bounds, this.nowMs, { count });
+    await expectRanking(redis.client, this.reference, DIMENSIONS[at % DIMENSIONS.length]!, bounds, this.nowMs, {
+      count,
+    });
     const website = [...this.reference.websites.keys()][at % 2];
     if (website === undefined) return;
     const dimension = (["W", "S", "P"] as const)[at % 3]!;
@@ -281,7 +293,11 @@ class Session {
 
 describe("any history", () => {
   it("is counted as by the model, at any moment", async () => {
-    const history = fc.array(fc.record({ step: stepArb, probe: probeArb }), { minLength: 1, maxLength: STEPS, size: "max" });
+    const history = fc.array(fc.record({ step: stepArb, probe: probeArb }), {
+      minLength: 1,
+      maxLength: STEPS,
+      size: "max",
+    });
     await fc.assert(
       fc.asyncProperty(paceArb, history, async (pace, moments) => {
         await redis.flush();

@@ -21,7 +21,12 @@ interface Sent {
   json: string;
 }
 
-const TIER_MS: Record<string, number> = { "5MINUTES": 5 * MINUTE, "10MINUTES": 10 * MINUTE, "1HOUR": HOUR, "3HOURS": 3 * HOUR };
+const TIER_MS: Record<string, number> = {
+  "5MINUTES": 5 * MINUTE,
+  "10MINUTES": 10 * MINUTE,
+  "1HOUR": HOUR,
+  "3HOURS": 3 * HOUR,
+};
 const TIERS = Object.keys(TIER_MS);
 const floor = (ms: number, lengthMs: number): number => Math.floor(ms / lengthMs) * lengthMs;
 
@@ -45,7 +50,14 @@ function randomSource(seed: number): (below: number) => number {
 function traffic(random: (below: number) => number, count: number, fromMs: number, toMs: number): Sent[] {
   return Array.from({ length: count }, () => {
     const page = Math.min(random(30), random(30));
-    return sent(`site${page % 3}.example`, `s${page % 5}`, `${page}`, `device${random(40)}`, fromMs + random(toMs - fromMs), random(8) === 0 ? `song${random(2)}` : undefined);
+    return sent(
+      `site${page % 3}.example`,
+      `s${page % 5}`,
+      `${page}`,
+      `device${random(40)}`,
+      fromMs + random(toMs - fromMs),
+      random(8) === 0 ? `song${random(2)}` : undefined,
+    );
   });
 }
 
@@ -57,12 +69,14 @@ async function send(events: Sent[], nowMs: number): Promise<void> {
 }
 
 const drain = async (nowMs: number, ...names: string[]): Promise<void> => {
-  for (const name of names.length > 0 ? names : ["rotate_pg", "rotate_ud"]) await tracker.drain(name, "LIMIT", 10_000, "NOW", nowMs);
+  for (const name of names.length > 0 ? names : ["rotate_pg", "rotate_ud"])
+    await tracker.drain(name, "LIMIT", 10_000, "NOW", nowMs);
 };
 
 // The plain computation.
 
-const between = (events: Sent[], fromMs: number, toMs: number): Sent[] => events.filter(({ at }) => at >= fromMs && at < toMs);
+const between = (events: Sent[], fromMs: number, toMs: number): Sent[] =>
+  events.filter(({ at }) => at >= fromMs && at < toMs);
 const of = (events: Sent[], dimension: string, id: string): Sent[] => events.filter(({ ids }) => ids[dimension] === id);
 
 /** Unique devices as a HyperLogLog knows them: what it answers depends on the devices only, not on how they came in. */
@@ -76,7 +90,8 @@ async function devicesOf(events: Sent[]): Promise<number> {
 
 function rankingOf(events: Sent[], dimension: string): [id: string, views: number][] {
   const views = new Map<string, number>();
-  for (const { ids } of events) if (ids[dimension] !== undefined) views.set(ids[dimension], (views.get(ids[dimension]) ?? 0) + 1);
+  for (const { ids } of events)
+    if (ids[dimension] !== undefined) views.set(ids[dimension], (views.get(ids[dimension]) ?? 0) + 1);
   return [...views].sort(([a, x], [b, y]) => y - x || (a < b ? -1 : 1));
 }
 
@@ -87,18 +102,42 @@ async function ask(name: string, ...args: Argument[]): Promise<Fields | null> {
   return reply === null ? null : decodeRecord(reply);
 }
 
-const rank = async (dimension: string, fromMs: number, toMs: number, nowMs: number, ...options: Argument[]): Promise<Fields | null> =>
-  ask("rank_pg", dimension, "FROM", fromMs, "TO", toMs, "NOW", nowMs, ...options);
+const rank = async (
+  dimension: string,
+  fromMs: number,
+  toMs: number,
+  nowMs: number,
+  ...options: Argument[]
+): Promise<Fields | null> => ask("rank_pg", dimension, "FROM", fromMs, "TO", toMs, "NOW", nowMs, ...options);
 
-const range = async (name: string, dimension: string, id: string, tier: string, fromMs: number, toMs: number): Promise<[number, number][]> =>
+const range = async (
+  name: string,
+  dimension: string,
+  id: string,
+  tier: string,
+  fromMs: number,
+  toMs: number,
+): Promise<[number, number][]> =>
   (await tracker.read(name, dimension, id, "TIER", tier, "FROM", fromMs, "TO", toMs)) as [number, number][];
 
 /** One question asked of the counts and the ranking, held against all events. */
-async function compare(events: Sent[], dimension: string, id: string, fromMs: number, toMs: number, nowMs: number, clockMs = nowMs): Promise<void> {
+async function compare(
+  events: Sent[],
+  dimension: string,
+  id: string,
+  fromMs: number,
+  toMs: number,
+  nowMs: number,
+  clockMs = nowMs,
+): Promise<void> {
   const question = { dimension, id, fromMs, toMs, nowMs };
   const bounds = cover(fromMs, toMs, clockMs);
   const options = ["FROM", fromMs, "TO", toMs, "NOW", nowMs];
-  const [views, devices, ranked] = [await ask("count_pg", dimension, id, ...options), await ask("count_ud", dimension, id, ...options), await rank(dimension, fromMs, toMs, nowMs, "COUNT", 5)];
+  const [views, devices, ranked] = [
+    await ask("count_pg", dimension, id, ...options),
+    await ask("count_ud", dimension, id, ...options),
+    await rank(dimension, fromMs, toMs, nowMs, "COUNT", 5),
+  ];
   if (bounds === undefined) {
     expect([views, devices, ranked], JSON.stringify(question)).toEqual([null, null, null]);
     return;
@@ -108,11 +147,21 @@ async function compare(events: Sent[], dimension: string, id: string, fromMs: nu
   const own = of(inside, dimension, id);
   expect(views, JSON.stringify(question)).toEqual({ value: own.length, from, to });
   expect(devices, JSON.stringify(question)).toEqual({ value: await devicesOf(own), from, to });
-  expect(ranked, JSON.stringify(question)).toEqual({ from, to, exact: 1, ranking: rankingOf(inside, dimension).slice(0, 5) });
+  expect(ranked, JSON.stringify(question)).toEqual({
+    from,
+    to,
+    exact: 1,
+    ranking: rankingOf(inside, dimension).slice(0, 5),
+  });
 }
 
 /** Questions of every kind: short and long, round and odd, of ids that were seen and one that was not. */
-async function compareMany(events: Sent[], random: (below: number) => number, count: number, nowMs: number): Promise<void> {
+async function compareMany(
+  events: Sent[],
+  random: (below: number) => number,
+  count: number,
+  nowMs: number,
+): Promise<void> {
   const oldest = Math.min(...events.map(({ at }) => at));
   for (let asked = 0; asked < count; asked += 1) {
     const dimension = ["W", "S", "P", "A"][random(4)]!;
@@ -130,7 +179,9 @@ describe("equal to a plain computation", () => {
 
   it.each([1, 2])("before, in the middle of, and after rotation, and with late events, data %d", async (seed) => {
     const random = randomSource(seed);
-    const events = traffic(random, 1500, NOW - 26 * HOUR, NOW - HOUR).concat(traffic(random, 700, NOW - HOUR, NOW + 5 * MINUTE));
+    const events = traffic(random, 1500, NOW - 26 * HOUR, NOW - HOUR).concat(
+      traffic(random, 700, NOW - HOUR, NOW + 5 * MINUTE),
+    );
     await send(events, NOW);
     await compareMany(events, random, 20, NOW);
     for (let step = 0; step < 12; step += 1) {
@@ -183,11 +234,21 @@ describe("equal to a plain computation", () => {
     let isLeft = true;
     for (let steps = 0; isLeft; steps += 1) {
       expect(steps).toBeLessThan(1000);
-      const replies = [await record("rotate_pg", "LIMIT", 1, "NOW", nowMs), await record("rotate_ud", "LIMIT", 1, "NOW", nowMs)];
+      const replies = [
+        await record("rotate_pg", "LIMIT", 1, "NOW", nowMs),
+        await record("rotate_ud", "LIMIT", 1, "NOW", nowMs),
+      ];
       isLeft = replies.some(({ remaining }) => remaining === 1);
       const { ids } = events[steps % events.length]!;
       await compare(events, "W", ids["W"]!, NOON, NOON + 25 * MINUTE, nowMs);
-      await compare(events, "P", ids["P"]!, NOON + random(20 * MINUTE), NOON + 21 * MINUTE + random(10 * MINUTE), nowMs);
+      await compare(
+        events,
+        "P",
+        ids["P"]!,
+        NOON + random(20 * MINUTE),
+        NOON + 21 * MINUTE + random(10 * MINUTE),
+        nowMs,
+      );
     }
   });
 
@@ -197,7 +258,8 @@ describe("equal to a plain computation", () => {
     await send(events, NOON);
     for (const tier of ["1HOUR", "5MINUTES", "3HOURS", "10MINUTES", "10MINUTES", "1HOUR", "3HOURS"]) {
       for (const name of ["rotate_pg", "rotate_ud"]) {
-        for (const dimension of ["P", "W", "S", "A"]) await tracker.drain(name, "TIER", tier, "DIMENSION", dimension, "LIMIT", 50, "NOW", NOON);
+        for (const dimension of ["P", "W", "S", "A"])
+          await tracker.drain(name, "TIER", tier, "DIMENSION", dimension, "LIMIT", 50, "NOW", NOON);
       }
       await compareMany(events, random, 8, NOON);
     }
@@ -209,13 +271,26 @@ describe("rotation of a crowded window", () => {
     const events = Array.from({ length: 4000 }, (_, at) => sent("a.example", "s", `${at}`, "d", NOON + at));
     await send(events, NOON + MINUTE);
     const nowMs = NOON + 20 * MINUTE;
-    expect(await record("rotate_pg", "DIMENSION", "P", "LIMIT", 50, "NOW", nowMs)).toEqual({ windows: 0, merged: 50, remaining: 1 });
+    expect(await record("rotate_pg", "DIMENSION", "P", "LIMIT", 50, "NOW", nowMs)).toEqual({
+      windows: 0,
+      merged: 50,
+      remaining: 1,
+    });
     // Each page is moved twice: into five and into ten minutes.
     expect(await tracker.drain("rotate_pg", "DIMENSION", "P", "LIMIT", 50, "NOW", nowMs)).toBeLessThan(250);
     const options = ["FROM", NOON, "TO", NOON + MINUTE, "NOW", nowMs];
     expect(await ask("count_pg", "W", sha1("a.example"), ...options)).toMatchObject({ value: 4000 });
-    for (const at of [0, 1234, 3999]) expect(await ask("count_pg", "P", events[at]!.ids["P"]!, ...options)).toMatchObject({ value: 1 });
-    expect(await record("get_tracker_status", "NOW", nowMs)).toMatchObject({ tiers: [["1MINUTE", 1, 4000, 0, 0, 0, 0], ["5MINUTES", 1, 4000, expect.anything(), expect.anything(), expect.anything(), expect.anything()], expect.anything(), expect.anything(), expect.anything()] });
+    for (const at of [0, 1234, 3999])
+      expect(await ask("count_pg", "P", events[at]!.ids["P"]!, ...options)).toMatchObject({ value: 1 });
+    expect(await record("get_tracker_status", "NOW", nowMs)).toMatchObject({
+      tiers: [
+        ["1MINUTE", 1, 4000, 0, 0, 0, 0],
+        ["5MINUTES", 1, 4000, expect.anything(), expect.anything(), expect.anything(), expect.anything()],
+        expect.anything(),
+        expect.anything(),
+        expect.anything(),
+      ],
+    });
   });
 });
 
@@ -226,14 +301,29 @@ describe("bounds", () => {
 
   const counted = async (fromMs: number, toMs: number, nowMs = NOW): Promise<unknown> => {
     const options = ["FROM", fromMs, "TO", toMs, "NOW", nowMs];
-    const [views, devices, ranked] = [await ask("count_pg", "W", site, ...options), await ask("count_ud", "W", site, ...options), await ask("rank_pg", "W", ...options)];
+    const [views, devices, ranked] = [
+      await ask("count_pg", "W", site, ...options),
+      await ask("count_ud", "W", site, ...options),
+      await ask("rank_pg", "W", ...options),
+    ];
     if (views === null) expect([devices, ranked]).toEqual([null, null]);
-    else expect([devices, ranked]).toMatchObject([{ from: views["from"], to: views["to"] }, { from: views["from"], to: views["to"], exact: 1 }]);
+    else
+      expect([devices, ranked]).toMatchObject([
+        { from: views["from"], to: views["to"] },
+        { from: views["from"], to: views["to"], exact: 1 },
+      ]);
     return views;
   };
 
   beforeEach(async () => {
-    await send([sent("a.example", "s", "x", "d", at(7)), sent("a.example", "s", "y", "e", at(8) - 1), sent("a.example", "s", "x", "d", at(-100))], NOW);
+    await send(
+      [
+        sent("a.example", "s", "x", "d", at(7)),
+        sent("a.example", "s", "y", "e", at(8) - 1),
+        sent("a.example", "s", "x", "d", at(-100)),
+      ],
+      NOW,
+    );
   });
 
   it("FROM is included, TO is not", async () => {
@@ -261,9 +351,22 @@ describe("bounds", () => {
     expect(await counted(at(-100), at(-99), NOW + 8 * DAY)).toBeNull();
     expect(await counted(0, NOON - 8 * DAY)).toBeNull();
     expect(await counted(NOW + 6 * MINUTE, NOW + HOUR)).toBeNull();
-    expect(await ask("count_pg", "P", sha1("nobody"), "FROM", at(7), "TO", at(8), "NOW", NOW)).toEqual({ value: 0, from: at(7), to: at(8) });
-    expect(await ask("count_ud", "V", sha1("nobody"), "FROM", at(7), "TO", at(8), "NOW", NOW)).toEqual({ value: 0, from: at(7), to: at(8) });
-    expect(await ask("rank_pg", "V", "FROM", at(7), "TO", at(8), "NOW", NOW)).toEqual({ from: at(7), to: at(8), exact: 1, ranking: [] });
+    expect(await ask("count_pg", "P", sha1("nobody"), "FROM", at(7), "TO", at(8), "NOW", NOW)).toEqual({
+      value: 0,
+      from: at(7),
+      to: at(8),
+    });
+    expect(await ask("count_ud", "V", sha1("nobody"), "FROM", at(7), "TO", at(8), "NOW", NOW)).toEqual({
+      value: 0,
+      from: at(7),
+      to: at(8),
+    });
+    expect(await ask("rank_pg", "V", "FROM", at(7), "TO", at(8), "NOW", NOW)).toEqual({
+      from: at(7),
+      to: at(8),
+      exact: 1,
+      ranking: [],
+    });
   });
 
   it("are cut to what can be: seven days back, five minutes ahead", async () => {
@@ -296,8 +399,14 @@ describe("malformed stretches of time", () => {
   ];
 
   it.each(QUESTIONS)("%s: FROM must be before TO", async (name, args) => {
-    for (const [from, to] of [[NOON, NOON], [NOON + 1, NOON], [1, 0]]) {
-      expect(await refusal(name, ...args, "FROM", from!, "TO", to!)).toBe(`BADARG FROM must be before TO, got ${from} and ${to}`);
+    for (const [from, to] of [
+      [NOON, NOON],
+      [NOON + 1, NOON],
+      [1, 0],
+    ]) {
+      expect(await refusal(name, ...args, "FROM", from!, "TO", to!)).toBe(
+        `BADARG FROM must be before TO, got ${from} and ${to}`,
+      );
     }
     expect(await refusal(name, ...args, "FROM", NOON, "TO", NOON + 1)).toBeUndefined();
   });
@@ -306,7 +415,9 @@ describe("malformed stretches of time", () => {
 describe("devices of many windows that are not merged", () => {
   it("are refused beyond 4,000 keys, and told once rotation has come by", async () => {
     const nowMs = NOON + 3 * DAY;
-    const events = Array.from({ length: 850 }, (_, at) => sent("a.example", "s", "x", `d${at % 50}`, NOON + at * 5 * MINUTE));
+    const events = Array.from({ length: 850 }, (_, at) =>
+      sent("a.example", "s", "x", `d${at % 50}`, NOON + at * 5 * MINUTE),
+    );
     await send(events, nowMs);
     const question = ["W", sha1("a.example"), "FROM", NOON, "TO", nowMs, "NOW", nowMs];
     expect(await refusal("count_ud", ...question)).toMatch(/^LIMIT .*4000.*rotate_ud/);
@@ -322,7 +433,8 @@ describe("devices of many windows that are not merged", () => {
 
 describe("rank_pg", () => {
   const nowMs = NOON + HOUR;
-  const repeat = (times: number, ...args: Parameters<typeof sent>): Sent[] => Array.from({ length: times }, () => sent(...args));
+  const repeat = (times: number, ...args: Parameters<typeof sent>): Sent[] =>
+    Array.from({ length: times }, () => sent(...args));
   const page = (name: string, at: number, times = 1): Sent[] => repeat(times, "a.example", "s", name, "d", at);
 
   it("lists most first, COUNT of them, ten where none is given", async () => {
@@ -330,7 +442,8 @@ describe("rank_pg", () => {
     await send(events, nowMs);
     const expected = rankingOf(events, "P");
     expect((await rank("P", NOON, nowMs, nowMs))!["ranking"]).toEqual(expected.slice(0, 10));
-    for (const count of [1, 3, 15, 16, 1000]) expect((await rank("P", NOON, nowMs, nowMs, "COUNT", count))!["ranking"]).toEqual(expected.slice(0, count));
+    for (const count of [1, 3, 15, 16, 1000])
+      expect((await rank("P", NOON, nowMs, nowMs, "COUNT", count))!["ranking"]).toEqual(expected.slice(0, count));
   });
 
   it("a page that leads nowhere may lead overall", async () => {
@@ -343,14 +456,22 @@ describe("rank_pg", () => {
     await send(events, nowMs);
     const expected = rankingOf(events, "P").slice(0, 3);
     expect(expected[0]).toEqual([sha1("a.example/s/everywhere"), 10]);
-    expect(await rank("P", NOON, NOON + 50 * MINUTE, nowMs, "COUNT", 1)).toMatchObject({ exact: 1, ranking: expected.slice(0, 1) });
+    expect(await rank("P", NOON, NOON + 50 * MINUTE, nowMs, "COUNT", 1)).toMatchObject({
+      exact: 1,
+      ranking: expected.slice(0, 1),
+    });
     await drain(nowMs, "rotate_pg");
-    expect(await rank("P", NOON, NOON + 50 * MINUTE, nowMs, "COUNT", 1)).toMatchObject({ exact: 1, ranking: expected.slice(0, 1) });
+    expect(await rank("P", NOON, NOON + 50 * MINUTE, nowMs, "COUNT", 1)).toMatchObject({
+      exact: 1,
+      ranking: expected.slice(0, 1),
+    });
     expect(await rank("P", NOON, NOON + 50 * MINUTE, nowMs, "COUNT", 3)).toMatchObject({ exact: 1, ranking: expected });
   });
 
   it("equal views are ranked by id, before and after rotation", async () => {
-    const events = Array.from({ length: 300 }, (_, at) => page(`${at}`, NOON)).flat().concat(page("first", NOON, 2));
+    const events = Array.from({ length: 300 }, (_, at) => page(`${at}`, NOON))
+      .flat()
+      .concat(page("first", NOON, 2));
     await send(events, nowMs);
     const expected = rankingOf(events, "P").slice(0, 12);
     expect((await rank("P", NOON, nowMs, nowMs, "COUNT", 12))!["ranking"]).toEqual(expected);
@@ -367,14 +488,19 @@ describe("rank_pg", () => {
       for (const site of ["site0.example", "site1.example", "nobody.example"]) {
         const own = events.filter(({ ids }) => ids["W"] === sha1(site));
         for (const dimension of ["W", "S", "P"]) {
-          expect((await rank(dimension, NOON, nowMs, nowMs, "WEBSITE", sha1(site), "COUNT", 1000))!["ranking"], `${dimension} of ${site}`).toEqual(rankingOf(own, dimension));
+          expect(
+            (await rank(dimension, NOON, nowMs, nowMs, "WEBSITE", sha1(site), "COUNT", 1000))!["ranking"],
+            `${dimension} of ${site}`,
+          ).toEqual(rankingOf(own, dimension));
         }
       }
     }
   });
 
   it.each(["A", "V", "PC"])("WEBSITE does not go with %s", async (dimension) => {
-    expect(await refusal("rank_pg", dimension, "FROM", NOON, "TO", nowMs, "WEBSITE", sha1("x"))).toMatch(new RegExp(`^BADARG WEBSITE .*'${dimension}'`));
+    expect(await refusal("rank_pg", dimension, "FROM", NOON, "TO", nowMs, "WEBSITE", sha1("x"))).toMatch(
+      new RegExp(`^BADARG WEBSITE .*'${dimension}'`),
+    );
   });
 
   describe("exact", () => {
@@ -384,7 +510,9 @@ describe("rank_pg", () => {
 
     /** Windows of three hours without a page in common, rotated; one page has a few more views, one is of another site. */
     async function fill(perWindow: number): Promise<Sent[]> {
-      const events = Array.from({ length: WINDOWS * perWindow }, (_, at) => page(`${at}`, NOON + (at % WINDOWS) * 3 * HOUR)).flat();
+      const events = Array.from({ length: WINDOWS * perWindow }, (_, at) =>
+        page(`${at}`, NOON + (at % WINDOWS) * 3 * HOUR),
+      ).flat();
       events.push(...page("most", NOON, 5), ...repeat(2, "b.example", "s", "small", "d", NOON));
       await send(events, lateMs);
       await drain(lateMs, "rotate_pg");
@@ -393,27 +521,46 @@ describe("rank_pg", () => {
 
     it("is 1 where the windows are read to their ends", async () => {
       const events = await fill(20);
-      expect(await ask("rank_pg", ...question, "COUNT", 3)).toMatchObject({ exact: 1, ranking: rankingOf(events, "P").slice(0, 3) });
+      expect(await ask("rank_pg", ...question, "COUNT", 3)).toMatchObject({
+        exact: 1,
+        ranking: rankingOf(events, "P").slice(0, 3),
+      });
     });
 
     it("is 0 where the search was cut off; the leaders of each window are listed", async () => {
       await fill(120);
-      expect(await ask("rank_pg", ...question, "COUNT", 2)).toMatchObject({ exact: 0, ranking: [[sha1("a.example/s/most"), 5], [sha1("b.example/s/small"), 2]] });
+      expect(await ask("rank_pg", ...question, "COUNT", 2)).toMatchObject({
+        exact: 0,
+        ranking: [
+          [sha1("a.example/s/most"), 5],
+          [sha1("b.example/s/small"), 2],
+        ],
+      });
     });
 
     it("is 1 for a small website, however much the others have", async () => {
       await fill(120);
-      expect(await ask("rank_pg", ...question, "WEBSITE", sha1("b.example"))).toMatchObject({ exact: 1, ranking: [[sha1("b.example/s/small"), 2]] });
-      expect(await ask("rank_pg", ...question, "WEBSITE", sha1("a.example"), "COUNT", 1)).toMatchObject({ exact: 0, ranking: [[sha1("a.example/s/most"), 5]] });
+      expect(await ask("rank_pg", ...question, "WEBSITE", sha1("b.example"))).toMatchObject({
+        exact: 1,
+        ranking: [[sha1("b.example/s/small"), 2]],
+      });
+      expect(await ask("rank_pg", ...question, "WEBSITE", sha1("a.example"), "COUNT", 1)).toMatchObject({
+        exact: 0,
+        ranking: [[sha1("a.example/s/most"), 5]],
+      });
     });
 
     it("is 0 where a minute that is not merged holds more than 50,000, which is left out then", async () => {
       const most = page("most", NOON, 9);
       await send(most, nowMs);
-      const others = (count: number): string[] => Array.from({ length: count }, (_, at) => [at.toString(16).padStart(40, "0"), "1"]).flat();
+      const others = (count: number): string[] =>
+        Array.from({ length: count }, (_, at) => [at.toString(16).padStart(40, "0"), "1"]).flat();
       const minute = openViews(0, "P", String(NOON));
       await tracker.client.sendCommand(["HSET", minute, ...others(49_999)]);
-      expect(await rank("P", NOON, NOON + MINUTE, nowMs, "COUNT", 1)).toMatchObject({ exact: 1, ranking: [[most[0]!.ids["P"], 9]] });
+      expect(await rank("P", NOON, NOON + MINUTE, nowMs, "COUNT", 1)).toMatchObject({
+        exact: 1,
+        ranking: [[most[0]!.ids["P"], 9]],
+      });
       await tracker.client.sendCommand(["HSET", minute, ...others(50_000)]);
       expect(await rank("P", NOON, NOON + MINUTE, nowMs, "COUNT", 1)).toMatchObject({ exact: 0, ranking: [] });
     });
@@ -426,16 +573,39 @@ describe("ranges", () => {
   const at = (minutes: number): number => NOON + minutes * MINUTE;
 
   beforeEach(async () => {
-    const events = [0, 1, 4, 5, 61, 62, 125, 179, 180].map((minutes) => sent("a.example", "s", "x", `d${minutes % 2}`, at(minutes)));
+    const events = [0, 1, 4, 5, 61, 62, 125, 179, 180].map((minutes) =>
+      sent("a.example", "s", "x", `d${minutes % 2}`, at(minutes)),
+    );
     await send(events, nowMs);
     await drain(nowMs);
   });
 
   const VIEWS: Record<string, [number, number][]> = {
-    "5MINUTES": [[at(0), 3], [at(5), 1], [at(60), 2], [at(125), 1], [at(175), 1], [at(180), 1]],
-    "10MINUTES": [[at(0), 4], [at(60), 2], [at(120), 1], [at(170), 1], [at(180), 1]],
-    "1HOUR": [[at(0), 4], [at(60), 2], [at(120), 2], [at(180), 1]],
-    "3HOURS": [[at(0), 8], [at(180), 1]],
+    "5MINUTES": [
+      [at(0), 3],
+      [at(5), 1],
+      [at(60), 2],
+      [at(125), 1],
+      [at(175), 1],
+      [at(180), 1],
+    ],
+    "10MINUTES": [
+      [at(0), 4],
+      [at(60), 2],
+      [at(120), 1],
+      [at(170), 1],
+      [at(180), 1],
+    ],
+    "1HOUR": [
+      [at(0), 4],
+      [at(60), 2],
+      [at(120), 2],
+      [at(180), 1],
+    ],
+    "3HOURS": [
+      [at(0), 8],
+      [at(180), 1],
+    ],
   };
 
   it.each(TIERS)("page views by %s", async (tier) => {
@@ -443,23 +613,47 @@ describe("ranges", () => {
   });
 
   it("devices by window", async () => {
-    expect(await range("range_ud", "W", site, "5MINUTES", NOON, nowMs)).toEqual([[at(0), 2], [at(5), 1], [at(60), 2], [at(125), 1], [at(175), 1], [at(180), 1]]);
-    expect(await range("range_ud", "W", site, "1HOUR", NOON, nowMs)).toEqual([[at(0), 2], [at(60), 2], [at(120), 1], [at(180), 1]]);
+    expect(await range("range_ud", "W", site, "5MINUTES", NOON, nowMs)).toEqual([
+      [at(0), 2],
+      [at(5), 1],
+      [at(60), 2],
+      [at(125), 1],
+      [at(175), 1],
+      [at(180), 1],
+    ]);
+    expect(await range("range_ud", "W", site, "1HOUR", NOON, nowMs)).toEqual([
+      [at(0), 2],
+      [at(60), 2],
+      [at(120), 1],
+      [at(180), 1],
+    ]);
     // The window of three hours that holds the last event is not over.
     expect(await range("range_ud", "W", site, "3HOURS", NOON, nowMs)).toEqual([[at(0), 2]]);
   });
 
   it("hold the windows that begin at FROM or later, and before TO", async () => {
     expect(await range("range_pg", "W", site, "5MINUTES", at(5), at(60))).toEqual([[at(5), 1]]);
-    expect(await range("range_pg", "W", site, "5MINUTES", at(5), at(60) + 1)).toEqual([[at(5), 1], [at(60), 2]]);
+    expect(await range("range_pg", "W", site, "5MINUTES", at(5), at(60) + 1)).toEqual([
+      [at(5), 1],
+      [at(60), 2],
+    ]);
     expect(await range("range_pg", "W", site, "5MINUTES", at(5) + 1, at(60))).toEqual([]);
-    expect(await range("range_pg", "W", site, "1HOUR", at(0) + 1, at(121))).toEqual([[at(60), 2], [at(120), 2]]);
+    expect(await range("range_pg", "W", site, "1HOUR", at(0) + 1, at(121))).toEqual([
+      [at(60), 2],
+      [at(120), 2],
+    ]);
     expect(await range("range_ud", "W", site, "1HOUR", at(0), at(60))).toEqual([[at(0), 2]]);
   });
 
   it.each(TIERS)("are empty where no window of %s begins", async (tier) => {
-    for (const [from, to] of [[1, 2], [at(1), at(2)], [at(1), at(4)], [at(121), at(122)]]) {
-      for (const name of ["range_pg", "range_ud"]) expect(await tracker.call(name, "W", site, "TIER", tier, "FROM", from!, "TO", to!)).toEqual([]);
+    for (const [from, to] of [
+      [1, 2],
+      [at(1), at(2)],
+      [at(1), at(4)],
+      [at(121), at(122)],
+    ]) {
+      for (const name of ["range_pg", "range_ud"])
+        expect(await tracker.call(name, "W", site, "TIER", tier, "FROM", from!, "TO", to!)).toEqual([]);
     }
   });
 
@@ -473,7 +667,10 @@ describe("ranges", () => {
 
   it("go over many stored runs of points", async () => {
     const days = [1, 2, 3, 5].map((day) => NOON - day * DAY);
-    await send(days.map((each) => sent("a.example", "s", "x", "d", each)), nowMs);
+    await send(
+      days.map((each) => sent("a.example", "s", "x", "d", each)),
+      nowMs,
+    );
     await drain(nowMs);
     const expected = [...days].reverse().map((each) => [each, 1]);
     expect(await range("range_pg", "W", site, "5MINUTES", NOON - 6 * DAY, NOON)).toEqual(expected);
@@ -495,16 +692,24 @@ describe("ranges", () => {
       const from = floor(NOON, 3 * HOUR);
       const to = from + 10_000 * lengthMs;
       expect(await refusal(name, "W", site, "TIER", tier, "FROM", from, "TO", to), `${name} ${tier}`).toBeUndefined();
-      expect(await refusal(name, "W", site, "TIER", tier, "FROM", from, "TO", to + 1), `${name} ${tier}`).toMatch(/^LIMIT FROM and TO span 1000[12] windows of \w+, at most 10000/);
+      expect(await refusal(name, "W", site, "TIER", tier, "FROM", from, "TO", to + 1), `${name} ${tier}`).toMatch(
+        /^LIMIT FROM and TO span 1000[12] windows of \w+, at most 10000/,
+      );
     }
-    expect(await refusal("range_ud", "W", site, "TIER", "5MINUTES", "FROM", 0, "TO", 99_999_999_999_999)).toMatch(/^LIMIT /);
+    expect(await refusal("range_ud", "W", site, "TIER", "5MINUTES", "FROM", 0, "TO", 99_999_999_999_999)).toMatch(
+      /^LIMIT /,
+    );
   });
 
   it("sums of page views by window are what count_pg says", async () => {
     const points = await range("range_pg", "W", site, "3HOURS", NOON, nowMs);
     for (const [start, value] of points.slice(0, 1)) {
-      expect(await ask("count_pg", "W", site, "FROM", start, "TO", start + 3 * HOUR, "NOW", nowMs)).toMatchObject({ value });
+      expect(await ask("count_pg", "W", site, "FROM", start, "TO", start + 3 * HOUR, "NOW", nowMs)).toMatchObject({
+        value,
+      });
     }
-    expect(await call("range_pg", "W", site.toUpperCase(), "TIER", "3hours", "FROM", NOON, "TO", nowMs)).toEqual(points);
+    expect(await call("range_pg", "W", site.toUpperCase(), "TIER", "3hours", "FROM", NOON, "TO", nowMs)).toEqual(
+      points,
+    );
   });
 });

@@ -31,13 +31,15 @@ function events(count: number, reference: Reference): SentEvent[] {
 }
 
 async function addToStream(sent: SentEvent[]): Promise<void> {
-  await Promise.all(sent.map(({ url, uui, dt }) => redis.client.xAdd("ST:TRACKER::::", "*", { url, uui, dt: String(dt) })));
+  await Promise.all(
+    sent.map(({ url, uui, dt }) => redis.client.xAdd("ST:TRACKER::::", "*", { url, uui, dt: String(dt) })),
+  );
 }
 
 /** Calls ingest_events until nothing remains; how many entries its calls have read. */
 async function ingest(client: TestClient, limit: number): Promise<number> {
   let read = 0;
-  for (let remaining: unknown = 1; remaining === 1; ) {
+  for (let remaining: unknown = 1; remaining === 1;) {
     const reply = await record(client, "ingest_events", "LIMIT", limit, "NOW", NOW_MS);
     read += reply!["read"] as number;
     remaining = reply!["remaining"];
@@ -57,7 +59,10 @@ async function rotate(client: TestClient, at: number, goesOn: () => boolean): Pr
 }
 
 /** Runs until the first tasks are done; the others are told then. */
-async function alongside(tasks: Promise<unknown>[], others: (goesOn: () => boolean) => Promise<unknown>[]): Promise<void> {
+async function alongside(
+  tasks: Promise<unknown>[],
+  others: (goesOn: () => boolean) => Promise<unknown>[],
+): Promise<void> {
   let isDone = false;
   const all = others(() => !isDone);
   await Promise.all(tasks).finally(() => (isDone = true));
@@ -92,7 +97,7 @@ describe("20 clients at once", () => {
     let isSent = false;
     const followers = clients.slice(1).map(async (client, at) => {
       let read = 0;
-      for (let isLast = false; !isLast; ) {
+      for (let isLast = false; !isLast;) {
         isLast = isSent;
         read += await ingest(client, SLICES[at % SLICES.length]!);
       }
@@ -118,7 +123,9 @@ describe("20 clients at once", () => {
       }
     });
     const ingesters = clients.slice(6, 10).map((client) => ingest(client, 7));
-    await alongside([...trackers, ...ingesters], (goesOn) => clients.slice(10).map((client, at) => rotate(client, at, goesOn)));
+    await alongside([...trackers, ...ingesters], (goesOn) =>
+      clients.slice(10).map((client, at) => rotate(client, at, goesOn)),
+    );
     await expectAll(reference);
   });
 
@@ -143,7 +150,9 @@ describe("20 clients at once", () => {
     await addToStream(sent.slice(0, 800));
     const trackers = clients.slice(0, 8).map(async (client, at) => {
       for (const each of sent.slice(800).filter((_, position) => position % 8 === at)) {
-        expect(await record(client, "track_events", JSON.stringify(each), "NOW", NOW_MS)).toMatchObject({ accepted: 1 });
+        expect(await record(client, "track_events", JSON.stringify(each), "NOW", NOW_MS)).toMatchObject({
+          accepted: 1,
+        });
       }
     });
     let loads = 0;

@@ -16,10 +16,12 @@ beforeEach(() => tracker.server.flush());
 const url = (id: string): string => `http://${id}`;
 const visit = (page: string, seconds = 0): string => event(url(page), "d", NOON + seconds * 1000);
 const track = (...events: string[]): Promise<unknown> => record("track_events", ...events, "NOW", NOW);
-const enrich = (page: string, metadata: object): Promise<unknown> => call("enrich_document", "P", sha1(page), JSON.stringify(metadata), "NOW", NOW);
+const enrich = (page: string, metadata: object): Promise<unknown> =>
+  call("enrich_document", "P", sha1(page), JSON.stringify(metadata), "NOW", NOW);
 
 type Found = [total: number | null, ...ids: string[]];
-const find = async (dimension: string, ...options: Argument[]): Promise<Found> => (await tracker.read("find_documents", dimension, ...options)) as Found;
+const find = async (dimension: string, ...options: Argument[]): Promise<Found> =>
+  (await tracker.read("find_documents", dimension, ...options)) as Found;
 /** What is found among pages, by address. */
 const pages = (...addresses: string[]): Found => [addresses.length, ...addresses.map(sha1)];
 
@@ -36,33 +38,72 @@ describe("pages", () => {
 
   it.each<[Argument[], string[]]>([
     [[], [ROOT, D, C, B, A]],
-    [["WEBSITE", "a.example"], [C, B, A]],
-    [["WEBSITE", "A.EXAMPLE"], [C, B, A]],
-    [["WEBSITE", sha1("b.example").toUpperCase()], [ROOT, D]],
+    [
+      ["WEBSITE", "a.example"],
+      [C, B, A],
+    ],
+    [
+      ["WEBSITE", "A.EXAMPLE"],
+      [C, B, A],
+    ],
+    [
+      ["WEBSITE", sha1("b.example").toUpperCase()],
+      [ROOT, D],
+    ],
     [["WEBSITE", "nobody"], []],
-    [["SECTION", "news/national"], [D, A]],
+    [
+      ["SECTION", "news/national"],
+      [D, A],
+    ],
     [["SECTION", "news/national", "WEBSITE", "a.example"], [A]],
     [["SECTION", "news"], []],
-    [["SECTION", "news*"], [D, B, A]],
+    [
+      ["SECTION", "news*"],
+      [D, B, A],
+    ],
     [["SECTION", "news/*", "WEBSITE", "b.example"], [D]],
-    [["SECTION", "*"], [ROOT, D, C, B, A]],
+    [
+      ["SECTION", "*"],
+      [ROOT, D, C, B, A],
+    ],
     [["SECTION", "/"], [ROOT]],
     [["SECTION", "zzz*"], []],
-    [["LEVEL", 0, "/"], [ROOT, D, C, B, A]],
+    [
+      ["LEVEL", 0, "/"],
+      [ROOT, D, C, B, A],
+    ],
     [["LEVEL", 0, "news"], []],
-    [["LEVEL", 1, "news"], [D, B, A]],
-    [["LEVEL", 2, "national"], [D, A]],
+    [
+      ["LEVEL", 1, "news"],
+      [D, B, A],
+    ],
+    [
+      ["LEVEL", 2, "national"],
+      [D, A],
+    ],
     [["LEVEL", 2, "news"], []],
     [["LEVEL", 3, "x"], [A]],
     [["LEVEL", 4, "2024"], [A]],
     [["LEVEL", 4, "x"], []],
     [["LEVEL", 1, "news", "SECTION", "news/e*"], [B]],
-    [["URL", "www.a.example/"], [C, B, A]],
-    [["URL", "https://WWW.a.example/news/*"], [B, A]],
+    [
+      ["URL", "www.a.example/"],
+      [C, B, A],
+    ],
+    [
+      ["URL", "https://WWW.a.example/news/*"],
+      [B, A],
+    ],
     [["URL", "www.a.example/News"], []],
-    [["URL", "b.example"], [ROOT, D]],
+    [
+      ["URL", "b.example"],
+      [ROOT, D],
+    ],
     [["URL", "b.example/", "LEVEL", 1, "news"], [D]],
-    [["VISITED", NOON + 2000, NOON + 64_000], [C, B]],
+    [
+      ["VISITED", NOON + 2000, NOON + 64_000],
+      [C, B],
+    ],
     [["VISITED", NOON + 64_000, NOON + 64_001], [D]],
     [["VISITED", 0, 1], []],
     [["VISITED", NOON + 2000, NOON + 64_000, "SECTION", "news*"], [B]],
@@ -121,17 +162,34 @@ describe("sections and websites", () => {
   const section = (...names: string[]): Found => [names.length, ...names.map(sha1)];
 
   beforeEach(async () => {
-    await track(visit("a.example/news/national/1", 1), visit("a.example/news/europe/1", 2), visit("b.example/news/national/1", 63), visit("b.example/", 64));
+    await track(
+      visit("a.example/news/national/1", 1),
+      visit("a.example/news/europe/1", 2),
+      visit("b.example/news/national/1", 63),
+      visit("b.example/", 64),
+    );
   });
 
   it.each<[Argument[], string[]]>([
     [[], ["b.example//", "b.example/news/national", "a.example/news/europe", "a.example/news/national"]],
-    [["WEBSITE", "a.example"], ["a.example/news/europe", "a.example/news/national"]],
-    [["SECTION", "news/national"], ["b.example/news/national", "a.example/news/national"]],
+    [
+      ["WEBSITE", "a.example"],
+      ["a.example/news/europe", "a.example/news/national"],
+    ],
+    [
+      ["SECTION", "news/national"],
+      ["b.example/news/national", "a.example/news/national"],
+    ],
     [["SECTION", "news/e*"], ["a.example/news/europe"]],
     [["LEVEL", 2, "national", "WEBSITE", "b.example"], ["b.example/news/national"]],
-    [["LEVEL", 1, "news", "VISITED", NOON, NOON + MINUTE], ["a.example/news/europe", "a.example/news/national"]],
-    [["LEVEL", 0, "/", "WEBSITE", "b.example"], ["b.example//", "b.example/news/national"]],
+    [
+      ["LEVEL", 1, "news", "VISITED", NOON, NOON + MINUTE],
+      ["a.example/news/europe", "a.example/news/national"],
+    ],
+    [
+      ["LEVEL", 0, "/", "WEBSITE", "b.example"],
+      ["b.example//", "b.example/news/national"],
+    ],
     [["LEVEL", 3, "x"], []],
   ])("S %j", async (options, expected) => {
     expect(await find("S", ...options)).toEqual(section(...expected));
@@ -167,7 +225,9 @@ describe("refusals", () => {
 
   it("the pages of too many sections", async () => {
     await track(...Array.from({ length: 201 }, (_, at) => visit(`a.example/n${at}/x`)));
-    expect(await tracker.refusal("find_documents", "P", "SECTION", "n*")).toMatch(/^LIMIT .* 201 sections, at most 200 /);
+    expect(await tracker.refusal("find_documents", "P", "SECTION", "n*")).toMatch(
+      /^LIMIT .* 201 sections, at most 200 /,
+    );
     expect((await find("P", "SECTION", "n1*"))[0]).toBe(111);
     await track(visit("b.example/n1/x"));
     expect(await find("P", "SECTION", "n*", "WEBSITE", "b.example")).toEqual(pages("b.example/n1/x"));
@@ -185,22 +245,27 @@ describe("paging and LIMIT", () => {
     for (const address of all) await enrich(address, { title: address.includes("odd") ? "odd one" : "even one" });
   });
 
-  it.each<Argument[]>([[], ["LEVEL", 2, "s"], ["LEVEL", 1, "odd"], ["LEVEL", 3, "l3"], ["TITLE", "one"], ["URL", "a.example/even"], ["TITLE", "odd", "LEVEL", 3, "l1"]])(
-    "pages of any size are parts of the whole: %j %j %j",
-    async (...options) => {
-      const [total, ...whole] = await find("P", ...options);
-      expect(whole).toHaveLength(total as number);
-      for (const count of [1, 7, 10_000]) {
-        const parts: string[] = [];
-        for (let offset = 0; offset <= whole.length; offset += count) {
-          const [again, ...ids] = await find("P", ...options, "OFFSET", offset, "COUNT", count);
-          expect(again).toBe(total);
-          parts.push(...ids);
-        }
-        expect(parts).toEqual(whole);
+  it.each<Argument[]>([
+    [],
+    ["LEVEL", 2, "s"],
+    ["LEVEL", 1, "odd"],
+    ["LEVEL", 3, "l3"],
+    ["TITLE", "one"],
+    ["URL", "a.example/even"],
+    ["TITLE", "odd", "LEVEL", 3, "l1"],
+  ])("pages of any size are parts of the whole: %j %j %j", async (...options) => {
+    const [total, ...whole] = await find("P", ...options);
+    expect(whole).toHaveLength(total as number);
+    for (const count of [1, 7, 10_000]) {
+      const parts: string[] = [];
+      for (let offset = 0; offset <= whole.length; offset += count) {
+        const [again, ...ids] = await find("P", ...options, "OFFSET", offset, "COUNT", count);
+        expect(again).toBe(total);
+        parts.push(...ids);
       }
-    },
-  );
+      expect(parts).toEqual(whole);
+    }
+  });
 
   it("lists without a condition know their total, whatever LIMIT", async () => {
     expect(await find("P", "LIMIT", 1, "COUNT", 2)).toEqual([SIZE, ...all.slice(0, 2).map(sha1)]);
@@ -217,7 +282,9 @@ describe("paging and LIMIT", () => {
     expect(await find("P", "TITLE", "odd", "LEVEL", 1, "even", "LIMIT", 24)).toEqual([null]);
     expect(await find("P", "TITLE", "odd", "LEVEL", 1, "even", "LIMIT", 25)).toEqual([0]);
     // In a stretch of time with few enough, the answer is whole.
-    expect(await find("P", "TITLE", "odd one", "VISITED", NOON, NOON + 20_000, "LIMIT", 20)).toEqual(pages(...odd.slice(-10)));
+    expect(await find("P", "TITLE", "odd one", "VISITED", NOON, NOON + 20_000, "LIMIT", 20)).toEqual(
+      pages(...odd.slice(-10)),
+    );
   });
 
   it("a filter alone knows its total though it is too broad to look at all of it", async () => {
@@ -231,7 +298,14 @@ describe("paging and LIMIT", () => {
     await track(...same.map((address) => visit(address)));
     for (const address of same) await enrich(address, { title: "word" });
     const expected = [9, ...same.map(sha1).sort().reverse()];
-    for (const options of [[], ["WEBSITE", "a.example"], ["LEVEL", 2, "s"], ["TITLE", "word"], ["LEVEL", 3, "l"], ["URL", "a.example/"]]) {
+    for (const options of [
+      [],
+      ["WEBSITE", "a.example"],
+      ["LEVEL", 2, "s"],
+      ["TITLE", "word"],
+      ["LEVEL", 3, "l"],
+      ["URL", "a.example/"],
+    ]) {
       expect(await find("P", ...options), options.join(" ")).toEqual(expected);
     }
   });
@@ -239,9 +313,19 @@ describe("paging and LIMIT", () => {
 
 describe("against a plain filter over all documents", () => {
   const HOSTS = ["a.example", "www.b.example"];
-  const DIRECTORIES = ["", "news/", "news/national/", "news/national/x/", "news/x/national/2024/", "sport/x/", "newsletter/"];
+  const DIRECTORIES = [
+    "",
+    "news/",
+    "news/national/",
+    "news/national/x/",
+    "news/x/national/2024/",
+    "sport/x/",
+    "newsletter/",
+  ];
   const WORDS = ["Grève", "Straße", "Élection", "the"];
-  const addresses = HOSTS.flatMap((host) => DIRECTORIES.flatMap((directory) => [1, 2, 3].map((page) => `${host}/${directory}${page}.html`)));
+  const addresses = HOSTS.flatMap((host) =>
+    DIRECTORIES.flatMap((directory) => [1, 2, 3].map((page) => `${host}/${directory}${page}.html`)),
+  );
   const address = fc.constantFrom(...addresses);
   const title = fc.subarray(WORDS).map((some) => some.join(" – "));
 
@@ -253,7 +337,10 @@ describe("against a plain filter over all documents", () => {
   const step: fc.Arbitrary<Step> = fc.oneof(
     { weight: 6, arbitrary: fc.record({ visit: address, minute: fc.integer({ min: 0, max: 6 }) }) },
     { weight: 2, arbitrary: fc.record({ enrich: address, title }) },
-    { weight: 1, arbitrary: fc.record({ expire: fc.integer({ min: 1, max: 5 }), pass: fc.integer({ min: 0, max: 9 }) }) },
+    {
+      weight: 1,
+      arbitrary: fc.record({ expire: fc.integer({ min: 1, max: 5 }), pass: fc.integer({ min: 0, max: 9 }) }),
+    },
   );
 
   interface Filters {
@@ -264,7 +351,8 @@ describe("against a plain filter over all documents", () => {
     title?: string | undefined;
     sinceMinutes?: number | undefined;
   }
-  const optional = <T>(values: fc.Arbitrary<T>): fc.Arbitrary<T | undefined> => fc.option(values, { nil: undefined, freq: 2 });
+  const optional = <T>(values: fc.Arbitrary<T>): fc.Arbitrary<T | undefined> =>
+    fc.option(values, { nil: undefined, freq: 2 });
   const filters: fc.Arbitrary<Filters> = fc.record({
     website: optional(fc.constantFrom("a.example", "b.example", "c.example")),
     section: optional(fc.constantFrom("/", "news", "news*", "news/national", "news/*", "sport/x")),
@@ -277,11 +365,24 @@ describe("against a plain filter over all documents", () => {
   const websiteOf = (page: string): string => page.split("/")[0]!.replace(/^www\./, "");
   const levelsOf = (page: string): string[] => page.split("/").slice(1, -1);
   const sectionOf = (page: string): string => levelsOf(page).slice(0, 2).join("/") || "/";
-  const folded = (text: string): string[] => text.toLowerCase().replace("ß", "ss").normalize("NFD").replace(/\p{M}/gu, "").split(/\P{L}+/u);
+  const folded = (text: string): string[] =>
+    text
+      .toLowerCase()
+      .replace("ß", "ss")
+      .normalize("NFD")
+      .replace(/\p{M}/gu, "")
+      .split(/\P{L}+/u);
 
-  function matches(name: string, page: Page, { website, section, level, url: prefix, title: wanted, sinceMinutes }: Filters, nowMs: number): boolean {
-    const isLevel = ([n, value]: [number, string]): boolean => (n === 0 ? value === "/" : levelsOf(name)[n - 1] === value);
-    const isSection = (given: string): boolean => (given.endsWith("*") ? sectionOf(name).startsWith(given.slice(0, -1)) : sectionOf(name) === given);
+  function matches(
+    name: string,
+    page: Page,
+    { website, section, level, url: prefix, title: wanted, sinceMinutes }: Filters,
+    nowMs: number,
+  ): boolean {
+    const isLevel = ([n, value]: [number, string]): boolean =>
+      n === 0 ? value === "/" : levelsOf(name)[n - 1] === value;
+    const isSection = (given: string): boolean =>
+      given.endsWith("*") ? sectionOf(name).startsWith(given.slice(0, -1)) : sectionOf(name) === given;
     return (
       (website === undefined || websiteOf(name) === website) &&
       (section === undefined || isSection(section)) &&
@@ -292,7 +393,10 @@ describe("against a plain filter over all documents", () => {
     );
   }
 
-  function optionsOf({ website, section, level, url: prefix, title: wanted, sinceMinutes }: Filters, nowMs: number): Argument[] {
+  function optionsOf(
+    { website, section, level, url: prefix, title: wanted, sinceMinutes }: Filters,
+    nowMs: number,
+  ): Argument[] {
     const visited = sinceMinutes === undefined ? undefined : [nowMs - sinceMinutes * MINUTE, nowMs + DAY];
     const given = { WEBSITE: website, SECTION: section, LEVEL: level, URL: prefix, TITLE: wanted, VISITED: visited };
     return Object.entries(given).flatMap(([name, value]) => (value === undefined ? [] : [name, ...[value].flat()]));
@@ -300,44 +404,59 @@ describe("against a plain filter over all documents", () => {
 
   it("finds the same, in the same order", async () => {
     await fc.assert(
-      fc.asyncProperty(fc.array(step, { minLength: 5, maxLength: 40 }), fc.array(filters, { minLength: 1, maxLength: 8 }), fc.integer({ min: 1, max: 60 }), async (steps, queries, limit) => {
-        await tracker.server.flush();
-        await call("configure_tracker", "DOCUMENT_DAYS", 8);
-        const known = new Map<string, Page>();
-        let nowMs = NOON;
-        for (const each of steps) {
-          if ("visit" in each) {
-            // Minutes apart, so that each visit is the first of its minute; some come late.
-            nowMs += each.minute * MINUTE + MINUTE;
-            const timeMs = nowMs - (each.minute % 3) * 10 * MINUTE;
-            await record("track_events", event(url(each.visit), "d", timeMs), "NOW", nowMs);
-            const before = known.get(each.visit);
-            known.set(each.visit, { title: before?.title ?? "", lastMs: Math.max(timeMs, before?.lastMs ?? 0) });
-          } else if ("enrich" in each) {
-            const page = known.get(each.enrich);
-            const refused = await tracker.refusal("enrich_document", "P", sha1(each.enrich), JSON.stringify({ title: each.title }), "NOW", nowMs);
-            expect(refused === undefined).toBe(page !== undefined);
-            if (page) page.title = each.title;
-          } else {
-            nowMs += each.pass * DAY;
-            const due = [...known].filter(([, { lastMs }]) => lastMs < nowMs - 8 * DAY).sort(([a, one], [b, other]) => one.lastMs - other.lastMs || (sha1(a) < sha1(b) ? -1 : 1));
-            await record("expire_documents", "LIMIT", each.expire, "NOW", nowMs);
-            for (const [name] of due.slice(0, each.expire)) known.delete(name);
+      fc.asyncProperty(
+        fc.array(step, { minLength: 5, maxLength: 40 }),
+        fc.array(filters, { minLength: 1, maxLength: 8 }),
+        fc.integer({ min: 1, max: 60 }),
+        async (steps, queries, limit) => {
+          await tracker.server.flush();
+          await call("configure_tracker", "DOCUMENT_DAYS", 8);
+          const known = new Map<string, Page>();
+          let nowMs = NOON;
+          for (const each of steps) {
+            if ("visit" in each) {
+              // Minutes apart, so that each visit is the first of its minute; some come late.
+              nowMs += each.minute * MINUTE + MINUTE;
+              const timeMs = nowMs - (each.minute % 3) * 10 * MINUTE;
+              await record("track_events", event(url(each.visit), "d", timeMs), "NOW", nowMs);
+              const before = known.get(each.visit);
+              known.set(each.visit, { title: before?.title ?? "", lastMs: Math.max(timeMs, before?.lastMs ?? 0) });
+            } else if ("enrich" in each) {
+              const page = known.get(each.enrich);
+              const refused = await tracker.refusal(
+                "enrich_document",
+                "P",
+                sha1(each.enrich),
+                JSON.stringify({ title: each.title }),
+                "NOW",
+                nowMs,
+              );
+              expect(refused === undefined).toBe(page !== undefined);
+              if (page) page.title = each.title;
+            } else {
+              nowMs += each.pass * DAY;
+              const due = [...known]
+                .filter(([, { lastMs }]) => lastMs < nowMs - 8 * DAY)
+                .sort(([a, one], [b, other]) => one.lastMs - other.lastMs || (sha1(a) < sha1(b) ? -1 : 1));
+              await record("expire_documents", "LIMIT", each.expire, "NOW", nowMs);
+              for (const [name] of due.slice(0, each.expire)) known.delete(name);
+            }
           }
-        }
-        for (const query of queries) {
-          const expected = [...known]
-            .filter(([name, page]) => matches(name, page, query, nowMs))
-            .map(([name, { lastMs }]) => ({ id: sha1(name), lastMs }))
-            .sort((a, b) => b.lastMs - a.lastMs || (a.id < b.id ? 1 : -1))
-            .map(({ id }) => id);
-          const options = optionsOf(query, nowMs);
-          expect(await find("P", ...options), options.join(" ")).toEqual([expected.length, ...expected]);
-          const [total, ...ids] = await find("P", ...options, "LIMIT", limit, "OFFSET", 1, "COUNT", 3);
-          if (total !== null) expect([total, ...ids], options.join(" ")).toEqual([expected.length, ...expected.slice(1, 4)]);
-          else expect(expected.slice(1, 4).slice(0, ids.length), options.join(" ")).toEqual(ids);
-        }
-      }),
+          for (const query of queries) {
+            const expected = [...known]
+              .filter(([name, page]) => matches(name, page, query, nowMs))
+              .map(([name, { lastMs }]) => ({ id: sha1(name), lastMs }))
+              .sort((a, b) => b.lastMs - a.lastMs || (a.id < b.id ? 1 : -1))
+              .map(({ id }) => id);
+            const options = optionsOf(query, nowMs);
+            expect(await find("P", ...options), options.join(" ")).toEqual([expected.length, ...expected]);
+            const [total, ...ids] = await find("P", ...options, "LIMIT", limit, "OFFSET", 1, "COUNT", 3);
+            if (total !== null)
+              expect([total, ...ids], options.join(" ")).toEqual([expected.length, ...expected.slice(1, 4)]);
+            else expect(expected.slice(1, 4).slice(0, ids.length), options.join(" ")).toEqual(ids);
+          }
+        },
+      ),
       { numRuns: 60 },
     );
   });

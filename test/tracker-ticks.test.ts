@@ -12,11 +12,16 @@ const DEFAULT_LEASE_MS = 30 * SECOND_MS;
 beforeAll(() => loadLibrary(redis.client, "tracker"));
 beforeEach(() => redis.flush());
 
-const lead = (worker: string, nowMs: number, { slot = SLOT, job = "rotate-5m", lease }: { slot?: number; job?: string; lease?: number } = {}): Promise<unknown> => {
+const lead = (
+  worker: string,
+  nowMs: number,
+  { slot = SLOT, job = "rotate-5m", lease }: { slot?: number; job?: string; lease?: number } = {},
+): Promise<unknown> => {
   const options: Argument[] = lease === undefined ? [] : ["LEASE", lease];
   return fcall(redis.client, "tracker_lead", job, slot, worker, ...options, "NOW", nowMs);
 };
-const done = (worker: string, slot = SLOT, job = "rotate-5m"): Promise<unknown> => fcall(redis.client, "tracker_done", job, slot, worker);
+const done = (worker: string, slot = SLOT, job = "rotate-5m"): Promise<unknown> =>
+  fcall(redis.client, "tracker_done", job, slot, worker);
 
 describe("a slot that many ask for", () => {
   it("is led by one of 20 that ask at once", async () => {
@@ -108,24 +113,32 @@ describe("a slot that is refused", () => {
 
   it("is one more than a minute ahead of the clock", async () => {
     const ahead = lead("one", SLOT, { slot: SLOT + MINUTE_MS + 1 });
-    await expect(ahead).rejects.toThrow(`BADARG slot is ${MINUTE_MS + 1} ms ahead of the clock, at most ${MINUTE_MS} are allowed`);
+    await expect(ahead).rejects.toThrow(
+      `BADARG slot is ${MINUTE_MS + 1} ms ahead of the clock, at most ${MINUTE_MS} are allowed`,
+    );
     expect(await redis.client.keys("*")).toEqual([]);
     expect(await lead("one", SLOT, { slot: SLOT + MINUTE_MS })).toBe(1);
   });
 
   it("is one ahead of the server's clock, where NOW is left out", async () => {
     const nowMs = Number(((await redis.client.sendCommand(["TIME"])) as unknown as string[])[0]) * SECOND_MS;
-    await expect(fcall(redis.client, "tracker_lead", "rotate-5m", nowMs + HOUR_MS, "one")).rejects.toThrow(/^BADARG slot is \d+ ms ahead/);
+    await expect(fcall(redis.client, "tracker_lead", "rotate-5m", nowMs + HOUR_MS, "one")).rejects.toThrow(
+      /^BADARG slot is \d+ ms ahead/,
+    );
     expect(await fcall(redis.client, "tracker_lead", "rotate-5m", nowMs, "one")).toBe(1);
   });
 
   it.each(["tracker_lead", "tracker_done"])("is one of a job with a colon, in %s", async (name) => {
-    await expect(fcall(redis.client, name, "rotate:5m", SLOT, "one")).rejects.toThrow("BADARG job must have no colon, got 'rotate:5m'");
+    await expect(fcall(redis.client, name, "rotate:5m", SLOT, "one")).rejects.toThrow(
+      "BADARG job must have no colon, got 'rotate:5m'",
+    );
     expect(await redis.client.keys("*")).toEqual([]);
   });
 
   it.each(["tracker_lead", "tracker_done"])("is one of a job whose key holds something else, in %s", async (name) => {
     await redis.client.set("H:TICK::rotate-5m::", "foreign");
-    await expect(fcall(redis.client, name, "rotate-5m", SLOT, "one")).rejects.toThrow(/^CONFLICT .*H:TICK::rotate-5m::/);
+    await expect(fcall(redis.client, name, "rotate-5m", SLOT, "one")).rejects.toThrow(
+      /^CONFLICT .*H:TICK::rotate-5m::/,
+    );
   });
 });

@@ -11,7 +11,8 @@ const PARTS = ["1MINUTE", "5MINUTES", "10MINUTES", "1HOUR", "3HOURS", "DOCUMENTS
 
 type Row = [what: string, dimension: string, keys: number, bytes: number, samples: number];
 
-const memory = async (part: string, ...options: Argument[]): Promise<Row[]> => (await tracker.read("get_tracker_memory", part, ...options)) as Row[];
+const memory = async (part: string, ...options: Argument[]): Promise<Row[]> =>
+  (await tracker.read("get_tracker_memory", part, ...options)) as Row[];
 
 /** Bytes of all keys that match, by Redis' own measure. */
 async function exactBytes(pattern: RegExp): Promise<{ keys: number; bytes: number }> {
@@ -22,7 +23,9 @@ async function exactBytes(pattern: RegExp): Promise<{ keys: number; bytes: numbe
 
 async function count(pages: number, now: number, minutes: number): Promise<void> {
   for (let minute = 0; minute < minutes; minute += 1) {
-    const events = Array.from({ length: pages }, (_, at) => event(`http://a.example/s${at % 3}/${at}.html`, `d${at}-${minute}`, now - minute * MINUTE));
+    const events = Array.from({ length: pages }, (_, at) =>
+      event(`http://a.example/s${at % 3}/${at}.html`, `d${at}-${minute}`, now - minute * MINUTE),
+    );
     await tracker.call("track_events", ...events, "NOW", now);
   }
 }
@@ -81,7 +84,11 @@ describe("get_tracker_memory", () => {
     await tracker.client.sendCommand(["XADD", "ST:TRACKER::::", "*", "url", "nothing"]);
     await tracker.call("ingest_events");
     const rows = await memory("STREAMS");
-    expect(rows.map(([what, , keys]) => [what, keys])).toEqual([["events", 1], ["rejected", 1], ["state", 1]]);
+    expect(rows.map(([what, , keys]) => [what, keys])).toEqual([
+      ["events", 1],
+      ["rejected", 1],
+      ["state", 1],
+    ]);
     expect(rows[0]![3]).toBe(await tracker.client.sendCommand(["MEMORY", "USAGE", "ST:TRACKER::::"]));
   });
 
@@ -93,7 +100,10 @@ describe("get_tracker_memory", () => {
 describe("get_tracker_delays", () => {
   const delays = async (now: number) => {
     const { streams, tiers } = await tracker.record("get_tracker_delays", "NOW", now);
-    return { streams, tiers: (tiers as [string, number, number][]).filter(([, views, devices]) => views > 0 || devices > 0) };
+    return {
+      streams,
+      tiers: (tiers as [string, number, number][]).filter(([, views, devices]) => views > 0 || devices > 0),
+    };
   };
 
   it("tells how long a window that was never made has been over, by tier", async () => {
@@ -109,7 +119,8 @@ describe("get_tracker_delays", () => {
 
   it("says that the next tier is stuck where only the finest is rotated", async () => {
     await count(1, NOON, 1);
-    for (const name of ["rotate_pg", "rotate_ud"]) await tracker.drain(name, "TIER", "5MINUTES", "NOW", NOON + 40 * MINUTE);
+    for (const name of ["rotate_pg", "rotate_ud"])
+      await tracker.drain(name, "TIER", "5MINUTES", "NOW", NOON + 40 * MINUTE);
     expect((await delays(NOON + 40 * MINUTE)).tiers).toEqual([["10MINUTES", 30 * MINUTE, 30 * MINUTE]]);
   });
 
@@ -120,15 +131,28 @@ describe("get_tracker_delays", () => {
     await count(1, NOON, 1);
     await tracker.call("track_events", event("http://a.example/s0/0.html", "late", NOON), "NOW", now);
     const status = await tracker.record("get_tracker_status", "NOW", now);
-    expect((status["tiers"] as [string, number, number, number, number][]).find(([tier]) => tier === "5MINUTES")![4]).toBe(20 * MINUTE);
+    expect(
+      (status["tiers"] as [string, number, number, number, number][]).find(([tier]) => tier === "5MINUTES")![4],
+    ).toBe(20 * MINUTE);
     expect((await delays(now)).tiers).toEqual([]);
   });
 
   it("tells how many entries of a stream wait, and how long the oldest has", async () => {
-    await tracker.client.sendCommand(["XADD", "ST:TRACKER::::", `${NOON}-1`, "url", "http://a.example/", "uui", "d", "dt", String(NOON)]);
+    await tracker.client.sendCommand([
+      "XADD",
+      "ST:TRACKER::::",
+      `${NOON}-1`,
+      "url",
+      "http://a.example/",
+      "uui",
+      "d",
+      "dt",
+      String(NOON),
+    ]);
     await tracker.call("ingest_events", "NOW", NOON);
     expect((await delays(NOON + HOUR)).streams).toEqual([["ST:TRACKER::::", 0, 0]]);
-    for (const at of [1, 2]) await tracker.client.sendCommand(["XADD", "ST:TRACKER::::", `${NOON + at * MINUTE}-1`, "url", "x"]);
+    for (const at of [1, 2])
+      await tracker.client.sendCommand(["XADD", "ST:TRACKER::::", `${NOON + at * MINUTE}-1`, "url", "x"]);
     expect((await delays(NOON + HOUR)).streams).toEqual([["ST:TRACKER::::", 2, 59 * MINUTE]]);
   });
 
@@ -141,6 +165,8 @@ describe("get_tracker_delays", () => {
 
   it("names a foreign key", async () => {
     await tracker.client.set("SS:5MINUTES.PENDING:W:::PG", "x");
-    expect(await tracker.refusal("get_tracker_delays")).toBe("CONFLICT SS:5MINUTES.PENDING:W:::PG holds a string, not a zset");
+    expect(await tracker.refusal("get_tracker_delays")).toBe(
+      "CONFLICT SS:5MINUTES.PENDING:W:::PG holds a string, not a zset",
+    );
   });
 });

@@ -22,7 +22,11 @@ function sliced(slices: [done: number, remaining: number][]): { functions: Upkee
 
 describe.each(["refresh", "expire"] as const)("%s", (job) => {
   it("calls until nothing remains, also where slices find nothing", async () => {
-    const { functions, calls } = sliced([[2, 1], [0, 1], [3, 0]]);
+    const { functions, calls } = sliced([
+      [2, 1],
+      [0, 1],
+      [3, 0],
+    ]);
     expect(await keepUp(functions, job, () => true)).toEqual({ done: 5, slices: 3, finished: true });
     expect(calls()).toBe(3);
   });

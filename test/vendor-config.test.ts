@@ -81,24 +81,55 @@ describe("a vendor's settings", () => {
   });
 
   it("take a rule as a selector, as an object, or as a list of either", () => {
-    const { product } = parseVendor("shop", changed("product.name", ["h1", { linkedData: "name" }, { select: "meta", attribute: "CONTENT", match: "(.*) \\|" }]));
-    expect(product.name).toEqual([{ select: "h1" }, { linkedData: "name" }, { select: "meta", attribute: "content", match: /(.*) \|/is }]);
+    const { product } = parseVendor(
+      "shop",
+      changed("product.name", [
+        "h1",
+        { linkedData: "name" },
+        { select: "meta", attribute: "CONTENT", match: "(.*) \\|" },
+      ]),
+    );
+    expect(product.name).toEqual([
+      { select: "h1" },
+      { linkedData: "name" },
+      { select: "meta", attribute: "content", match: /(.*) \|/is },
+    ]);
   });
 
   it("look for addresses in href unless they name another attribute", () => {
-    const { list } = parseVendor("shop", changed("list.link", ["a", { select: "div", attribute: "data-url" }, { value: "/all" }, {}]));
-    expect(list.link).toEqual([{ select: "a", attribute: "href" }, { select: "div", attribute: "data-url" }, { value: "/all" }, { attribute: "href" }]);
+    const { list } = parseVendor(
+      "shop",
+      changed("list.link", ["a", { select: "div", attribute: "data-url" }, { value: "/all" }, {}]),
+    );
+    expect(list.link).toEqual([
+      { select: "a", attribute: "href" },
+      { select: "div", attribute: "data-url" },
+      { value: "/all" },
+      { attribute: "href" },
+    ]);
   });
 
   it.each<[string, unknown, string]>([
     ["site", "shop.example", "site: must be an http or https address without user, query and fragment"],
     ["site", "ftp://shop.example", "site: must be an http or https address without user, query and fragment"],
-    ["site", "https://me:secret@shop.example", "site: must be an http or https address without user, query and fragment"],
+    [
+      "site",
+      "https://me:secret@shop.example",
+      "site: must be an http or https address without user, query and fragment",
+    ],
     ["hosts", ["a.example", "https://b.example"], "hosts[1]: must be a host, or host:port"],
     ["hosts", ["a.example:99999"], "hosts[0]: must be a host, or host:port"],
     ["hosts", ["me@a.example"], "hosts[0]: must be a host, or host:port"],
-    ["years.page", "https://other.example/{year}", "years.page: other.example is neither the site's host nor one of hosts"],
-    ["years", { from: 1973, index: { url: "//other.example/", item: "a" } }, "years.index.url: other.example is neither the site's host nor one of hosts"],
+    [
+      "years.page",
+      "https://other.example/{year}",
+      "years.page: other.example is neither the site's host nor one of hosts",
+    ],
+    [
+      "years",
+      { from: 1973, index: { url: "//other.example/", item: "a" } },
+      "years.index.url: other.example is neither the site's host nor one of hosts",
+    ],
     ["years.to", 1972, "years.to: 1972 is before from, which is 1973"],
     ["years.from", "1973", "years.from: Invalid input: expected number, received string"],
     ["years.page", "/ornaments.html", "years.page: must have {year} in it"],
@@ -106,7 +137,11 @@ describe("a vendor's settings", () => {
     ["years.index", { url: "/x", item: "a" }, "years.index: there is one of page and index, not both"],
     ["list.item", "a[", "list.item: is no CSS selector: Expected name, found "],
     ["list.item", "a:visited-often", "list.item: is no CSS selector: Unknown pseudo-class :visited-often"],
-    ["list.link", [{ select: "a" }, { select: "b", linkedData: "url" }], "list.link[1].linkedData: a rule has one source, and select is one already"],
+    [
+      "list.link",
+      [{ select: "a" }, { select: "b", linkedData: "url" }],
+      "list.link[1].linkedData: a rule has one source, and select is one already",
+    ],
     ["list.link", [], "list.link: must be 1 to 10 rules"],
     ["list.name", 5, "list.name: must be a selector, a rule, or a list of these"],
     ["list.name", ["a", null], "list.name[1]: must be a selector, a rule, or a list of these"],
@@ -115,16 +150,28 @@ describe("a vendor's settings", () => {
     ["list.more", { link: "a", when: "never" }, 'list.more.when: Invalid option: expected one of "empty"|"always"'],
     ["paging", { type: "scroll" }, "paging.type: must have a type: next, page or offset"],
     ["paging", { type: "page" }, "paging.parameter: there must be one of parameter and suffix"],
-    ["paging", { type: "page", parameter: "p", suffix: "page/{page}" }, "paging.parameter: there must be one of parameter and suffix"],
+    [
+      "paging",
+      { type: "page", parameter: "p", suffix: "page/{page}" },
+      "paging.parameter: there must be one of parameter and suffix",
+    ],
     ["paging", { type: "page", suffix: "page/" }, "paging.suffix: must have {page} in it"],
     ["paging", { type: "offset", parameter: "o" }, "paging.size: Invalid input: expected number, received undefined"],
     ["product.sku", undefined, "product.sku: must be a selector, a rule, or a list of these"],
-    ["product.sku", { select: "#a", match: "(" }, "product.sku.match: is no regular expression: Invalid regular expression: /(/is: Unterminated group"],
+    [
+      "product.sku",
+      { select: "#a", match: "(" },
+      "product.sku.match: is no regular expression: Invalid regular expression: /(/is: Unterminated group",
+    ],
     ["product.sku", { value: "x", json: "id" }, "product.sku.json: a value is taken as it is"],
     ["product.sku", { linkedData: "sku", attribute: "x" }, "product.sku.attribute: linkedData has no attributes"],
     ["product.sku", { linkedData: "a..b" }, "product.sku.linkedData: must be property names with dots between them"],
     ["product.price.decimal", ";", 'product.price.decimal: Invalid option: expected one of "."|","'],
-    ["product.availability.values", [{ words: ["!"], value: "x" }], "product.availability.values[0].words[0]: must have a letter or a digit"],
+    [
+      "product.availability.values",
+      [{ words: ["!"], value: "x" }],
+      "product.availability.values[0].words[0]: must have a letter or a digit",
+    ],
     ["product.availability.values", [], "product.availability.values: Too small: expected array to have >=1 items"],
     ["requestsPerSecond", 0, "requestsPerSecond: Too small: expected number to be >=0.001"],
     ["allow", ["10.0.0.0/99"], "allow[0]: '10.0.0.0/99' is no address range such as 10.1.0.0/16"],
@@ -137,7 +184,9 @@ describe("a vendor's settings", () => {
   });
 
   it("belong to a name that keys can have", () => {
-    expect(() => parseVendor("a:b", LEAST)).toThrow("vendor 'a:b': a vendor's name has letters, digits, _ . and -, 64 at most");
+    expect(() => parseVendor("a:b", LEAST)).toThrow(
+      "vendor 'a:b': a vendor's name has letters, digits, _ . and -, 64 at most",
+    );
     const parsed = vendorsSchema.safeParse({ "a b": LEAST });
     expect(parsed.error?.issues[0]?.path).toEqual(["a b"]);
     expect(vendorsSchema.parse(undefined)).toEqual([]);
@@ -155,14 +204,21 @@ describe("vendors in files", () => {
 
   it("are put in, with what the configuration says itself in place of theirs", () => {
     const path = directory({ "shop.json": JSON.stringify(LEAST) });
-    const inlined = inlineVendorFiles({ a: "shop.json", b: { file: "./shop.json", requestsPerSecond: 0.5 }, c: LEAST }, path);
+    const inlined = inlineVendorFiles(
+      { a: "shop.json", b: { file: "./shop.json", requestsPerSecond: 0.5 }, c: LEAST },
+      path,
+    );
     expect(inlined).toEqual({ a: LEAST, b: { ...LEAST, requestsPerSecond: 0.5 }, c: LEAST });
   });
 
   it("that are not there, or no JSON, are named", () => {
     const path = directory({ "broken.json": "{" });
-    expect(() => inlineVendorFiles({ a: "none.json" }, path)).toThrow(`catalog.vendors.a: ${join(path, "none.json")}: there is no such file`);
-    expect(() => inlineVendorFiles({ a: { file: "broken.json" } }, path)).toThrow(/^catalog\.vendors\.a: .*broken\.json: .*JSON/);
+    expect(() => inlineVendorFiles({ a: "none.json" }, path)).toThrow(
+      `catalog.vendors.a: ${join(path, "none.json")}: there is no such file`,
+    );
+    expect(() => inlineVendorFiles({ a: { file: "broken.json" } }, path)).toThrow(
+      /^catalog\.vendors\.a: .*broken\.json: .*JSON/,
+    );
   });
 
   it.each([undefined, null, 5, [LEAST], { a: 5 }, { a: { file: 5 } }])("leave %j to the schema", (raw) => {
@@ -221,7 +277,8 @@ describe("availability", () => {
     ["", undefined],
   ])("of %j is %j", (text, value) => expect(availabilityOf(text, rules)).toBe(value));
 
-  it("of other words is what the rules say for these", () => expect(availabilityOf("soon", { ...rules, otherwise: "Later" })).toBe("Later"));
+  it("of other words is what the rules say for these", () =>
+    expect(availabilityOf("soon", { ...rules, otherwise: "Later" })).toBe("Later"));
 });
 
 describe("a rule", () => {

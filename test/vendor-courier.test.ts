@@ -19,8 +19,12 @@ describe("years", () => {
 
   it("are those that are configured, without an end up to the present one", () => {
     expect(courierFor({ host: "127.0.0.1" }).courier.years()).toEqual([2000, 2001, 2002, 2003, 2004, 2005]);
-    expect(courierFor({ host: "127.0.0.1" }, { years: { ...years, from: 2024 } }, { nowMs }).courier.years()).toEqual([2024, 2025, 2026]);
-    expect(courierFor({ host: "127.0.0.1" }, { years: { ...years, from: 2027 } }, { nowMs }).courier.years()).toEqual([]);
+    expect(courierFor({ host: "127.0.0.1" }, { years: { ...years, from: 2024 } }, { nowMs }).courier.years()).toEqual([
+      2024, 2025, 2026,
+    ]);
+    expect(courierFor({ host: "127.0.0.1" }, { years: { ...years, from: 2027 } }, { nowMs }).courier.years()).toEqual(
+      [],
+    );
   });
 
   it("have their pages at an address with the year in it", async () => {
@@ -35,11 +39,18 @@ describe("years", () => {
   });
 
   const INDEX = { years: { from: 2000, index: { url: "/years", item: "li" } } };
-  const index = (...entries: [string, string][]): string => entries.map(([text, path]) => `<li><a href="${path}">${text}</a></li>`).join("");
+  const index = (...entries: [string, string][]): string =>
+    entries.map(([text, path]) => `<li><a href="${path}">${text}</a></li>`).join("");
 
   it("have their pages where an index says, one or several", async () => {
     const site = await startShop({
-      "/years": index(["2000 Ornaments", "/y2k"], ["2001", "/one"], ["About us", "/about"], ["2000 Magic", "/magic"], ["2000 again", "/y2k"]),
+      "/years": index(
+        ["2000 Ornaments", "/y2k"],
+        ["2001", "/one"],
+        ["About us", "/about"],
+        ["2000 Magic", "/magic"],
+        ["2000 again", "/y2k"],
+      ),
       "/y2k": list("/a"),
       "/magic": list("/a", "/b"),
     });
@@ -52,7 +63,11 @@ describe("years", () => {
 
   it("have their index asked for again after a while, and after it failed", async () => {
     const clock = new ManualClock();
-    const site = await startShop({ "/years": inTurn(status(404), index(["2000", "/a"]), index(["2001", "/b"])), "/a": list("/1"), "/b": list("/2") });
+    const site = await startShop({
+      "/years": inTurn(status(404), index(["2000", "/a"]), index(["2001", "/b"])),
+      "/a": list("/1"),
+      "/b": list("/2"),
+    });
     const { links } = courierFor(site, INDEX, { clock });
     const asked = async (year: number): Promise<string[]> => pathsOf(await clock.during(links(year)));
     await expect(asked(2000)).rejects.toMatchObject({ reason: "status 404" });
@@ -80,7 +95,9 @@ describe("a list", () => {
   });
 
   it("has links relative to the base that the page names, without parameters that are only the visit's", async () => {
-    const site = await startShop({ "/2000": `<base href="/shop/">${list("a?sid=1", "b?x=1&sid=2&ref=home", "a?sid=3")}` });
+    const site = await startShop({
+      "/2000": `<base href="/shop/">${list("a?sid=1", "b?x=1&sid=2&ref=home", "a?sid=3")}`,
+    });
     const settings = { list: { item: ".item", dropQuery: ["sid", "ref"] } };
     expect(pathsOf(await courierFor(site, settings).links())).toEqual(["/shop/a", "/shop/b?x=1"]);
   });
@@ -116,7 +133,10 @@ describe("a list", () => {
 
   it("in another charset is read in it", async () => {
     const site = await startShop({
-      "/2000": (_request, response) => html(response, Buffer.from(list("/a").replace("Name", "Été"), "latin1"), { "content-type": "text/html; charset=latin1" }),
+      "/2000": (_request, response) =>
+        html(response, Buffer.from(list("/a").replace("Name", "Été"), "latin1"), {
+          "content-type": "text/html; charset=latin1",
+        }),
     });
     expect(Object.values(await courierFor(site).links())).toEqual(["Été of /a"]);
   });
@@ -137,19 +157,34 @@ describe("a list", () => {
     expect(pathsOf(await courierFor(site, { ...NEXT, list: empty }).links())).toEqual(["/a", "/b", "/c", "/d"]);
     expect(pathsOf(await courierFor(site, { ...NEXT, list: empty }).links(2001))).toEqual(["/own"]);
     const always = { ...empty, more: { ...empty.more, when: "always" } };
-    expect(pathsOf(await courierFor(site, { ...NEXT, list: always }).links(2001)).sort()).toEqual(["/a", "/b", "/c", "/d", "/own"]);
+    expect(pathsOf(await courierFor(site, { ...NEXT, list: always }).links(2001)).sort()).toEqual([
+      "/a",
+      "/b",
+      "/c",
+      "/d",
+      "/own",
+    ]);
   });
 
   it("leads also to such as have nothing, if others have something", async () => {
-    const parts = (...paths: string[]): string => paths.map((path) => `<a class="part" href="${path}">part</a>`).join("");
-    const site = await startShop({ "/2000": parts("/none", "/some"), "/2001": parts("/none", "/none2"), "/none": "<p>sold out", "/none2": "", "/some": list("/a") });
+    const parts = (...paths: string[]): string =>
+      paths.map((path) => `<a class="part" href="${path}">part</a>`).join("");
+    const site = await startShop({
+      "/2000": parts("/none", "/some"),
+      "/2001": parts("/none", "/none2"),
+      "/none": "<p>sold out",
+      "/none2": "",
+      "/some": list("/a"),
+    });
     const { links } = courierFor(site, { list: { item: ".item", more: { link: "a.part" } } });
     expect(pathsOf(await links())).toEqual(["/a"]);
     expect((await failure(links(2001))).reason).toBe("layout");
   });
 
   it("leads no deeper than two levels, however deep it goes on", async () => {
-    const site = await startSite((request, response) => html(response, `<a class="part" href="${request.url}/x">deeper</a>`));
+    const site = await startSite((request, response) =>
+      html(response, `<a class="part" href="${request.url}/x">deeper</a>`),
+    );
     const { links } = courierFor(site, { list: { item: ".item", more: { link: "a.part" } } });
     expect((await failure(links())).reason).toBe("layout");
     expect(site.requests).toEqual(["/2000", "/2000/x", "/2000/x/x"]);
@@ -158,7 +193,11 @@ describe("a list", () => {
 
 describe("paging", () => {
   it("follows links to the next page", async () => {
-    const site = await startShop({ "/2000": list("/a") + next("/2000?p=2"), "/2000?p=2": list("/b") + next("?p=3"), "/2000?p=3": list("/c") });
+    const site = await startShop({
+      "/2000": list("/a") + next("/2000?p=2"),
+      "/2000?p=2": list("/b") + next("?p=3"),
+      "/2000?p=3": list("/c"),
+    });
     expect(pathsOf(await courierFor(site, NEXT).links())).toEqual(["/a", "/b", "/c"]);
   });
 
@@ -187,7 +226,10 @@ describe("paging", () => {
       const page = Number(new URL(request.url!, "http://x").searchParams.get("p") ?? 1);
       html(response, list(`/${page}`) + next(`?p=${page + 1}`));
     });
-    expect(await failure(courierFor(site, { ...NEXT, maxPages: 10 }).links())).toMatchObject({ reason: "paging", permanent: true });
+    expect(await failure(courierFor(site, { ...NEXT, maxPages: 10 }).links())).toMatchObject({
+      reason: "paging",
+      permanent: true,
+    });
     expect(site.requests.length).toBe(10);
   });
 
@@ -199,9 +241,17 @@ describe("paging", () => {
   it.each<[string, object, string[]]>([
     ["by number", { type: "page", parameter: "p" }, ["/2000?s=1", "/2000?s=1&p=2", "/2000?s=1&p=3"]],
     ["by number from 0", { type: "page", parameter: "p", first: 0 }, ["/2000?s=1", "/2000?s=1&p=1", "/2000?s=1&p=2"]],
-    ["by number in the path", { type: "page", suffix: "page/{page}/" }, ["/2000?s=1", "/2000/page/2/?s=1", "/2000/page/3/?s=1"]],
+    [
+      "by number in the path",
+      { type: "page", suffix: "page/{page}/" },
+      ["/2000?s=1", "/2000/page/2/?s=1", "/2000/page/3/?s=1"],
+    ],
     ["by offset", { type: "offset", parameter: "o", size: 12 }, ["/2000?s=1", "/2000?s=1&o=12", "/2000?s=1&o=24"]],
-    ["by offset from 1", { type: "offset", parameter: "o", size: 12, first: 1 }, ["/2000?s=1", "/2000?s=1&o=13", "/2000?s=1&o=25"]],
+    [
+      "by offset from 1",
+      { type: "offset", parameter: "o", size: 12, first: 1 },
+      ["/2000?s=1", "/2000?s=1&o=13", "/2000?s=1&o=25"],
+    ],
   ])("%s goes on until a page is missing, empty, or has nothing new", async (_name, paging, addresses) => {
     const years = { from: 2000, page: "/{year}?s=1" };
     const [first, second, third] = addresses as [string, string, string];
@@ -214,7 +264,11 @@ describe("paging", () => {
 
   it("by number asks for no more pages than the first one says there are", async () => {
     const pager = `<p class="pages"><a>1</a> <a>2</a> <a>Next</a></p>`;
-    const site = await startShop({ "/2000": list("/a") + pager, "/2000?p=2": list("/b") + pager, "/2000?p=3": list("/c") });
+    const site = await startShop({
+      "/2000": list("/a") + pager,
+      "/2000?p=2": list("/b") + pager,
+      "/2000?p=3": list("/c"),
+    });
     const paging = { type: "page", parameter: "p", last: ".pages a" };
     expect(pathsOf(await courierFor(site, { paging }).links())).toEqual(["/a", "/b"]);
   });
@@ -232,7 +286,10 @@ describe("a list's page that fails", () => {
 
   it("as often as is configured fails the whole; links that were found are not half of a list", async () => {
     const site = await startShop({ "/2000": list("/a") + next("/2"), "/2": status(503) });
-    expect(await failure(courierFor(site, { ...NEXT, attempts: 2 }).links())).toMatchObject({ reason: "status 503", permanent: false });
+    expect(await failure(courierFor(site, { ...NEXT, attempts: 2 }).links())).toMatchObject({
+      reason: "status 503",
+      permanent: false,
+    });
     expect(site.requests).toEqual(["/2000", "/2", "/2"]);
   });
 
@@ -245,16 +302,31 @@ describe("a list's page that fails", () => {
 
 describe("a product", () => {
   it("is what stands on its page; of the list it has year and address, and the name where the page has none", async () => {
-    const site = await startShop({ "/p": product("Q1", "$1,299.50", "Sold out!"), "/q": product("Q2").replace(/<h1>.*<\/h1>/, "") });
+    const site = await startShop({
+      "/p": product("Q1", "$1,299.50", "Sold out!"),
+      "/q": product("Q2").replace(/<h1>.*<\/h1>/, ""),
+    });
     const { product: fetch } = courierFor(site);
     const link = `http://${site.host}/p`;
-    const expected = { sku: "Q1", name: "Q1 Santa", price: "1299.50", availability: "Out of Stock", release_year: 2000, link };
+    const expected = {
+      sku: "Q1",
+      name: "Q1 Santa",
+      price: "1299.50",
+      availability: "Out of Stock",
+      release_year: 2000,
+      link,
+    };
     expect(await fetch()).toEqual({ outcome: "product", product: expected });
     expect(await fetch("/q")).toMatchObject({ product: { sku: "Q2", name: "From the list" } });
   });
 
   const RULES = (more: object) => ({
-    product: { sku: "#sku", price: { from: "#price" }, availability: { from: "#stock", values: [{ words: ["in stock"], value: "In" }] }, ...more },
+    product: {
+      sku: "#sku",
+      price: { from: "#price" },
+      availability: { from: "#stock", values: [{ words: ["in stock"], value: "In" }] },
+      ...more,
+    },
   });
 
   it("may have no price or brand, and says so", async () => {
@@ -264,7 +336,10 @@ describe("a product", () => {
   });
 
   it("may have a year of its own", async () => {
-    const site = await startShop({ "/p": `${product("Q1")}<i>Released in 1987</i>`, "/q": `${product("Q1")}<i>long ago</i>` });
+    const site = await startShop({
+      "/p": `${product("Q1")}<i>Released in 1987</i>`,
+      "/q": `${product("Q1")}<i>long ago</i>`,
+    });
     const { product: fetch } = courierFor(site, RULES({ releaseYear: "i" }));
     expect(await fetch()).toMatchObject({ product: { release_year: 1987 } });
     expect(await failure(fetch("/q"))).toMatchObject({ reason: "year", permanent: true });
@@ -272,12 +347,32 @@ describe("a product", () => {
 
   it.each([
     ["no sku", product("Q1").replace('id="sku"', ""), "layout", "has no sku where the configuration looks for it"],
-    ["no price", product("Q1").replace('id="price"', ""), "layout", "has no price where the configuration looks for it"],
-    ["no availability", product("Q1").replace('id="stock"', ""), "layout", "has no availability where the configuration looks for it"],
+    [
+      "no price",
+      product("Q1").replace('id="price"', ""),
+      "layout",
+      "has no price where the configuration looks for it",
+    ],
+    [
+      "no availability",
+      product("Q1").replace('id="stock"', ""),
+      "layout",
+      "has no availability where the configuration looks for it",
+    ],
     ["two prices", product("Q1", "$3 to $5"), "price", "'$3 to $5' is no price that the configuration knows"],
-    ["unknown words of availability", product("Q1", "$3", "Ask <b>Joe"), "availability", "'Ask Joe' is no availability that the configuration knows"],
+    [
+      "unknown words of availability",
+      product("Q1", "$3", "Ask <b>Joe"),
+      "availability",
+      "'Ask Joe' is no availability that the configuration knows",
+    ],
     ["a sku too long to be one", product("Q".repeat(200)), "layout", "is no sku that the configuration knows"],
-    ["deeper nesting than any browser takes", "<b>".repeat(100_000), "layout", "the page is nested deeper than 512 elements"],
+    [
+      "deeper nesting than any browser takes",
+      "<b>".repeat(100_000),
+      "layout",
+      "the page is nested deeper than 512 elements",
+    ],
   ])("with %s is an error that names it", async (_name, page, reason, message) => {
     const site = await startShop({ "/p": page });
     const error = await failure(courierFor(site).product());
@@ -286,7 +381,12 @@ describe("a product", () => {
   });
 
   it("has what the rules say where words are unknown or missing", async () => {
-    const availability = { from: "#stock", values: [{ words: ["in stock"], value: "In" }], otherwise: "Other", missing: "None" };
+    const availability = {
+      from: "#stock",
+      values: [{ words: ["in stock"], value: "In" }],
+      otherwise: "Other",
+      missing: "None",
+    };
     const site = await startShop({ "/p": product("Q1", "$3", "soon"), "/q": product("Q1", "$3", "") });
     const { product: fetch } = courierFor(site, RULES({ availability }));
     expect(await fetch()).toMatchObject({ product: { availability: "Other" } });
@@ -294,7 +394,11 @@ describe("a product", () => {
   });
 
   it("is gone with 404 and 410, and where the page says so", async () => {
-    const site = await startShop({ "/p": status(404), "/q": status(410), "/r": `<p class="gone">Sorry</p>${product("Q1")}` });
+    const site = await startShop({
+      "/p": status(404),
+      "/q": status(410),
+      "/r": `<p class="gone">Sorry</p>${product("Q1")}`,
+    });
     const { product: fetch } = courierFor(site, RULES({ gone: ".gone" }));
     expect(await fetch()).toEqual({ outcome: "gone", status: 404 });
     expect(await fetch("/q")).toEqual({ outcome: "gone", status: 410 });
@@ -302,15 +406,17 @@ describe("a product", () => {
   });
 
   it("on a huge page is read up to the limit: found, or too far down", async () => {
-    const endless = (before: string): Handler => (_request, response) => {
-      response.writeHead(200, { "content-type": "text/html", etag: '"x"' });
-      response.write(before);
-      const more = (): void => {
-        while (!response.destroyed && response.write(" ".repeat(10_000)));
-        if (!response.destroyed) response.once("drain", more);
+    const endless =
+      (before: string): Handler =>
+      (_request, response) => {
+        response.writeHead(200, { "content-type": "text/html", etag: '"x"' });
+        response.write(before);
+        const more = (): void => {
+          while (!response.destroyed && response.write(" ".repeat(10_000)));
+          if (!response.destroyed) response.once("drain", more);
+        };
+        more();
       };
-      more();
-    };
     const site = await startShop({ "/p": endless(product("Q1")), "/q": endless("<p>") });
     const { product: fetch } = courierFor(site, { maxBytes: 65_536 });
     // What was not read to its end is not called unchanged later.
@@ -322,12 +428,18 @@ describe("a product", () => {
 
   it("is not asked for again by the courier: that is the queue's business", async () => {
     const site = await startShop({ "/p": status(500) });
-    expect(await failure(courierFor(site).product())).toMatchObject({ reason: "status 500", permanent: false, retryAfterMs: undefined });
+    expect(await failure(courierFor(site).product())).toMatchObject({
+      reason: "status 500",
+      permanent: false,
+      retryAfterMs: undefined,
+    });
     expect(site.requests).toEqual(["/p"]);
   });
 
   it("that is no page fails for good", async () => {
-    const site = await startShop({ "/p": (_request, response) => void response.writeHead(200, { "content-type": "application/pdf" }).end("x") });
+    const site = await startShop({
+      "/p": (_request, response) => void response.writeHead(200, { "content-type": "application/pdf" }).end("x"),
+    });
     expect(await failure(courierFor(site).product())).toMatchObject({ reason: "type", permanent: true });
   });
 });
@@ -340,7 +452,10 @@ describe("conditional requests", () => {
     const site = await startShop({
       "/p": ({ headers }, response) => {
         asked.push(headers);
-        const isKnown = own["etag"] === undefined ? headers["if-modified-since"] === own["last-modified"] : headers["if-none-match"] === own["etag"];
+        const isKnown =
+          own["etag"] === undefined
+            ? headers["if-modified-since"] === own["last-modified"]
+            : headers["if-none-match"] === own["etag"];
         if (isKnown) response.writeHead(304).end();
         else html(response, product("Q1"), own);
       },
@@ -352,7 +467,10 @@ describe("conditional requests", () => {
     [{ etag: '"v1"' }, { "if-none-match": '"v1"' }],
     [{ etag: 'W/"v 1"' }, { "if-none-match": 'W/"v 1"' }],
     [{ "last-modified": MODIFIED }, { "if-modified-since": MODIFIED }],
-    [{ etag: '"v1"', "last-modified": MODIFIED }, { "if-none-match": '"v1"', "if-modified-since": MODIFIED }],
+    [
+      { etag: '"v1"', "last-modified": MODIFIED },
+      { "if-none-match": '"v1"', "if-modified-since": MODIFIED },
+    ],
   ])("with %j ask for what is newer", async (own, headers) => {
     const { site, asked } = await versioned(own);
     const { product: fetch } = courierFor(site);
@@ -368,22 +486,38 @@ describe("conditional requests", () => {
     const { site } = await versioned({ etag: '"v1"' });
     const first = await courierFor(site).product();
     if (first.outcome !== "product") throw new Error(first.outcome);
-    const rules = { sku: "h1", price: { from: "#price" }, availability: { from: "#stock", values: [{ words: ["in stock"], value: "In Stock" }] } };
+    const rules = {
+      sku: "h1",
+      price: { from: "#price" },
+      availability: { from: "#stock", values: [{ words: ["in stock"], value: "In Stock" }] },
+    };
     const other = courierFor(site, { product: rules });
-    expect(await other.product("/p", { validators: first.validators })).toMatchObject({ outcome: "product", product: { sku: "Q1 Santa" } });
+    expect(await other.product("/p", { validators: first.validators })).toMatchObject({
+      outcome: "product",
+      product: { sku: "Q1 Santa" },
+    });
     // A pattern is part of the rules too.
-    const [start, end] = ["^\\S+", "\\S+$"].map((match) => courierFor(site, { product: { ...rules, sku: { select: "h1", match } } }));
+    const [start, end] = ["^\\S+", "\\S+$"].map((match) =>
+      courierFor(site, { product: { ...rules, sku: { select: "h1", match } } }),
+    );
     const second = await start!.product();
     if (second.outcome !== "product") throw new Error(second.outcome);
-    expect(await end!.product("/p", { validators: second.validators })).toMatchObject({ outcome: "product", product: { sku: "Santa" } });
+    expect(await end!.product("/p", { validators: second.validators })).toMatchObject({
+      outcome: "product",
+      product: { sku: "Santa" },
+    });
     // Everything else may change.
-    expect(await courierFor(site, { concurrency: 2 }).product("/p", { validators: first.validators })).toEqual({ outcome: "unchanged" });
+    expect(await courierFor(site, { concurrency: 2 }).product("/p", { validators: first.validators })).toEqual({
+      outcome: "unchanged",
+    });
   });
 
   it("are not made with what is no mark of ours, or too long to keep", async () => {
     const { site, asked } = await versioned({ etag: `"${"x".repeat(300)}"` });
     const { product: fetch } = courierFor(site);
-    expect(await fetch("/p", { validators: { etag: '"v1"', lastModified: MODIFIED } })).not.toHaveProperty("validators");
+    expect(await fetch("/p", { validators: { etag: '"v1"', lastModified: MODIFIED } })).not.toHaveProperty(
+      "validators",
+    );
     expect(asked[0]).not.toHaveProperty("if-none-match");
     expect(asked[0]).not.toHaveProperty("if-modified-since");
   });
@@ -410,7 +544,9 @@ describe("the vendor's own hosts", () => {
     expect(await failure(links())).toMatchObject({ reason: "port", permanent: true });
     expect([site.requests, other.requests]).toEqual([["/p", "/2000"], []]);
     // As one of the vendor's hosts it is asked.
-    expect(await courierFor(site, { hosts: [`localhost:${site.port}`] }).product()).toMatchObject({ product: { sku: "Q1" } });
+    expect(await courierFor(site, { hosts: [`localhost:${site.port}`] }).product()).toMatchObject({
+      product: { sku: "Q1" },
+    });
   });
 
   it("redirect among themselves", async () => {
@@ -423,26 +559,43 @@ describe("the vendor's own hosts", () => {
 
   it("are not left for a link from elsewhere", async () => {
     const { product: fetch } = courierFor({ host: "127.0.0.1:1" });
-    for (const url of ["http://other.example/", "ftp://127.0.0.1:1/", "http://me:secret@127.0.0.1:1/", "javascript:x"]) {
+    for (const url of [
+      "http://other.example/",
+      "ftp://127.0.0.1:1/",
+      "http://me:secret@127.0.0.1:1/",
+      "javascript:x",
+    ]) {
       expect(await failure(fetch(url))).toMatchObject({ reason: "url", permanent: true });
     }
   });
 
   it("are public, unless others are allowed", async () => {
     const site = await startShop({ "/p": product("Q1") });
-    expect(await failure(courierFor(site, { allow: [] }).product())).toMatchObject({ reason: "address", permanent: true });
+    expect(await failure(courierFor(site, { allow: [] }).product())).toMatchObject({
+      reason: "address",
+      permanent: true,
+    });
     expect(site.requests).toEqual([]);
   });
 
   it("are asked by https where the site is, also by links that say http", () => {
-    const settings = { years: { from: 2000, page: "/{year}" }, list: { item: "a" }, product: { sku: "a", price: { from: "a" }, availability: { from: "a", values: [{ words: ["a"], value: "a" }] } } };
+    const settings = {
+      years: { from: 2000, page: "/{year}" },
+      list: { item: "a" },
+      product: { sku: "a", price: { from: "a" }, availability: { from: "a", values: [{ words: ["a"], value: "a" }] } },
+    };
     const addressOf = (site: string, text: string, base?: string): string | undefined =>
-      new VendorPages(parseVendor("shop", { site, hosts: ["IMG.shop.example:8443", "old.example:443"], ...settings }), {}).address(text, base === undefined ? undefined : new URL(base))?.href;
+      new VendorPages(
+        parseVendor("shop", { site, hosts: ["IMG.shop.example:8443", "old.example:443"], ...settings }),
+        {},
+      ).address(text, base === undefined ? undefined : new URL(base))?.href;
     expect(addressOf("https://shop.example/store/", "p/1#x")).toBe("https://shop.example/store/p/1");
     expect(addressOf("https://shop.example", "http://shop.example/p")).toBe("https://shop.example/p");
     expect(addressOf("https://shop.example", "//SHOP.example:443/p")).toBe("https://shop.example/p");
     expect(addressOf("https://shop.example", "http://shop.example:8080/p")).toBeUndefined();
-    expect(addressOf("https://shop.example", "https://img.shop.example:8443/p")).toBe("https://img.shop.example:8443/p");
+    expect(addressOf("https://shop.example", "https://img.shop.example:8443/p")).toBe(
+      "https://img.shop.example:8443/p",
+    );
     expect(addressOf("https://shop.example", "http://img.shop.example:8443/p")).toBeUndefined();
     expect(addressOf("https://shop.example", "https://old.example/p")).toBe("https://old.example/p");
     expect(addressOf("http://shop.example", "https://shop.example/p")).toBe("https://shop.example/p");
@@ -455,7 +608,10 @@ describe("the vendor's own hosts", () => {
 
 describe("robots.txt", () => {
   it("is obeyed, for lists and products", async () => {
-    const site = await startShop({ "/2000": list("/p"), "/p": product("Q1"), "/no/p": product("Q1") }, "User-agent: *\nDisallow: /no");
+    const site = await startShop(
+      { "/2000": list("/p"), "/p": product("Q1"), "/no/p": product("Q1") },
+      "User-agent: *\nDisallow: /no",
+    );
     const { product: fetch, links } = courierFor(site, { robots: true });
     expect(pathsOf(await links())).toEqual(["/p"]);
     expect(await fetch()).toMatchObject({ outcome: "product" });
@@ -471,14 +627,23 @@ describe("robots.txt", () => {
 
   it("that cannot be had holds everything up, for a while", async () => {
     const site = await startShop({ "/p": product("Q1") }, status(500));
-    expect(await failure(courierFor(site, { robots: true }).product())).toMatchObject({ reason: "robots unreachable", permanent: false });
+    expect(await failure(courierFor(site, { robots: true }).product())).toMatchObject({
+      reason: "robots unreachable",
+      permanent: false,
+    });
     expect(site.requests).toEqual(["/robots.txt"]);
   });
 });
 
 describe("the pace", () => {
   /** Lets the clock step, and notes how many requests the shop had by then. */
-  async function countBySteps(site: { requests: string[] }, clock: ManualClock, waiting: (answered: number) => number, stepMs: number, steps: number): Promise<number[]> {
+  async function countBySteps(
+    site: { requests: string[] },
+    clock: ManualClock,
+    waiting: (answered: number) => number,
+    stepMs: number,
+    steps: number,
+  ): Promise<number[]> {
     const counts: number[] = [];
     for (let step = 0; step < steps; step += 1) {
       // All that can go has gone when everybody else waits for the clock.
@@ -514,7 +679,10 @@ describe("the pace", () => {
 
   it("is a site's own, if that wants less", async () => {
     const clock = new ManualClock();
-    const site = await startSite((_request, response) => html(response, product("Q1")), "User-agent: *\nCrawl-delay: 7");
+    const site = await startSite(
+      (_request, response) => html(response, product("Q1")),
+      "User-agent: *\nCrawl-delay: 7",
+    );
     const { product: fetch } = courierFor(site, { requestsPerSecond: 1000, concurrency: 2, robots: true }, { clock });
     const fetched = Promise.all(["/1", "/2", "/3"].map((path) => fetch(path)));
     await until(() => clock.sleeping === 2);
@@ -527,7 +695,10 @@ describe("the pace", () => {
   it("is a site's own also while it has not answered yet", async () => {
     const clock = new ManualClock();
     const waiting: (() => void)[] = [];
-    const site = await startSite((_request, response) => void waiting.push(() => html(response, product("Q1"))), "User-agent: *\nCrawl-delay: 7");
+    const site = await startSite(
+      (_request, response) => void waiting.push(() => html(response, product("Q1"))),
+      "User-agent: *\nCrawl-delay: 7",
+    );
     const { product: fetch } = courierFor(site, { requestsPerSecond: 1000, concurrency: 2, robots: true }, { clock });
     const fetched = Promise.all([fetch("/1"), fetch("/2")]);
     await until(() => clock.sleeping === 2);
@@ -544,8 +715,14 @@ describe("the pace", () => {
 
   it("is each host's own", async () => {
     const clock = new ManualClock();
-    const [one, two] = await Promise.all([1, 2].map(() => startSite((_request, response) => html(response, product("Q1")))));
-    const { product: fetch } = courierFor(one!, { requestsPerSecond: 1, concurrency: 2, hosts: [two!.host] }, { clock });
+    const [one, two] = await Promise.all(
+      [1, 2].map(() => startSite((_request, response) => html(response, product("Q1")))),
+    );
+    const { product: fetch } = courierFor(
+      one!,
+      { requestsPerSecond: 1, concurrency: 2, hosts: [two!.host] },
+      { clock },
+    );
     await Promise.all([fetch("/a"), fetch(`http://${two!.host}/a`)]);
     expect([one!.requests, two!.requests]).toEqual([["/a"], ["/a"]]);
   });
@@ -595,7 +772,10 @@ describe("an end", () => {
     const site = await startSite(() => undefined);
     const stop = new AbortController();
     const { courier } = courierFor(site);
-    const ended = [courier.links(2000, stop.signal), courier.product({ url: `http://${site.host}/p`, year: 2000, name: "" }, stop.signal)];
+    const ended = [
+      courier.links(2000, stop.signal),
+      courier.product({ url: `http://${site.host}/p`, year: 2000, name: "" }, stop.signal),
+    ];
     await until(() => site.underWay === 1);
     stop.abort(new Error("stopping"));
     for (const each of ended) await expect(each).rejects.toThrow("stopping");
@@ -614,7 +794,10 @@ describe("an end", () => {
     };
     const years = { from: 2000, index: { url: "/years", item: "li" } };
     const pages = { "/years": `<li><a href="/a">2000</a></li>`, "/a": list("/1") };
-    const stopped = async (start: (stop: AbortSignal) => Promise<unknown>, other: () => Promise<unknown>): Promise<unknown> => {
+    const stopped = async (
+      start: (stop: AbortSignal) => Promise<unknown>,
+      other: () => Promise<unknown>,
+    ): Promise<unknown> => {
       const stop = new AbortController();
       hold = undefined;
       const first = start(stop.signal);
@@ -626,12 +809,16 @@ describe("an end", () => {
     };
     const slowIndex = await startShop({ ...pages, "/years": slowOnce(pages["/years"]) });
     const one = courierFor(slowIndex, { years, concurrency: 2 });
-    expect(await stopped((signal) => one.courier.links(2000, signal), one.links)).toEqual({ [`http://${slowIndex.host}/1`]: "Name of /1" });
+    expect(await stopped((signal) => one.courier.links(2000, signal), one.links)).toEqual({
+      [`http://${slowIndex.host}/1`]: "Name of /1",
+    });
 
     const slowRobots = await startShop({ "/p": product("Q1") }, slowOnce("User-agent: *"));
     const two = courierFor(slowRobots, { robots: true, concurrency: 2 });
     const link = { url: `http://${slowRobots.host}/p`, year: 2000, name: "" };
-    expect(await stopped((signal) => two.courier.product(link, signal), two.product)).toMatchObject({ product: { sku: "Q1" } });
+    expect(await stopped((signal) => two.courier.product(link, signal), two.product)).toMatchObject({
+      product: { sku: "Q1" },
+    });
   });
 });
 
@@ -646,11 +833,18 @@ describe("requests", () => {
     await courierFor(site, { language: "en-US, en;q=0.8", contact: "https://catalog.example/robot" }).product();
     expect(asked[0]!["user-agent"]).toMatch(/^Hotpath\/[\d.]+$/);
     expect(asked[0]).not.toHaveProperty("accept-language");
-    expect(asked[1]).toMatchObject({ "accept-language": "en-US, en;q=0.8", "user-agent": expect.stringContaining("(+https://catalog.example/robot)") as string });
+    expect(asked[1]).toMatchObject({
+      "accept-language": "en-US, en;q=0.8",
+      "user-agent": expect.stringContaining("(+https://catalog.example/robot)") as string,
+    });
   });
 
   it("are reported one by one, those without an answer too", async () => {
-    const site = await startShop({ "/p": moved("/q?secret=1"), "/q?secret=1": product("Q1"), "/cut": (request) => request.socket.destroy() });
+    const site = await startShop({
+      "/p": moved("/q?secret=1"),
+      "/q?secret=1": product("Q1"),
+      "/cut": (request) => request.socket.destroy(),
+    });
     const { product: fetch, timings } = courierFor(site);
     await fetch();
     await failure(fetch("/cut"));

@@ -1,9 +1,23 @@
 import { setMaxListeners } from "node:events";
 import { describe, expect, it, onTestFinished } from "vitest";
 import type { VendorConfig } from "../host/catalog/vendor-config";
-import { createVendorCourier, type ProductInput, type ProductLink, type RequestTiming, type Validators, type VendorCourier } from "../host/couriers/vendor/courier";
+import {
+  createVendorCourier,
+  type ProductInput,
+  type ProductLink,
+  type RequestTiming,
+  type Validators,
+  type VendorCourier,
+} from "../host/couriers/vendor/courier";
 import { countsByYear } from "../host/demo/catalog/figures";
-import { FRONTS, openShop, USUAL_TROUBLES, type Shop, type ShopOptions, type ShopRequest } from "../host/demo/catalog/shop";
+import {
+  FRONTS,
+  openShop,
+  USUAL_TROUBLES,
+  type Shop,
+  type ShopOptions,
+  type ShopRequest,
+} from "../host/demo/catalog/shop";
 import { loopbackVendor } from "../host/demo/catalog/vendors";
 
 const NEVER = new AbortController().signal;
@@ -21,16 +35,30 @@ async function open(vendor: string, options: Partial<ShopOptions> = {}, settings
   const requests: ShopRequest[] = [];
   const timings: RequestTiming[] = [];
   const front = FRONTS.find((each) => each.vendor === vendor)!;
-  const shop = await openShop(front, { seed: 7, scale: 0.02, from: 1983, to: 1988, onRequest: (request) => requests.push(request), ...options });
+  const shop = await openShop(front, {
+    seed: 7,
+    scale: 0.02,
+    from: 1983,
+    to: 1988,
+    onRequest: (request) => requests.push(request),
+    ...options,
+  });
   onTestFinished(() => shop.close());
   const config = loopbackVendor(shop, settings);
-  const courier = createVendorCourier(config, { onRequest: (timing) => timings.push(timing), log: { debug: () => undefined } });
+  const courier = createVendorCourier(config, {
+    onRequest: (timing) => timings.push(timing),
+    log: { debug: () => undefined },
+  });
   return { shop, config, courier, requests, timings };
 }
 
 async function allLinks({ courier }: OpenShop): Promise<ProductLink[]> {
   const years = await Promise.all(
-    courier.years().map(async (year) => Object.entries(await courier.links(year, NEVER)).map(([url, name]) => ({ url, year, name }))),
+    courier
+      .years()
+      .map(async (year) =>
+        Object.entries(await courier.links(year, NEVER)).map(([url, name]) => ({ url, year, name })),
+      ),
   );
   return years.flat();
 }
@@ -43,7 +71,11 @@ interface Fetched {
 }
 
 /** Fetches products as a queue does: what fails in passing is tried again. */
-async function fetchAll({ courier }: OpenShop, links: ProductLink[], known = new Map<string, Validators>()): Promise<Fetched> {
+async function fetchAll(
+  { courier }: OpenShop,
+  links: ProductLink[],
+  known = new Map<string, Validators>(),
+): Promise<Fetched> {
   const fetched: Fetched = { products: [], validators: new Map(), unchanged: 0, gone: [] };
   const one = async (link: ProductLink): Promise<void> => {
     const validators = known.get(link.url);
@@ -139,22 +171,33 @@ const byUrl = (a: { url: string }, b: { url: string }): number => (a.url < b.url
 describe("the shops", () => {
   it("have as many products as the document's figures say", () => {
     const counts = countsByYear({ from: 1973, to: 2020, total: 10_270, scale: 1 });
-    expect([...counts].slice(0, 4)).toEqual([[1973, 21], [1974, 19], [1975, 30], [1976, 49]]);
+    expect([...counts].slice(0, 4)).toEqual([
+      [1973, 21],
+      [1974, 19],
+      [1975, 30],
+      [1976, 49],
+    ]);
     expect([...counts.values()].reduce((sum, count) => sum + count, 0)).toBe(10_270);
     expect(Math.min(...counts.values())).toBeGreaterThan(0);
   });
 
   it("are the same for the same seed, and change in the same way", async () => {
-    const [one, two, other] = await Promise.all([{}, {}, { seed: 8 }].map((options) => open("hookedonhallmark_com", options)));
+    const [one, two, other] = await Promise.all(
+      [{}, {}, { seed: 8 }].map((options) => open("hookedonhallmark_com", options)),
+    );
     const namesOf = ({ shop }: OpenShop): string[] => shop.stock.items.map(({ name, cents }) => `${name} ${cents}`);
     expect(namesOf(one!)).toEqual(namesOf(two!));
     expect(namesOf(one!)).not.toEqual(namesOf(other!));
-    const changesOf = ({ shop }: OpenShop) => shop.stock.change(0.1, 0).map(({ item, ...change }) => ({ sku: item.sku, ...change }));
+    const changesOf = ({ shop }: OpenShop) =>
+      shop.stock.change(0.1, 0).map(({ item, ...change }) => ({ sku: item.sku, ...change }));
     expect(changesOf(one!)).toEqual(changesOf(two!));
   });
 
   it("fail as often as they are told, and are well the second time", async () => {
-    const { shop, requests } = await open("ornament_shop_com", { scale: 0.05, troubles: { ...USUAL_TROUBLES, slow: 0, error: 0.2, busy: 0.1 } });
+    const { shop, requests } = await open("ornament_shop_com", {
+      scale: 0.05,
+      troubles: { ...USUAL_TROUBLES, slow: 0, error: 0.2, busy: 0.1 },
+    });
     const statusOf = async (item: Shop["stock"]["items"][number]) => (await fetch(shop.expected(item).link)).status;
     const items = shop.stock.items.slice(0, 150);
     for (const item of items) await statusOf(item);

@@ -70,14 +70,19 @@ describe("in Lua", () => {
   });
 
   it("the same cases", async () => {
-    const found = await inLua([...CASES.map(([title]) => Buffer.from(title)), ...BYTES.map(([bytes]) => Buffer.from(bytes, "latin1"))]);
+    const found = await inLua([
+      ...CASES.map(([title]) => Buffer.from(title)),
+      ...BYTES.map(([bytes]) => Buffer.from(bytes, "latin1")),
+    ]);
     expect(found).toEqual([...CASES, ...BYTES].map(([, expected]) => expected));
   });
 
   it("every character up to U+1FFFF as in Node", async () => {
     for (let from = 0x80; from < 0x20000; from += 0x1000) {
       const some = characters(from, from + 0x1000).map((each) => `a${each}b`);
-      expect(await inLua(some.map((each) => Buffer.from(each))), from.toString(16)).toEqual(some.map((each) => inNode(toBytes(each)).map(fromBytes)));
+      expect(await inLua(some.map((each) => Buffer.from(each))), from.toString(16)).toEqual(
+        some.map((each) => inNode(toBytes(each)).map(fromBytes)),
+      );
     }
   });
 });
@@ -93,7 +98,12 @@ function characters(from: number, to: number): string[] {
 describe("Unicode", () => {
   const folded = (character: string): string => inNode(toBytes(character)).map(fromBytes).join(" ");
   /** Case and accents by Unicode itself. */
-  const plain = (text: string): string => text.toLowerCase().normalize("NFD").replace(/[\u0300-\u036f]/gu, "").toLowerCase();
+  const plain = (text: string): string =>
+    text
+      .toLowerCase()
+      .normalize("NFD")
+      .replace(/[\u0300-\u036f]/gu, "")
+      .toLowerCase();
   const isLetter = /^[\p{L}\p{N}]$/u;
 
   it.each([

@@ -125,7 +125,10 @@ export const getHistory = command(
     let passed = 0;
     for (const entry of onKey("LRANGE", names.history(model, id), "0", "-1")) {
       const [atMs, changed] = parseEntry(entry);
-      const isMeant = (field === undefined || changed === field) && (from === undefined || atMs >= from) && (to === undefined || atMs < to);
+      const isMeant =
+        (field === undefined || changed === field) &&
+        (from === undefined || atMs >= from) &&
+        (to === undefined || atMs < to);
       if (isMeant) passed += 1;
       if (isMeant && passed > offset && found.length < count) found.push(entry);
     }

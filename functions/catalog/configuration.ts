@@ -59,7 +59,12 @@ function parse(stored: Stored): Auditing {
 }
 
 function readStored(): Stored {
-  return fields(names.state(), ["config:audit:product", "config:audit_maxlen", "config:audit_days", "config:removed_days"]);
+  return fields(names.state(), [
+    "config:audit:product",
+    "config:audit_maxlen",
+    "config:audit_days",
+    "config:removed_days",
+  ]);
 }
 
 function isLatest(stored: Stored): boolean {
@@ -82,7 +87,8 @@ function parseFields(given: string): string {
   const found: string[] = [];
   for (const name of split(given)) {
     const [at] = string.find(`,${AUDITABLE},`, `,${name},`, 1, true);
-    if (at === undefined) fail("BADCONFIG", `AUDIT: a product has no field ${quote(name)} to audit; there are ${AUDITABLE}`);
+    if (at === undefined)
+      fail("BADCONFIG", `AUDIT: a product has no field ${quote(name)} to audit; there are ${AUDITABLE}`);
     found.push(name);
   }
   return found.join(",");
@@ -102,9 +108,21 @@ export const configureCatalog = command(
         type: pair({ name: "model", type: choice(MODELS) }, { name: "fields", type: text(0, 256) }),
         doc: "which fields of a model are audited, with commas between them, in place of those before: of `product` any of `name`, `price`, `availability`, `brand`, `release_year`, `link`; empty for none. Default: `price,availability`",
       },
-      { name: "AUDIT_MAXLEN", type: integer(1, MAX_KEPT), doc: "how many changes are kept of a record, and how many values of each of its fields; the oldest go first. Default 1000" },
-      { name: "AUDIT_DAYS", type: integer(0, 36500), doc: "days after which a change is dropped at the next one of the same record; 0, the default, for never" },
-      { name: "REMOVED_DAYS", type: integer(0, 36500), doc: "days that the changes of a removed record are kept. Default 90" },
+      {
+        name: "AUDIT_MAXLEN",
+        type: integer(1, MAX_KEPT),
+        doc: "how many changes are kept of a record, and how many values of each of its fields; the oldest go first. Default 1000",
+      },
+      {
+        name: "AUDIT_DAYS",
+        type: integer(0, 36500),
+        doc: "days after which a change is dropped at the next one of the same record; 0, the default, for never",
+      },
+      {
+        name: "REMOVED_DAYS",
+        type: integer(0, 36500),
+        doc: "days that the changes of a removed record are kept. Default 90",
+      },
     ],
     reply: integerReply,
     errors: ["BADARG", "BADCONFIG", "CONFLICT"],

@@ -1,6 +1,20 @@
 /** What came of looking at a link, and which links are to be looked at. */
 import { clock } from "../runtime/clock";
-import { choice, command, integer, integerReply, jsonReply, MAX_TIME_MS, NOW, nullable, recordId, text, tuple, type Arguments, type Declaration } from "../runtime/declare";
+import {
+  choice,
+  command,
+  integer,
+  integerReply,
+  jsonReply,
+  MAX_TIME_MS,
+  NOW,
+  nullable,
+  recordId,
+  text,
+  tuple,
+  type Arguments,
+  type Declaration,
+} from "../runtime/declare";
 import { fail, quote } from "../runtime/errors";
 import { jsonText } from "../runtime/json";
 import { fields, onKey, requireType } from "../runtime/types";
@@ -17,7 +31,20 @@ const LINK_DOC =
   "`url`, `name`, `year`, `outcome` (of the last look), `checked_at` (when that was), `scraped_at` (when a look last succeeded), `status` (HTTP), `etag` and `modified` (validators for a conditional request), `product` (id), `failures` (in a row, null before the first look) and `reason` (of the last failure); null for what is not known";
 
 /** What is shown of a link: its address and name, numbers up to `failures`, and texts. */
-const SHOWN = ["url", "name", "year", "checked_at", "scraped_at", "status", "failures", "outcome", "etag", "modified", "product", "reason"];
+const SHOWN = [
+  "url",
+  "name",
+  "year",
+  "checked_at",
+  "scraped_at",
+  "status",
+  "failures",
+  "outcome",
+  "etag",
+  "modified",
+  "product",
+  "reason",
+];
 const LAST_NUMBER = 6;
 
 function linkJson(id: string): string | undefined {
@@ -79,7 +106,11 @@ function noteOf(args: Arguments<typeof MARK_LINK>, failures: number, nowMs: numb
   put(note, "reason", isSuccess ? undefined : (args.reason ?? "failed"));
   put(note, "failures", isSuccess ? 0 : failures + 1);
   if (isSuccess) put(note, "scraped_at", nowMs);
-  for (const [field, value] of [["etag", args.etag], ["modified", args.modified], ["product", args.product]] as [string, string | undefined][]) {
+  for (const [field, value] of [
+    ["etag", args.etag],
+    ["modified", args.modified],
+    ["product", args.product],
+  ] as [string, string | undefined][]) {
     if (outcome === "scraped" || (isSuccess && value !== undefined)) put(note, field, value);
   }
   return note;
@@ -91,7 +122,8 @@ export const markLink = command(MARK_LINK, (args) => {
   const nowMs = clock(args.now);
   const id = linkId(vendor, args.url);
   const [year, checked, failures, product] = fields(names.link(id), ["year", "checked_at", "failures", "product"]);
-  if (year === false || year === undefined) return fail("NOTFOUND", `vendor ${quote(vendor)} has no link ${quote(args.url)}`);
+  if (year === false || year === undefined)
+    return fail("NOTFOUND", `vendor ${quote(vendor)} has no link ${quote(args.url)}`);
   if (nowMs < numberOf(checked)) return 0;
   const note = noteOf(args, numberOf(failures), nowMs);
   const all = names.links(vendor);
@@ -141,7 +173,11 @@ export const listLinks = command(
     positional: [VENDOR],
     options: [
       { name: "YEAR", type: yearType, doc: "only links of this year" },
-      { name: "STALE", type: integer(0, MAX_TIME_MS), doc: "only links at which nobody has looked for so many ms, or ever" },
+      {
+        name: "STALE",
+        type: integer(0, MAX_TIME_MS),
+        doc: "only links at which nobody has looked for so many ms, or ever",
+      },
       { name: "OFFSET", type: integer(0, 1000000000), default: 0, doc: "how many to pass over" },
       { name: "COUNT", type: integer(1, 10000), default: 100, doc: "how many to answer at most" },
       NOW,
@@ -153,7 +189,10 @@ export const listLinks = command(
     const { vendor, year, stale, offset, count: most } = args;
     requireVendorName(vendor);
     const links = year === undefined ? names.links(vendor) : names.linksOfYear(vendor, `${year}`);
-    const total = stale === undefined ? onKey("ZCARD", links) : onKey("ZCOUNT", links, "-inf", `${Math.max(clock(args.now) - stale, 0)}`);
+    const total =
+      stale === undefined
+        ? onKey("ZCARD", links)
+        : onKey("ZCOUNT", links, "-inf", `${Math.max(clock(args.now) - stale, 0)}`);
     const found: string[] = [];
     const last = Math.min(offset + most, total) - 1;
     if (last >= offset) {

@@ -38,7 +38,8 @@ function requireAddress(url: string): void {
 /** The links of a call; LIMIT if there are too many. */
 function parseLinks(vendor: string, text: string): Listed[] {
   const [ok, decoded] = pcall(cjson.decode, text);
-  if (!ok || type(decoded) !== "table") fail("BADARG", `links must be a JSON object of address to name, got ${quote(text)}`);
+  if (!ok || type(decoded) !== "table")
+    fail("BADARG", `links must be a JSON object of address to name, got ${quote(text)}`);
   const found: Listed[] = [];
   for (const [url, name] of pairs(decoded as Record<string, unknown>)) {
     requireAddress(url);
@@ -47,7 +48,8 @@ function parseLinks(vendor: string, text: string): Listed[] {
     }
     found.push({ id: linkId(vendor, url), url, name: name as string });
   }
-  if (found.length > MAX_LINKS) fail("LIMIT", `at most ${MAX_LINKS} links a call, got ${found.length}; MORE 1 takes them in parts`);
+  if (found.length > MAX_LINKS)
+    fail("LIMIT", `at most ${MAX_LINKS} links a call, got ${found.length}; MORE 1 takes them in parts`);
   return found;
 }
 
@@ -61,7 +63,13 @@ interface YearLists {
 }
 
 function listsOf(vendor: string, year: string): YearLists {
-  return { vendor, year, all: names.links(vendor), ofYear: names.linksOfYear(vendor, year), listed: names.linksListed(vendor, year) };
+  return {
+    vendor,
+    year,
+    all: names.links(vendor),
+    ofYear: names.linksOfYear(vendor, year),
+    listed: names.linksListed(vendor, year),
+  };
 }
 
 function requireLists({ all, ofYear, listed }: YearLists): void {
@@ -75,7 +83,16 @@ function unlisted({ listed }: YearLists, links: Listed[], run: number): string[]
   const given = new LuaSet<string>();
   for (const { id } of links) given.add(id);
   const gone: string[] = [];
-  for (const id of redis.call("ZRANGE", listed, "-inf", `(${run}`, "BYSCORE", "LIMIT", "0", `${links.length + MAX_LINKS + 1}`)) {
+  for (const id of redis.call(
+    "ZRANGE",
+    listed,
+    "-inf",
+    `(${run}`,
+    "BYSCORE",
+    "LIMIT",
+    "0",
+    `${links.length + MAX_LINKS + 1}`,
+  )) {
     if (!given.has(id) && gone.length <= MAX_LINKS) gone.push(id);
   }
   return gone;
@@ -122,7 +139,12 @@ function requireMoves(vendor: string, year: string, known: Known[]): void {
 }
 
 /** The number of the run that a call belongs to, and whether it is over already; CONFLICT if there is no such run. */
-function runOf(runs: string, year: string, given: number | undefined, nowMs: number): LuaMultiReturn<[run: number, isLate: boolean]> {
+function runOf(
+  runs: string,
+  year: string,
+  given: number | undefined,
+  nowMs: number,
+): LuaMultiReturn<[run: number, isLate: boolean]> {
   const [last, at] = fields(runs, [`${year}:run`, `${year}:at`]);
   const latest = last === false || last === undefined ? 0 : tonumber(last)!;
   if (given === undefined) return $multi(latest + 1, at !== false && at !== undefined && nowMs < tonumber(at)!);

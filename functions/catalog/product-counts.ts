@@ -1,5 +1,15 @@
 /** How many products there are, and the latest of them. */
-import { choice, command, integer, integerReply, jsonReply, list, nullable, textReply, tuple } from "../runtime/declare";
+import {
+  choice,
+  command,
+  integer,
+  integerReply,
+  jsonReply,
+  list,
+  nullable,
+  textReply,
+  tuple,
+} from "../runtime/declare";
 import { onKey } from "../runtime/types";
 import * as names from "./names";
 import { productJson, readProduct } from "./product";
@@ -20,7 +30,8 @@ function byVendor(vendors: string[]): Count[] {
 function byYear(vendor: string): Count[] {
   const flat = onKey("HGETALL", names.yearCounts(vendor));
   const counts: Count[] = [];
-  for (const at of $range(1, flat.length, 2)) counts.push([flat[at - 1]! === "" ? false : flat[at - 1]!, tonumber(flat[at])!]);
+  for (const at of $range(1, flat.length, 2))
+    counts.push([flat[at - 1]! === "" ? false : flat[at - 1]!, tonumber(flat[at])!]);
   const orderOf = ([year]: Count): number => (year === false ? 10000 : tonumber(year)!);
   table.sort(counts, (a, b) => orderOf(a) < orderOf(b));
   return counts;
@@ -34,10 +45,7 @@ export const countProducts = command(
     role: "reader",
     flags: ["no-writes"],
     positional: [],
-    options: [
-      { name: "BY", type: choice(["vendor", "year"]), required: true, doc: "what to count by" },
-      OF_VENDOR,
-    ],
+    options: [{ name: "BY", type: choice(["vendor", "year"]), required: true, doc: "what to count by" }, OF_VENDOR],
     reply: list(
       tuple([
         { name: "value", type: nullable(textReply), doc: "vendor or year" },
@@ -61,10 +69,7 @@ export const recentProducts = command(
     role: "reader",
     flags: ["no-writes"],
     positional: [],
-    options: [
-      OF_VENDOR,
-      { name: "COUNT", type: integer(1, 10000), default: 5, doc: "how many to answer at most" },
-    ],
+    options: [OF_VENDOR, { name: "COUNT", type: integer(1, 10000), default: 5, doc: "how many to answer at most" }],
     reply: list(jsonReply),
     errors: ["BADARG", "CONFLICT"],
   },

@@ -30,7 +30,8 @@ function refuse(field: string, expected: string, value: unknown): never {
 function textOf(field: keyof typeof MAX_BYTES, value: unknown): string {
   const most = MAX_BYTES[field];
   const given = type(value) === "string" ? (value as string) : "";
-  if (given === "" || given.length > most || !isUtf8(given)) refuse(field, `text of 1 to ${most} bytes of UTF-8`, value);
+  if (given === "" || given.length > most || !isUtf8(given))
+    refuse(field, `text of 1 to ${most} bytes of UTF-8`, value);
   return given;
 }
 

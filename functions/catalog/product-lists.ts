@@ -7,7 +7,11 @@ import type { ContentField, Product } from "./product";
 const LISTED: readonly ContentField[] = ["price", "availability", "release_year"];
 
 /** A product's list of one of its fields, and its place there. */
-function placeOf({ createdMs }: Product, field: ContentField, value: string): LuaMultiReturn<[list: string, score: string]> {
+function placeOf(
+  { createdMs }: Product,
+  field: ContentField,
+  value: string,
+): LuaMultiReturn<[list: string, score: string]> {
   if (field === "price") return $multi(names.productPrices(), value);
   return $multi(names.productsAvailable(value), `${createdMs}`);
 }

@@ -2,7 +2,19 @@
  * find_products: each filter is a sorted set, or a range of one. The one that gives the order is gone along, and the others are
  * asked about what stands in it; or, where the fewest products meet another one, all of those are taken and brought in order.
  */
-import { command, integer, integerReply, nullable, pair, text, textReply, tuple, unixMs, type Arguments, type Declaration } from "../runtime/declare";
+import {
+  command,
+  integer,
+  integerReply,
+  nullable,
+  pair,
+  text,
+  textReply,
+  tuple,
+  unixMs,
+  type Arguments,
+  type Declaration,
+} from "../runtime/declare";
 import { fail, quote } from "../runtime/errors";
 import { onKey } from "../runtime/types";
 import { yearType } from "./links";
@@ -58,7 +70,16 @@ const FIND_PRODUCTS = {
     { name: "COUNT", type: integer(1, 10000), default: 100, doc: "how many ids to answer at most" },
     { name: "LIMIT", type: integer(1, 10000), default: DEFAULT_LIMIT, doc: "how many products to look at, at most" },
   ],
-  reply: tuple([{ name: "total", type: nullable(integerReply), doc: "how many there are in all; nil where LIMIT was too few to know" }], textReply),
+  reply: tuple(
+    [
+      {
+        name: "total",
+        type: nullable(integerReply),
+        doc: "how many there are in all; nil where LIMIT was too few to know",
+      },
+    ],
+    textReply,
+  ),
   errors: ["BADARG", "CONFLICT"],
 } as const satisfies Declaration;
 
@@ -91,7 +112,8 @@ function requireSound({ vendor }: Filters): void {
 function conditionsOf({ vendor, year, availability, price, synced_before: before }: Filters): Condition[] {
   const conditions: Condition[] = [];
   if (before !== undefined) conditions.push(inRange(names.productsSynced(), -Infinity, before - 1));
-  if (price !== undefined) conditions.push(inRange(names.productPrices(), priceOf("from", price[0]), priceOf("to", price[1])));
+  if (price !== undefined)
+    conditions.push(inRange(names.productPrices(), priceOf("from", price[0]), priceOf("to", price[1])));
   if (year !== undefined) conditions.push(inList(names.productsOfYear(vendor ?? "", `${year}`)));
   else if (vendor !== undefined) conditions.push(inList(names.productsOfVendor(vendor)));
   if (availability !== undefined) conditions.push(inList(names.productsAvailable(availability)));
@@ -109,7 +131,11 @@ function part({ list, range, size }: Condition, from: number, count: number): st
 }
 
 /** Visits those of the ids that meet a condition, with their scores. */
-function forEachMet({ list, range }: Condition, ids: string[], visit: (this: void, id: string, score: number) => void): void {
+function forEachMet(
+  { list, range }: Condition,
+  ids: string[],
+  visit: (this: void, id: string, score: number) => void,
+): void {
   if (ids.length === 0) return;
   const scores = redis.call("ZMSCORE", list, ...ids);
   for (const at of $range(0, ids.length - 1)) {

@@ -34,7 +34,14 @@ export function readProduct(id: string): Product | undefined {
     const value = found[at + 4];
     if (value !== false && value !== undefined) content.set(CONTENT[at]!, value);
   }
-  return { id, vendor: vendor!, sku: sku as string, createdMs: tonumber(created)!, syncedMs: tonumber(synced)!, content };
+  return {
+    id,
+    vendor: vendor!,
+    sku: sku as string,
+    createdMs: tonumber(created)!,
+    syncedMs: tonumber(synced)!,
+    content,
+  };
 }
 
 /** A product as JSON, its fields always in this order, those it does not have null. */

@@ -1,6 +1,17 @@
 /** Products: upserted, read, removed. */
 import { clock } from "../runtime/clock";
-import { command, integerReply, json, jsonReply, list, NOW, nullable, record, recordId, textReply } from "../runtime/declare";
+import {
+  command,
+  integerReply,
+  json,
+  jsonReply,
+  list,
+  NOW,
+  nullable,
+  record,
+  recordId,
+  textReply,
+} from "../runtime/declare";
 import { fail, quote } from "../runtime/errors";
 import { onKey, requireType } from "../runtime/types";
 import { audited, keepChanges, keepOn, letGo, requireAudit, requireLetGo, type Change } from "./audit";
@@ -40,7 +51,8 @@ function wholeOf(content: LuaMap<ContentField, string>, isNew: boolean): Change[
   const changes: Change[] = [];
   for (const field of CONTENT) {
     const value = content.get(field);
-    if (value !== undefined) changes.push(isNew ? { field, old: undefined, new: value } : { field, old: value, new: undefined });
+    if (value !== undefined)
+      changes.push(isNew ? { field, old: undefined, new: value } : { field, old: value, new: undefined });
   }
   return changes;
 }
@@ -139,7 +151,8 @@ export const upsertProduct = command(
     const nowMs = clock(args.now);
     const before = readProduct(id);
     if (before === undefined) {
-      if (input.content.get("name") === undefined) fail("BADARG", `product: name is missing, and there is no product of sku ${quote(input.sku)} yet`);
+      if (input.content.get("name") === undefined)
+        fail("BADARG", `product: name is missing, and there is no product of sku ${quote(input.sku)} yet`);
       create(id, vendor, input, nowMs);
       count(vendor, "created");
       return replyOf(id, "created", []);

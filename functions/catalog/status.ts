@@ -34,7 +34,12 @@ export const getCatalogStatus = command(
     positional: [],
     options: [
       OF_VENDOR,
-      { name: "STALE", type: integer(0, MAX_TIME_MS), default: 86400000, doc: "ms without a look after which a link is stale" },
+      {
+        name: "STALE",
+        type: integer(0, MAX_TIME_MS),
+        default: 86400000,
+        doc: "ms without a look after which a link is stale",
+      },
       NOW,
     ],
     reply: list(
@@ -43,14 +48,22 @@ export const getCatalogStatus = command(
         { name: "products", type: integerReply, doc: "products that it has" },
         { name: "created", type: integerReply, doc: "calls of upsert_product that made a product" },
         { name: "changed", type: integerReply, doc: "calls that changed one" },
-        { name: "unchanged", type: integerReply, doc: "calls that changed nothing, and pages that were as before (mark_link)" },
+        {
+          name: "unchanged",
+          type: integerReply,
+          doc: "calls that changed nothing, and pages that were as before (mark_link)",
+        },
         { name: "outdated", type: integerReply, doc: "calls that came late" },
         { name: "removed", type: integerReply, doc: "products removed" },
         { name: "gone", type: integerReply, doc: "looks at links whose page was gone" },
         { name: "failed", type: integerReply, doc: "looks at links that failed" },
         { name: "links", type: integerReply, doc: "product links" },
         { name: "unscraped", type: integerReply, doc: "links at which nobody has looked yet" },
-        { name: "stale", type: integerReply, doc: "links at which nobody has looked for STALE, those of `unscraped` included" },
+        {
+          name: "stale",
+          type: integerReply,
+          doc: "links at which nobody has looked for STALE, those of `unscraped` included",
+        },
       ]),
     ),
     errors: ["BADARG", "CONFLICT"],
@@ -59,7 +72,8 @@ export const getCatalogStatus = command(
     if (args.vendor !== undefined) requireVendorName(args.vendor);
     const nowMs = clock(args.now);
     const found: (string | number)[][] = [];
-    for (const vendor of args.vendor === undefined ? allVendors() : [args.vendor]) found.push(statusOf(vendor, args.stale, nowMs));
+    for (const vendor of args.vendor === undefined ? allVendors() : [args.vendor])
+      found.push(statusOf(vendor, args.stale, nowMs));
     return found;
   },
 );

@@ -8,7 +8,11 @@ import * as names from "./names";
 const MAX_VENDORS = 500;
 
 /** The argument that names a vendor. */
-export const VENDOR = { name: "vendor", type: text(1, 128), doc: "name of the vendor: letters, digits, `.`, `_` and `-`" } as const;
+export const VENDOR = {
+  name: "vendor",
+  type: text(1, 128),
+  doc: "name of the vendor: letters, digits, `.`, `_` and `-`",
+} as const;
 
 /** The option that names one. */
 export const OF_VENDOR = { name: "VENDOR", type: text(1, 128), doc: "only what is of this vendor" } as const;
@@ -20,14 +24,16 @@ export type Counter = (typeof COUNTERS)[number];
 /** BADARG unless it can be the name of a vendor. */
 export function requireVendorName(vendor: string): void {
   const [plain] = string.find(vendor, "^[%w._-]+$");
-  if (plain === undefined) fail("BADARG", `vendor must be made of letters, digits, '.', '_' and '-', got ${quote(vendor)}`);
+  if (plain === undefined)
+    fail("BADARG", `vendor must be made of letters, digits, '.', '_' and '-', got ${quote(vendor)}`);
 }
 
 /** Before a vendor's first write: CONFLICT if a key is foreign, LIMIT if there are too many vendors already. */
 export function requireVendor(vendor: string): void {
   requireType(names.vendor(vendor), "hash");
   const [isKnown] = onKey("SMISMEMBER", names.vendors(), vendor);
-  if (isKnown === 0 && redis.call("SCARD", names.vendors()) >= MAX_VENDORS) fail("LIMIT", `there are ${MAX_VENDORS} vendors already`);
+  if (isKnown === 0 && redis.call("SCARD", names.vendors()) >= MAX_VENDORS)
+    fail("LIMIT", `there are ${MAX_VENDORS} vendors already`);
 }
 
 /** Puts a vendor on the list of all. */

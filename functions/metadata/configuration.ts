@@ -45,11 +45,13 @@ function isSize(value: unknown): value is number {
 
 function parseSteps(name: string, content: string): MergeStep[] {
   const value = decoded(name, content);
-  if (type(value) !== "table") fail("BADCONFIG", `${name} must be a JSON array of [timeout_sec, max_size, id], got ${quote(content)}`);
+  if (type(value) !== "table")
+    fail("BADCONFIG", `${name} must be a JSON array of [timeout_sec, max_size, id], got ${quote(content)}`);
   const given = value as unknown[];
   const steps: MergeStep[] = [];
   for (const [place] of pairs(value as Record<string, unknown>)) {
-    if (type(place) !== "number") fail("BADCONFIG", `${name} must be a JSON array of [timeout_sec, max_size, id], got ${quote(content)}`);
+    if (type(place) !== "number")
+      fail("BADCONFIG", `${name} must be a JSON array of [timeout_sec, max_size, id], got ${quote(content)}`);
   }
   for (const at of $range(1, given.length)) {
     const step = given[at - 1] as unknown[];
@@ -63,17 +65,21 @@ function parseSteps(name: string, content: string): MergeStep[] {
 function parseLayer(name: string, layer: string, value: unknown): Layer {
   if (type(value) !== "table") fail("BADCONFIG", `${name} must have an object for layer ${quote(layer)}`);
   const { ttl_sec: ttl, layer_to: next } = value as { ttl_sec?: unknown; layer_to?: unknown };
-  if (ttl !== undefined && type(ttl) !== "number") fail("BADCONFIG", `${name} must have a number for ttl_sec of layer ${quote(layer)}`);
-  if (next !== undefined && type(next) !== "string") fail("BADCONFIG", `${name} must have text for layer_to of layer ${quote(layer)}`);
+  if (ttl !== undefined && type(ttl) !== "number")
+    fail("BADCONFIG", `${name} must have a number for ttl_sec of layer ${quote(layer)}`);
+  if (next !== undefined && type(next) !== "string")
+    fail("BADCONFIG", `${name} must have text for layer_to of layer ${quote(layer)}`);
   return { ttlS: (ttl as number | undefined) ?? 0, next: (next as string | undefined) ?? "" };
 }
 
 function parseLayers(name: string, content: string): LuaMap<string, Layer> {
   const value = decoded(name, content);
-  if (type(value) !== "table") fail("BADCONFIG", `${name} must be a JSON object of layers by name, got ${quote(content)}`);
+  if (type(value) !== "table")
+    fail("BADCONFIG", `${name} must be a JSON object of layers by name, got ${quote(content)}`);
   const layers = new LuaMap<string, Layer>();
   for (const [layer, each] of pairs(value as Record<string, unknown>)) {
-    if (type(layer) !== "string") fail("BADCONFIG", `${name} must be a JSON object of layers by name, got ${quote(content)}`);
+    if (type(layer) !== "string")
+      fail("BADCONFIG", `${name} must be a JSON object of layers by name, got ${quote(content)}`);
     layers.set(layer, parseLayer(name, layer, each));
   }
   return layers;
@@ -91,7 +97,11 @@ let lastParsed: Configuration | undefined;
  * @param layers `{name: {url, name, type, ttl_sec, layer_to}, …}`; only ttl_sec and layer_to are looked at
  * @param names how the two are called in errors
  */
-export function parseConfiguration(merge: string, layers: string, names: { merge: string; layers: string }): Configuration {
+export function parseConfiguration(
+  merge: string,
+  layers: string,
+  names: { merge: string; layers: string },
+): Configuration {
   if (lastParsed !== undefined && merge === lastMerge && layers === lastLayers) return lastParsed;
   const parsed = { steps: parseSteps(names.merge, merge), layers: parseLayers(names.layers, layers) };
   lastMerge = merge;
@@ -104,7 +114,10 @@ export function parseConfiguration(merge: string, layers: string, names: { merge
 export function readConfiguration(db: string, table: string): Configuration {
   const [merge, layers] = onKey("HMGET", tableKey(db, table), "merge", "layers") as [string | false, string | false];
   if (merge === false || layers === false) {
-    return fail("NOTFOUND", `table ${quote(table)} of database ${quote(db)} is not configured; configure_table does it`);
+    return fail(
+      "NOTFOUND",
+      `table ${quote(table)} of database ${quote(db)} is not configured; configure_table does it`,
+    );
   }
   return parseConfiguration(merge, layers, { merge: "merge", layers: "layers" });
 }
@@ -115,7 +128,11 @@ export function readConfiguration(db: string, table: string): Configuration {
  *
  * @param iteration of the file, from 1
  */
-export function courseOf({ steps, layers }: Configuration, iteration: number, layer: string): "merge" | "move" | undefined {
+export function courseOf(
+  { steps, layers }: Configuration,
+  iteration: number,
+  layer: string,
+): "merge" | "move" | undefined {
   const step = steps[iteration - 1];
   const found = layers.get(layer);
   const moves = found !== undefined && found.ttlS > 0 && found.next !== "";

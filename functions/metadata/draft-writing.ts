@@ -28,14 +28,24 @@ function writeRead({ list, positions, read, queue }: Draft): void {
       emptied += 1;
     } else if (isChanged && queue.kind === "merge") {
       const left = pathsLeft(plan);
-      redis.call("LSET", list, `${position}`, hasAll ? withPaths(text, left, sizeBytes) : withMore(text, left, sizeBytes));
+      redis.call(
+        "LSET",
+        list,
+        `${position}`,
+        hasAll ? withPaths(text, left, sizeBytes) : withMore(text, left, sizeBytes),
+      );
     }
   }
   if (emptied > 0) redis.call("LREM", list, `${-emptied}`, EMPTIED);
 }
 
 /** The text of a move plan: the file gets a new name in the next layer. */
-function moveText({ db, table, layer, writer }: Queue, { moved, timeS }: Plan, layerTo: string, newId: (this: void) => string): string {
+function moveText(
+  { db, table, layer, writer }: Queue,
+  { moved, timeS }: Plan,
+  layerTo: string,
+  newId: (this: void) => string,
+): string {
   const { path, folder, iteration } = moved!;
   return cjson.encode({
     id: newId(),
@@ -69,12 +79,17 @@ function writeMade({ queue, list, made }: Draft, { layers }: Configuration, newI
     if (plan.count > 0) {
       if (texts.length === 0) firstS = plan.timeS;
       const layerTo = queue.kind === "move" ? layers.get(queue.layer)!.next : "";
-      texts.push(queue.kind === "move" ? moveText(queue, plan, layerTo, newId) : newMergePlan(newId(), plan.timeS, plan.sizeBytes, pathsLeft(plan)));
+      texts.push(
+        queue.kind === "move"
+          ? moveText(queue, plan, layerTo, newId)
+          : newMergePlan(newId(), plan.timeS, plan.sizeBytes, pathsLeft(plan)),
+      );
     }
   }
   if (texts.length === 0) return;
   inChunks(texts, (part) => redis.call("RPUSH", list, ...part));
-  if (queue.kind === "merge") announce(queue.db, queue.table, queue.iteration, queue.layer, queue.writer, queue.folder, firstS);
+  if (queue.kind === "merge")
+    announce(queue.db, queue.table, queue.iteration, queue.layer, queue.writer, queue.folder, firstS);
   else notePlanner(queue);
 }
 

@@ -85,7 +85,13 @@ function requireTime(field: string, value: unknown): void {
 
 /** Whether all names of two entries are the same. */
 function areAlike(entry: Entry, { cmd, database, table, layer, writer_id: writer }: Entry): boolean {
-  return entry.database === database && entry.table === table && entry.layer === layer && entry.writer_id === writer && entry.cmd === cmd;
+  return (
+    entry.database === database &&
+    entry.table === table &&
+    entry.layer === layer &&
+    entry.writer_id === writer &&
+    entry.cmd === cmd
+  );
 }
 
 /** The names of an entry, in its fields. */
@@ -98,7 +104,8 @@ function requireNames(entry: Entry, { place, configuration }: Reader): void {
   entry.table = nameOf("table", entry.table, place?.table);
   const ifAbsent = isDelete ? undefined : "";
   entry.layer = textOf("layer", entry.layer, ifAbsent);
-  if (entry.layer !== undefined && !layers.has(entry.layer)) refuse("layer must be one of the configured layers", entry.layer);
+  if (entry.layer !== undefined && !layers.has(entry.layer))
+    refuse("layer must be one of the configured layers", entry.layer);
   entry.writer_id = textOf("writer_id", entry.writer_id, ifAbsent);
 }
 
@@ -126,7 +133,8 @@ export function parseEntry(reader: Reader, text: string, at: number): Entry {
   if (entry.cmd === "DELETE") return entry;
   const { size_bytes: size } = entry;
   // Not a number, which cjson takes, is neither less nor more.
-  if (type(size) !== "number" || !(size >= 0) || size === math.huge) refuse("size_bytes must be a number of 0 or more", size);
+  if (type(size) !== "number" || !(size >= 0) || size === math.huge)
+    refuse("size_bytes must be a number of 0 or more", size);
   const { str_min_time: minNs, str_max_time: maxNs, str_chunk_time: chunkNs } = entry;
   if (minNs !== soundEnd) requireTime("str_min_time", minNs);
   if (maxNs !== soundEnd) requireTime("str_max_time", maxNs);
@@ -139,7 +147,8 @@ export function parseEntry(reader: Reader, text: string, at: number): Entry {
 /** An entry that was read, so that it stays what it is when others are read. */
 export function keep({ series }: Reader, entry: Entry): Entry {
   if ((entry as unknown) !== series.record) return entry;
-  const { cmd, database, table, path, layer, writer_id, size_bytes, str_min_time, str_max_time, str_chunk_time } = entry;
+  const { cmd, database, table, path, layer, writer_id, size_bytes, str_min_time, str_max_time, str_chunk_time } =
+    entry;
   return { cmd, database, table, path, layer, writer_id, size_bytes, str_min_time, str_max_time, str_chunk_time };
 }
 

@@ -85,7 +85,15 @@ export function tableOf(touched: Touched, db: string, table: string): Table {
   const name = foldersKey(db, table);
   let found = touched.byKey.get(name);
   if (found === undefined) {
-    found = { db, table, firstFolders: [], folders: [], firstByName: new LuaMap(), folderByName: new LuaMap(), fileByPath: new LuaMap() };
+    found = {
+      db,
+      table,
+      firstFolders: [],
+      folders: [],
+      firstByName: new LuaMap(),
+      folderByName: new LuaMap(),
+      fileByPath: new LuaMap(),
+    };
     touched.byKey.set(name, found);
     touched.tables.push(found);
   }
@@ -128,7 +136,16 @@ export function touch(touched: Touched, entry: Entry): File {
   }
   const [name, iteration] = splitPath(entry);
   const folder = folderOf(table, name);
-  const file: File = { path, folder, iteration, wasStored: false, text: undefined, entry: undefined, plan: undefined, at: 0 };
+  const file: File = {
+    path,
+    folder,
+    iteration,
+    wasStored: false,
+    text: undefined,
+    entry: undefined,
+    plan: undefined,
+    at: 0,
+  };
   table.fileByPath.set(path, file);
   const { files } = folder.home;
   files[files.length] = file;
@@ -176,7 +193,8 @@ function loadCounts({ db, table, folders, folderByName }: Table): void {
       const folder = part[at - 1]!;
       const text = stored[at - 1]!;
       const count = text === false ? 0 : tonumber(text);
-      if (count === undefined) fail("CONFLICT", `${name} has ${quote(`${text}`)} for how many files are in ${quote(folder)}`);
+      if (count === undefined)
+        fail("CONFLICT", `${name} has ${quote(`${text}`)} for how many files are in ${quote(folder)}`);
       folderByName.get(folder)!.had = count;
     }
   });
@@ -257,7 +275,16 @@ function writeTimes({ table, name, folders }: FirstFolder, added: number, remove
       maxNs = maxNs === "" ? folder.maxNs : laterNs(maxNs, folder.maxNs);
     }
     if (folder.minNs !== "" || folder.gain !== 0) {
-      noteSpan(table.db, table.table, name, folder.name, folder.had, folder.had + folder.gain, folder.minNs, folder.maxNs);
+      noteSpan(
+        table.db,
+        table.table,
+        name,
+        folder.name,
+        folder.had,
+        folder.had + folder.gain,
+        folder.minNs,
+        folder.maxNs,
+      );
     }
   }
   if (minNs !== "") noteFiles(table.db, table.table, name, minNs, maxNs, added);

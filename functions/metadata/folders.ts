@@ -80,7 +80,11 @@ export function keepBounds(db: string, table: string, firstFolder: string, { min
 export function widenBounds(db: string, table: string, firstFolder: string, minNs: string, maxNs: string): boolean {
   const found = parseBounds(redis.call("HGET", names.boundsKey(db, table), firstFolder));
   if (found === undefined) return false;
-  const widened = { minNs: earlierNs(found.minNs, minNs), maxNs: laterNs(found.maxNs, maxNs), isComplete: found.isComplete };
+  const widened = {
+    minNs: earlierNs(found.minNs, minNs),
+    maxNs: laterNs(found.maxNs, maxNs),
+    isComplete: found.isComplete,
+  };
   if (widened.minNs !== found.minNs || widened.maxNs !== found.maxNs) keepBounds(db, table, firstFolder, widened);
   return true;
 }
@@ -100,7 +104,14 @@ export function register(db: string, table: string, firstFolder: string): void {
  * @param maxNs the latest
  * @param added how many of them were not there before, as HSET answers
  */
-export function noteFiles(db: string, table: string, firstFolder: string, minNs: string, maxNs: string, added: number): void {
+export function noteFiles(
+  db: string,
+  table: string,
+  firstFolder: string,
+  minNs: string,
+  maxNs: string,
+  added: number,
+): void {
   register(db, table, firstFolder);
   keepStep(db, table);
   if (widenBounds(db, table, firstFolder, minNs, maxNs)) return;

@@ -25,7 +25,14 @@ export function foldersKey(db: string, table: string): string {
 }
 
 /** A queue of merge plans, one for each folder, iteration, layer and writer; IDLE or PROCESSING follows. */
-export function mergeQueue(db: string, table: string, iteration: string, folder: string, layer: string, writer: string): string {
+export function mergeQueue(
+  db: string,
+  table: string,
+  iteration: string,
+  folder: string,
+  layer: string,
+  writer: string,
+): string {
   return `merge:${place(db, table)}:${iteration}:${folder}:${layer}:${writer}`;
 }
 

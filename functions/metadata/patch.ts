@@ -33,7 +33,10 @@ export const PATCH_INDEX = {
       { name: "merge_conf", doc: "JSON array of steps of merging: [[timeout_sec, max_size, id], ...]" },
       { name: "layers", doc: "JSON object of layers by name" },
     ],
-    rest: { name: "entry", doc: "entries as JSON objects, with database and table; as many as come, empty ones are passed over" },
+    rest: {
+      name: "entry",
+      doc: "entries as JSON objects, with database and table; as many as come, empty ones are passed over",
+    },
     reply: integerReply,
     doc: "For GigAPI's clients: the configuration comes with the call.",
   },
@@ -73,7 +76,20 @@ function newBatch(configuration: Configuration, nowMs: number, given: string[], 
   const nowS = Math.floor(nowMs / 1000);
   const [entries, texts, files]: [Entry[], string[], File[]] = [[], [], []];
   const touched = nothingTouched();
-  return { configuration, nowS, given, place, entries, texts, files, touched, byName: new LuaMap(), drafts: [], dropsByName: new LuaMap(), drops: [] };
+  return {
+    configuration,
+    nowS,
+    given,
+    place,
+    entries,
+    texts,
+    files,
+    touched,
+    byName: new LuaMap(),
+    drafts: [],
+    dropsByName: new LuaMap(),
+    drops: [],
+  };
 }
 
 /** Reads the entries as new files alone; undefined if they are more than that. */
@@ -172,7 +188,13 @@ function findPlans(batch: Batch): void {
 }
 
 /** Plans what is to be done with a file that comes. */
-function plan(batch: Batch, file: File, { size_bytes: size, str_chunk_time: chunkNs }: Entry, layer: string, writer: string): void {
+function plan(
+  batch: Batch,
+  file: File,
+  { size_bytes: size, str_chunk_time: chunkNs }: Entry,
+  layer: string,
+  writer: string,
+): void {
   const { configuration, nowS } = batch;
   const course = courseOf(configuration, file.iteration, layer);
   if (course === "merge") {

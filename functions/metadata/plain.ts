@@ -54,7 +54,19 @@ function findGroup(plain: Plain, touched: Touched, configuration: Configuration,
   const folder = folderOf(tableOf(touched, db, table), name);
   let group = plain.byQueue.get(queue.name);
   if (group === undefined) {
-    group = { queue, folder, prefix: `${name}/`, suffix: "", iteration, layer: layer!, count: 0, sizes: [], fields: [], minNs: minNs!, maxNs: maxNs! };
+    group = {
+      queue,
+      folder,
+      prefix: `${name}/`,
+      suffix: "",
+      iteration,
+      layer: layer!,
+      count: 0,
+      sizes: [],
+      fields: [],
+      minNs: minNs!,
+      maxNs: maxNs!,
+    };
     plain.byQueue.set(queue.name, group);
     plain.groups.push(group);
   }
@@ -70,10 +82,24 @@ function findGroup(plain: Plain, touched: Touched, configuration: Configuration,
  *
  * @returns whether that could be done: it adds a file, none before was of its path, and nothing is unusual about it
  */
-export function gather(plain: Plain, touched: Touched, { configuration, isLikeLast }: Reader, entry: Entry, text: string): boolean {
+export function gather(
+  plain: Plain,
+  touched: Touched,
+  { configuration, isLikeLast }: Reader,
+  entry: Entry,
+  text: string,
+): boolean {
   const { path, str_min_time: minNs, str_max_time: maxNs } = entry;
   const { paths, last } = plain;
-  if (entry.cmd === "DELETE" || paths.has(path) || minNs === undefined || minNs === "" || maxNs === undefined || maxNs === "") return false;
+  if (
+    entry.cmd === "DELETE" ||
+    paths.has(path) ||
+    minNs === undefined ||
+    minNs === "" ||
+    maxNs === undefined ||
+    maxNs === ""
+  )
+    return false;
   let group: Group | undefined;
   if (isLikeLast && last !== undefined) {
     const { prefix, suffix } = last;
@@ -113,7 +139,10 @@ function pathsOf({ count, fields }: Group): string[] {
 
 /** Whether none of a group's files is in the index, and whether each is, with the entry that came. */
 function compareStored(group: Group): LuaMultiReturn<[areNew: boolean, areSame: boolean]> {
-  const { fields, folder: { home } } = group;
+  const {
+    fields,
+    folder: { home },
+  } = group;
   if (home.size === 0) return $multi(true, false);
   let areNew = true;
   let areSame = true;

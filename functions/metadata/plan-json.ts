@@ -24,7 +24,10 @@ function encoded(paths: string[]): string {
 }
 
 /** Where the digits after a key stand; nothing if there is no such key with a number. */
-function numberSpan(text: string, jsonKey: string): LuaMultiReturn<[from: number, to: number] | [undefined, undefined]> {
+function numberSpan(
+  text: string,
+  jsonKey: string,
+): LuaMultiReturn<[from: number, to: number] | [undefined, undefined]> {
   const [, end] = string.find(text, jsonKey, 1, true);
   if (end === undefined) return $multi(undefined, undefined);
   const [from, to] = string.find(text, "^%-?[%d.eE+-]+", end + 1);
@@ -120,8 +123,17 @@ export function pathsOf(text: string): string[] {
 /** The text with another size, and with `content` in place of what stands after `keepTo` and before `goOn`. */
 function spliced(text: string, keepTo: number, goOn: number, content: string, size: number): string {
   const [from, to] = numberSpan(text, SIZE);
-  if (from! > keepTo) return string.sub(text, 1, keepTo) + content + string.sub(text, goOn, from! - 1) + digits(size) + string.sub(text, to! + 1);
-  return string.sub(text, 1, from! - 1) + digits(size) + string.sub(text, to! + 1, keepTo) + content + string.sub(text, goOn);
+  if (from! > keepTo)
+    return (
+      string.sub(text, 1, keepTo) +
+      content +
+      string.sub(text, goOn, from! - 1) +
+      digits(size) +
+      string.sub(text, to! + 1)
+    );
+  return (
+    string.sub(text, 1, from! - 1) + digits(size) + string.sub(text, to! + 1, keepTo) + content + string.sub(text, goOn)
+  );
 }
 
 /** A plan that can be spliced with more paths after its own. */

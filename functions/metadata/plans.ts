@@ -6,7 +6,18 @@ import { onKey, requireType } from "../runtime/types";
 import { DB, TABLE } from "./arguments";
 import { newIds } from "./ids";
 import * as names from "./names";
-import { endPlan, fileQueueOf, foreignOf, mergeQueueOf, reindex, requireQueue, take, type PlanKind, type Queue, type Taken } from "./queues";
+import {
+  endPlan,
+  fileQueueOf,
+  foreignOf,
+  mergeQueueOf,
+  reindex,
+  requireQueue,
+  take,
+  type PlanKind,
+  type Queue,
+  type Taken,
+} from "./queues";
 
 /** A call looks into so many folders at most whose queues are said to have a plan. */
 const MOST_FOLDERS = 100;
@@ -37,7 +48,14 @@ function mergedPath(db: string, table: string, first: string, iteration: number)
  * The first plan of the folders whose time has come; what others took meanwhile is put right on the way. A folder whose
  * lists hold a foreign type is passed over, and named only where nothing else is found.
  */
-function takeMerge(db: string, table: string, iteration: string, layer: string, writer: string, nowS: number): Taken | undefined {
+function takeMerge(
+  db: string,
+  table: string,
+  iteration: string,
+  layer: string,
+  writer: string,
+  nowS: number,
+): Taken | undefined {
   const index = names.queuesKey(db, table, iteration, layer, writer);
   const due = onKey("ZRANGE", index, "-inf", `${nowS}`, "BYSCORE", "LIMIT", "0", `${MOST_FOLDERS}`);
   let foreign: string | undefined;
@@ -105,14 +123,22 @@ export const getMergePlan = command(
   },
   (keys) => {
     const [kind, db, table, suffix, layer, writer] = keys as [string, string, string, string, string, string];
-    if (kind !== "merge" && kind !== "move" && kind !== "drop") fail("BADARG", `prefix must be one of merge, move, drop, got ${quote(kind)}`);
+    if (kind !== "merge" && kind !== "move" && kind !== "drop")
+      fail("BADARG", `prefix must be one of merge, move, drop, got ${quote(kind)}`);
     const queue = namedQueue(kind, db, table, suffix, layer, writer);
     requireQueue(queue);
     return take(queue, seconds(undefined))?.text ?? "";
   },
 );
 
-function takeFile(kind: "move" | "drop", db: string, table: string, layer: string, writer: string, now: number | undefined): Taken | undefined {
+function takeFile(
+  kind: "move" | "drop",
+  db: string,
+  table: string,
+  layer: string,
+  writer: string,
+  now: number | undefined,
+): Taken | undefined {
   const queue = fileQueueOf(kind, db, table, layer, writer);
   requireQueue(queue);
   return take(queue, seconds(now));
@@ -134,7 +160,16 @@ export const getMovePlan = command(
     const taken = takeFile("move", db, table, layer, writer, now);
     if (taken === undefined) return undefined;
     const { id, path_from, path_to, layer_to } = taken.plan;
-    return cjson.encode({ id, writer_id: writer, database: db, table, path_from, layer_from: layer, path_to, layer_to });
+    return cjson.encode({
+      id,
+      writer_id: writer,
+      database: db,
+      table,
+      path_from,
+      layer_from: layer,
+      path_to,
+      layer_to,
+    });
   },
 );
 
@@ -160,11 +195,13 @@ export const getDropPlan = command(
 /** Ends a plan that is out; NOTFOUND if it is not. */
 function end(kind: PlanKind, db: string, table: string, id: string): number {
   requireType(names.leaseKey(db, table, id), "hash");
-  if (!endPlan(kind, db, table, id, undefined)) fail("NOTFOUND", `no ${kind} plan ${quote(id)} of ${quote(`${db}/${table}`)} is out`);
+  if (!endPlan(kind, db, table, id, undefined))
+    fail("NOTFOUND", `no ${kind} plan ${quote(id)} of ${quote(`${db}/${table}`)} is out`);
   return 1;
 }
 
-const END_DOC = "A plan can be ended as long as it is out, after its lease too. One that a client took without us is found once rebuild_index has passed.";
+const END_DOC =
+  "A plan can be ended as long as it is out, after its lease too. One that a client took without us is found once rebuild_index has passed.";
 
 export const endMerge = command(
   {

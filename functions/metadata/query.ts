@@ -126,7 +126,10 @@ function firstFolders({ db, table, prefix }: Conditions, last: string): LuaMulti
     return $multi(found, found.length === BOUNDS_STEP);
   }
   if (folders > MOST_FOLDERS) {
-    fail("LIMIT", `${folders} folders of ${quote(`${db}/${table}`)} are not all in the index of folders; rebuild_index enters them`);
+    fail(
+      "LIMIT",
+      `${folders} folders of ${quote(`${db}/${table}`)} are not all in the index of folders; rebuild_index enters them`,
+    );
   }
   return $multi(listed(db, table, last), false);
 }
@@ -203,7 +206,8 @@ function readFolder(first: string, from: string, page: Page, conditions: Conditi
 function readPage(cursor: string, page: Page, conditions: Conditions): string {
   const [place, last] = string.match(cursor, "^(%d+)/(.*)$");
   const isPlace = place !== undefined && place.length <= MOST_CURSOR_DIGITS;
-  if (!isPlace && cursor !== "0") fail("BADARG", `CURSOR must be 0 or as the last call answered it, got ${quote(cursor)}`);
+  if (!isPlace && cursor !== "0")
+    fail("BADARG", `CURSOR must be 0 or as the last call answered it, got ${quote(cursor)}`);
   if (place !== undefined && place !== "0") {
     const next = readFolder(last!, place, page, conditions);
     if (next !== "0") return `${next}/${last}`;
@@ -221,7 +225,8 @@ function readPage(cursor: string, page: Page, conditions: Conditions): string {
 
 function timeOr(name: string, given: string | undefined, otherwise: string): string {
   if (given === undefined) return otherwise;
-  if (!isNs(given)) fail("BADARG", `${name} must be a time in nanoseconds, a whole number of 64 bits, got ${quote(given)}`);
+  if (!isNs(given))
+    fail("BADARG", `${name} must be a time in nanoseconds, a whole number of 64 bits, got ${quote(given)}`);
   return given;
 }
 
@@ -234,7 +239,11 @@ export const queryIndex = command(
     flags: ["no-writes"],
     positional: [DB, TABLE],
     options: [
-      { name: "FOLDER", type: text(1, 4096), doc: "what the path begins with: `date=2024-01-15/hour=14`, or a part of it" },
+      {
+        name: "FOLDER",
+        type: text(1, 4096),
+        doc: "what the path begins with: `date=2024-01-15/hour=14`, or a part of it",
+      },
       { name: "AFTER", type: text(1, 20), doc: "first time, unix ns" },
       { name: "BEFORE", type: text(1, 20), doc: "last time, unix ns" },
       { name: "ITERATION", type: integer(1, 1000), doc: "how often the file was merged, from 1" },
@@ -248,7 +257,8 @@ export const queryIndex = command(
   ({ db, table, folder, after, before, iteration, layer, cursor, count }) => {
     const afterNs = timeOr("AFTER", after, MIN_NS);
     const beforeNs = timeOr("BEFORE", before, MAX_NS);
-    if (compareNs(afterNs, beforeNs) > 0) fail("BADARG", `AFTER must not be later than BEFORE, got ${quote(afterNs)} and ${quote(beforeNs)}`);
+    if (compareNs(afterNs, beforeNs) > 0)
+      fail("BADARG", `AFTER must not be later than BEFORE, got ${quote(afterNs)} and ${quote(beforeNs)}`);
     const page: Page = { found: [], examined: 0, count };
     const next = readPage(cursor, page, {
       db,

@@ -72,7 +72,14 @@ const SEARCH_STEP = 100;
 const MOST_SEARCHED = 10000;
 
 /** The queue of merge plans of a folder. */
-export function mergeQueueOf(db: string, table: string, iteration: string, folder: string, layer: string, writer: string): Queue {
+export function mergeQueueOf(
+  db: string,
+  table: string,
+  iteration: string,
+  folder: string,
+  layer: string,
+  writer: string,
+): Queue {
   const name = names.mergeQueue(db, table, iteration, folder, layer, writer);
   const index = names.queuesKey(db, table, iteration, layer, writer);
   return { kind: "merge", db, table, iteration, layer, writer, name, index, folder };
@@ -105,9 +112,18 @@ export function reindex({ index, name, folder }: Place): void {
  *
  * @param timeS unix time in seconds
  */
-export function announce(db: string, table: string, iteration: string, layer: string, writer: string, folder: string, timeS: number): void {
+export function announce(
+  db: string,
+  table: string,
+  iteration: string,
+  layer: string,
+  writer: string,
+  folder: string,
+  timeS: number,
+): void {
   const index = names.queuesKey(db, table, iteration, layer, writer);
-  if (redis.call("ZADD", index, "LT", `${timeS}`, folder) === 1) notePlanner({ kind: "merge", db, table, iteration, layer, writer });
+  if (redis.call("ZADD", index, "LT", `${timeS}`, folder) === 1)
+    notePlanner({ kind: "merge", db, table, iteration, layer, writer });
 }
 
 /** Who plans in a table: a queue less its place, of merge queues of all folders together. */
@@ -238,7 +254,8 @@ export function take(queue: Queue, nowS: number): Taken | undefined {
   if (taken === undefined) return undefined;
   reindex(queue);
   // What is gone from plans that wait is of no use once none waits.
-  if (queue.kind !== "drop" && redis.call("EXISTS", queue.name + IDLE) === 0) redis.call("UNLINK", names.goneKey(queue.name));
+  if (queue.kind !== "drop" && redis.call("EXISTS", queue.name + IDLE) === 0)
+    redis.call("UNLINK", names.goneKey(queue.name));
   return taken;
 }
 
@@ -262,8 +279,20 @@ function remove(queue: Place, text: string): boolean {
 }
 
 /** The queue in which a plan was last given out, and its text; undefined if that is not known. */
-function leaseOf(kind: PlanKind, db: string, table: string, id: string): LuaMultiReturn<[Place, string] | [undefined, undefined]> {
-  const [name, text, index, folder] = onKey("HMGET", names.leaseKey(db, table, id), "queue", "plan", "index", "folder") as string[];
+function leaseOf(
+  kind: PlanKind,
+  db: string,
+  table: string,
+  id: string,
+): LuaMultiReturn<[Place, string] | [undefined, undefined]> {
+  const [name, text, index, folder] = onKey(
+    "HMGET",
+    names.leaseKey(db, table, id),
+    "queue",
+    "plan",
+    "index",
+    "folder",
+  ) as string[];
   const isOfKind = (name as string | false) !== false && string.sub(name!, 1, kind.length + 1) === `${kind}:`;
   if (!isOfKind) return $multi(undefined, undefined);
   return $multi({ name: name!, index: index!, folder: folder! }, text!);

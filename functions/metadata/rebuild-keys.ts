@@ -92,7 +92,8 @@ function enterLeases(list: string, queue: Queue, place: string): Step {
   const found = redis.call("LRANGE", list, `${-from - STEP}`, `${-from - 1}`);
   for (const text of found) {
     const id = idOf(text);
-    if (id !== undefined && id !== "" && redis.call("EXISTS", leaseKey(queue.db, queue.table, id)) === 0) keepLease(queue, id, text);
+    if (id !== undefined && id !== "" && redis.call("EXISTS", leaseKey(queue.db, queue.table, id)) === 0)
+      keepLease(queue, id, text);
   }
   return stepTo(found.length < STEP ? "0" : `${from + STEP}`, Math.max(1, found.length));
 }
@@ -114,7 +115,7 @@ export function kindOf(key: string): "folders" | "files" | PlanKind | undefined 
   if (kind !== "merge" && kind !== "move" && kind !== "drop") return undefined;
   const [isIdle] = string.find(key, ":idle$");
   const [isOut] = string.find(key, ":processing$");
-  return isIdle === undefined && isOut === undefined ? undefined : (kind);
+  return isIdle === undefined && isOut === undefined ? undefined : kind;
 }
 
 /** Does one step of a key; a key that is gone, or of a foreign type, is done at once. */
@@ -123,6 +124,7 @@ export function enter(progress: Progress): Step {
   const found = redis.call("TYPE", progress.key).ok;
   if (found === "hash" && kind === "folders") return enterFolders(progress);
   if (found === "hash" && kind === "files") return enterFiles(progress);
-  if (found === "list" && kind !== undefined && kind !== "folders" && kind !== "files") return enterPlans(kind, progress);
+  if (found === "list" && kind !== undefined && kind !== "folders" && kind !== "files")
+    return enterPlans(kind, progress);
   return stepTo("0", 1);
 }

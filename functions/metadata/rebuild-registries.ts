@@ -1,6 +1,18 @@
 /** What rebuild_index takes out of our registries: what others have deleted. */
 import { forget, forgetTable } from "./folders";
-import { databasesKey, dropQueue, filesKey, firstFoldersKey, foldersKey, IDLE, moveQueue, plannersKey, PROCESSING, queuesKey, tablesKey } from "./names";
+import {
+  databasesKey,
+  dropQueue,
+  filesKey,
+  firstFoldersKey,
+  foldersKey,
+  IDLE,
+  moveQueue,
+  plannersKey,
+  PROCESSING,
+  queuesKey,
+  tablesKey,
+} from "./names";
 
 /** Names looked at in one step. */
 const STEP = 100;

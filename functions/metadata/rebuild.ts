@@ -42,9 +42,24 @@ function readRebuild(): Rebuild {
 
 function keepRebuild({ cursor, keys, progress, place }: Rebuild): void {
   redis.call(
-    "HSET", rebuildKey(),
-    "cursor", cursor, "keys", keys.length === 0 ? "" : cjson.encode(keys), "place", progress.place, "folders", progress.folders,
-    "db", place.db, "table", place.table, "first", place.first, "within", place.within,
+    "HSET",
+    rebuildKey(),
+    "cursor",
+    cursor,
+    "keys",
+    keys.length === 0 ? "" : cjson.encode(keys),
+    "place",
+    progress.place,
+    "folders",
+    progress.folders,
+    "db",
+    place.db,
+    "table",
+    place.table,
+    "first",
+    place.first,
+    "within",
+    place.within,
   );
 }
 
@@ -90,17 +105,29 @@ function step(rebuild: Rebuild, counts: Counts): boolean {
 export const rebuildIndex = command(
   {
     name: "rebuild_index",
-    summary: "Goes on entering what clients of GigAPI wrote without us in the index of tables, folders, times and queues",
+    summary:
+      "Goes on entering what clients of GigAPI wrote without us in the index of tables, folders, times and queues",
     doc: "Needed once for data that was there before, and from time to time where such clients write beside us; a call goes on where the last one ended, through the whole keyspace, and after the last (`remaining` 0) the next begins anew. What a table holds is read and planned rightly all the time; what is missing from the index is found by looking at more of it, or after this. Keys that cannot be told apart (names with colons of which nothing says where they end) are skipped.",
     role: "scheduler",
     flags: [],
     positional: [],
-    options: [{ name: "LIMIT", type: integer(1, 10000), default: 500, doc: "about how many keys, files, folders and plans to look at" }],
+    options: [
+      {
+        name: "LIMIT",
+        type: integer(1, 10000),
+        default: 500,
+        doc: "about how many keys, files, folders and plans to look at",
+      },
+    ],
     reply: record([
       { name: "scanned", type: integerReply, doc: "keys of the keyspace that this call went over" },
       { name: "examined", type: integerReply, doc: "files, folders, plans and names that it looked at" },
       { name: "skipped", type: integerReply, doc: "keys of which it could not be told whose they are" },
-      { name: "remaining", type: integerReply, doc: "1 if the same call gets further; 0 once everything was gone through" },
+      {
+        name: "remaining",
+        type: integerReply,
+        doc: "1 if the same call gets further; 0 once everything was gone through",
+      },
     ]),
     errors: ["BADARG", "CONFLICT"],
   },

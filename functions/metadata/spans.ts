@@ -37,7 +37,16 @@ export function requireSpans(db: string, table: string, firstFolder: string): vo
  * @param had how many files it had before, and `has` after
  * @param minNs the earliest time of the files added, and `maxNs` the latest; empty if none was
  */
-export function noteSpan(db: string, table: string, firstFolder: string, folder: string, had: number, has: number, minNs: string, maxNs: string): void {
+export function noteSpan(
+  db: string,
+  table: string,
+  firstFolder: string,
+  folder: string,
+  had: number,
+  has: number,
+  minNs: string,
+  maxNs: string,
+): void {
   const spans = spansKey(db, table, firstFolder);
   const known = had > 0 ? parseSpan(redis.call("HGET", spans, folder)) : undefined;
   const isKnown = had <= 0 || (known !== undefined && known.count === string.format("%.0f", had));
@@ -57,7 +66,13 @@ export function noteSpan(db: string, table: string, firstFolder: string, folder:
 /**
  * The folders of a first folder that may hold files of a time; undefined where any may, because we do not know all of them.
  */
-export function foldersInTime(db: string, table: string, firstFolder: string, afterNs: string, beforeNs: string): string[] | undefined {
+export function foldersInTime(
+  db: string,
+  table: string,
+  firstFolder: string,
+  afterNs: string,
+  beforeNs: string,
+): string[] | undefined {
   const spans = spansKey(db, table, firstFolder);
   const size = onKey("HLEN", spans);
   if (size === 0 || size > MOST_READ) return undefined;

@@ -4,7 +4,17 @@ import { command, integerReply, list, NOW, nullable, record, textReply, tuple } 
 import { onKey, requireType } from "../runtime/types";
 import { DB, TABLE } from "./arguments";
 import { inStep, parseBounds } from "./folders";
-import { boundsKey, filesKey, firstFoldersKey, foldersKey, IDLE, plannersKey, PROCESSING, tableKey, queuesKey } from "./names";
+import {
+  boundsKey,
+  filesKey,
+  firstFoldersKey,
+  foldersKey,
+  IDLE,
+  plannersKey,
+  PROCESSING,
+  tableKey,
+  queuesKey,
+} from "./names";
 import { earlierNs, laterNs } from "./nanoseconds";
 import { fileQueueOf, mergeQueueOf, nextTime, UNREADABLE, type PlanKind } from "./queues";
 
@@ -42,7 +52,14 @@ function sumsOf(db: string, table: string): Sums | undefined {
 type Counted = [waiting: number | false, out: number | false, due: number];
 
 /** The merge queues of all folders of an iteration, layer and writer. */
-function countMerges(db: string, table: string, iteration: string, layer: string, writer: string, nowS: number): Counted {
+function countMerges(
+  db: string,
+  table: string,
+  iteration: string,
+  layer: string,
+  writer: string,
+  nowS: number,
+): Counted {
   const index = queuesKey(db, table, iteration, layer, writer);
   const due = onKey("ZCOUNT", index, "-inf", `${nowS}`);
   const folders = onKey("ZRANGE", index, "0", `${MOST_COUNTED}`);
@@ -57,7 +74,14 @@ function countMerges(db: string, table: string, iteration: string, layer: string
   return [waiting, out, due];
 }
 
-function countFiles(kind: "move" | "drop", db: string, table: string, layer: string, writer: string, nowS: number): Counted {
+function countFiles(
+  kind: "move" | "drop",
+  db: string,
+  table: string,
+  layer: string,
+  writer: string,
+  nowS: number,
+): Counted {
   const { name } = fileQueueOf(kind, db, table, layer, writer);
   const timeS = nextTime(name);
   return [onKey("LLEN", name + IDLE), onKey("LLEN", name + PROCESSING), timeS !== undefined && timeS <= nowS ? 1 : 0];
@@ -69,7 +93,9 @@ function planners(db: string, table: string, nowS: number): unknown[][] {
   for (const member of onKey("ZRANGE", plannersKey(db, table), "0", `${MOST_COUNTED - 1}`)) {
     const [kind, iteration, layer, writer] = cjson.decode(member) as [PlanKind, string, string, string];
     const [waiting, out, due] =
-      kind === "merge" ? countMerges(db, table, iteration, layer, writer, nowS) : countFiles(kind, db, table, layer, writer, nowS);
+      kind === "merge"
+        ? countMerges(db, table, iteration, layer, writer, nowS)
+        : countFiles(kind, db, table, layer, writer, nowS);
     found.push([kind, iteration === "" ? false : tonumber(iteration)!, layer, writer, waiting, out, due]);
   }
   return found;
@@ -88,8 +114,16 @@ export const getTableStatus = command(
       { name: "folders", type: integerReply, doc: "folders with files" },
       { name: "known", type: integerReply, doc: "1 if our index knows as many folders as there are" },
       { name: "files", type: nullable(integerReply), doc: "files" },
-      { name: "min_ns", type: nullable(textReply), doc: "earliest time of a file there was, unix ns; nil if it is not known" },
-      { name: "max_ns", type: nullable(textReply), doc: "latest time of a file there was, unix ns; nil if it is not known" },
+      {
+        name: "min_ns",
+        type: nullable(textReply),
+        doc: "earliest time of a file there was, unix ns; nil if it is not known",
+      },
+      {
+        name: "max_ns",
+        type: nullable(textReply),
+        doc: "latest time of a file there was, unix ns; nil if it is not known",
+      },
       { name: "configured", type: integerReply, doc: "1 if configure_table was called" },
       { name: "unreadable", type: integerReply, doc: "plans that nobody could read, and that were moved aside" },
       {
@@ -97,12 +131,20 @@ export const getTableStatus = command(
         type: list(
           tuple([
             { name: "kind", type: textReply, doc: "merge, move or drop" },
-            { name: "iteration", type: nullable(integerReply), doc: "of the files that are merged; nil for move and drop" },
+            {
+              name: "iteration",
+              type: nullable(integerReply),
+              doc: "of the files that are merged; nil for move and drop",
+            },
             { name: "layer", type: textReply, doc: "layer" },
             { name: "writer", type: textReply, doc: "writer" },
             { name: "waiting", type: nullable(integerReply), doc: "plans that wait, ripe or not" },
             { name: "out", type: nullable(integerReply), doc: "plans that were given out and not ended" },
-            { name: "due", type: integerReply, doc: "queues with something to take now: a folder is one, for move and drop all is one" },
+            {
+              name: "due",
+              type: integerReply,
+              doc: "queues with something to take now: a folder is one, for move and drop all is one",
+            },
           ]),
         ),
         doc: "what is planned for each layer and writer",

@@ -73,7 +73,13 @@ export const claimNotifications = command(
       NOW,
     ],
     reply: tuple(
-      [{ name: "next", type: nullable(integerReply), doc: "when there is something to claim again, unix ms; nil if nothing waits" }],
+      [
+        {
+          name: "next",
+          type: nullable(integerReply),
+          doc: "when there is something to claim again, unix ms; nil if nothing waits",
+        },
+      ],
       jsonReply,
     ),
     errors: ["BADARG", "NOTFOUND", "CONFLICT"],
@@ -125,7 +131,11 @@ export const failNotification = command(
     role: "worker",
     flags: [],
     positional: [TOPIC, ID],
-    options: [TOKEN, { name: "REASON", type: text(1, 1024), default: "failed", doc: "what went wrong; shown in lists" }, NOW],
+    options: [
+      TOKEN,
+      { name: "REASON", type: text(1, 1024), default: "failed", doc: "what went wrong; shown in lists" },
+      NOW,
+    ],
     reply: integerReply,
     errors: ["BADARG", "NOTFOUND", "CONFLICT"],
   },

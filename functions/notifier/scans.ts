@@ -116,7 +116,13 @@ function ingestStep(topic: Topic, place: Place, limit: number, nowMs: number): S
  * One step. An error of the first one is the call's; a later one ends the call with what it has got done so far, and the
  * next call answers the error: a call that answers an error has written nothing.
  */
-function attempt(isFirst: boolean, topic: Topic, place: Place, limit: number, nowMs: number): LuaMultiReturn<[ok: boolean, done: Step]> {
+function attempt(
+  isFirst: boolean,
+  topic: Topic,
+  place: Place,
+  limit: number,
+  nowMs: number,
+): LuaMultiReturn<[ok: boolean, done: Step]> {
   if (isFirst) return $multi(true, ingestStep(topic, place, limit, nowMs));
   return pcall(ingestStep, topic, place, limit, nowMs) as LuaMultiReturn<[boolean, Step]>;
 }
@@ -129,7 +135,10 @@ export const ingestScans = command(
     role: "scheduler",
     flags: [],
     positional: [TOPIC],
-    options: [{ name: "LIMIT", type: integer(1, 10000), default: DEFAULT_LIMIT, doc: "most entries of this call" }, NOW],
+    options: [
+      { name: "LIMIT", type: integer(1, 10000), default: DEFAULT_LIMIT, doc: "most entries of this call" },
+      NOW,
+    ],
     reply: record([
       { name: "read", type: integerReply, doc: "entries read" },
       { name: "accepted", type: integerReply, doc: "scans taken" },

@@ -57,8 +57,22 @@ function seal(topic: Topic, subject: string, dueMs: number, stored: string | fal
  *
  * @returns how many no longer wait, and the key of a list that is none, if there was one
  */
-export function sealDue(topic: Topic, limit: number, untilMs: number): LuaMultiReturn<[done: number, foreign: string | undefined]> {
-  const found = onKey("ZRANGE", topic.due, "-inf", `${untilMs}`, "BYSCORE", "LIMIT", "0", `${limit + MAX_FOREIGN}`, "WITHSCORES");
+export function sealDue(
+  topic: Topic,
+  limit: number,
+  untilMs: number,
+): LuaMultiReturn<[done: number, foreign: string | undefined]> {
+  const found = onKey(
+    "ZRANGE",
+    topic.due,
+    "-inf",
+    `${untilMs}`,
+    "BYSCORE",
+    "LIMIT",
+    "0",
+    `${limit + MAX_FOREIGN}`,
+    "WITHSCORES",
+  );
   if (found.length === 0) return $multi(0, undefined);
   const subjects: string[] = [];
   for (const at of $range(1, found.length, 2)) subjects.push(found[at - 1]!);

@@ -68,7 +68,11 @@ export const getNotifierStatus = command(
         ),
         doc: "reason and number of refused entries, most first",
       },
-      { name: "next", type: nullable(integerReply), doc: "when there is something to claim, unix ms; nil if nothing waits" },
+      {
+        name: "next",
+        type: nullable(integerReply),
+        doc: "when there is something to claim, unix ms; nil if nothing waits",
+      },
     ]),
     errors: ["BADARG", "NOTFOUND", "CONFLICT"],
   },

@@ -147,7 +147,8 @@ function startsWith(whole: string, start: string): boolean {
 /** What is wrong with the settings of a topic by themselves. */
 function requireSound(name: string, { stream, subject, item, prefix, quiet, maxwait }: Settings): void {
   const [plain] = string.find(name, "^[%w._-]+$");
-  if (plain === undefined) fail("BADARG", `topic must be made of letters, digits, '.', '_' and '-', got ${quote(name)}`);
+  if (plain === undefined)
+    fail("BADARG", `topic must be made of letters, digits, '.', '_' and '-', got ${quote(name)}`);
   if (subject === item) fail("BADCONFIG", `SUBJECT and ITEM are the same field, ${quote(item)}`);
   if (maxwait > 0 && maxwait < quiet) {
     fail("BADCONFIG", `MAXWAIT (${maxwait}) is less than QUIET (${quiet}): nobody would ever have been quiet`);
@@ -156,7 +157,10 @@ function requireSound(name: string, { stream, subject, item, prefix, quiet, maxw
     fail("BADCONFIG", `STREAM ${quote(stream)} begins with PREFIX ${quote(prefix)}: it would be the list of a subject`);
   }
   const partition = currentPartition();
-  for (const [option, value] of [["STREAM", stream], ["PREFIX", prefix]] as [string, string][]) {
+  for (const [option, value] of [
+    ["STREAM", stream],
+    ["PREFIX", prefix],
+  ] as [string, string][]) {
     const tag = hashTag(value);
     if (partition !== "" && tag !== "" && tag !== partition) {
       fail("BADCONFIG", `${option} ${quote(value)} has another hash tag than the routing key, ${quote(partition)}`);
@@ -178,7 +182,8 @@ function requireOwnPrefix(name: string, prefix: string): void {
 function requireNobodyWaits(topic: Topic, prefix: string): void {
   if (prefix === topic.settings.prefix) return;
   const waiting = onKey("ZCARD", topic.due);
-  if (waiting > 0) fail("CONFLICT", `PREFIX cannot change while ${waiting} subjects wait under ${quote(topic.settings.prefix)}`);
+  if (waiting > 0)
+    fail("CONFLICT", `PREFIX cannot change while ${waiting} subjects wait under ${quote(topic.settings.prefix)}`);
 }
 
 /** In the order of the options. */
@@ -215,10 +220,18 @@ export const configureTopic = command(
       { name: "ITEM", type: text(1, 128), doc: "field of an entry with the item" },
       { name: "PREFIX", type: text(1, 256), doc: "what stands before a subject in the key of its list" },
       { name: "QUIET", type: integer(1, 30 * DAY_MS), doc: "ms without a scan after which a subject is notified" },
-      { name: "MAXWAIT", type: integer(0, 365 * DAY_MS), doc: "most ms from a subject's first scan to its notification, 0 for any" },
+      {
+        name: "MAXWAIT",
+        type: integer(0, 365 * DAY_MS),
+        doc: "most ms from a subject's first scan to its notification, 0 for any",
+      },
       { name: "LEASE", type: integer(1, DAY_MS), doc: "ms that a claimed notification is out before it comes back" },
       { name: "ATTEMPTS", type: integer(1, 1000), doc: "how often a notification is given out before it is dead" },
-      { name: "BACKOFF", type: integer(0, 3600000), doc: "ms to wait after the first failure, doubled by each, an hour at most" },
+      {
+        name: "BACKOFF",
+        type: integer(0, 3600000),
+        doc: "ms to wait after the first failure, doubled by each, an hour at most",
+      },
       { name: "MAXLEN", type: integer(0, 1000000000), doc: "about how many entries that were read the stream keeps" },
     ],
     reply: settingsReply,
@@ -238,7 +251,8 @@ export const configureTopic = command(
     requireSound(args.topic, settings);
     requireOwnPrefix(args.topic, settings.prefix);
     requireNobodyWaits(before, settings.prefix);
-    if (stored === false && onKey("HLEN", names.topics()) >= MAX_TOPICS) fail("LIMIT", `there are ${MAX_TOPICS} topics already`);
+    if (stored === false && onKey("HLEN", names.topics()) >= MAX_TOPICS)
+      fail("LIMIT", `there are ${MAX_TOPICS} topics already`);
     const encoded = cjson.encode(chosen);
     redis.call("HSET", names.topics(), args.topic, encoded);
     return describe(topicOf(args.topic, encoded));

@@ -126,7 +126,8 @@ export function newBinder(declaration: Declaration): Binder {
     binder.keywords.set(option.name, keyword);
     if (option.required === true || option.default !== undefined) binder.assured.push(keyword);
   }
-  binder.takesOnlyRest = declaration.rest !== undefined && declaration.positional.length === 0 && binder.assured.length === 0;
+  binder.takesOnlyRest =
+    declaration.rest !== undefined && declaration.positional.length === 0 && binder.assured.length === 0;
   return binder;
 }
 
@@ -141,7 +142,13 @@ function restEnd(args: string[], from: number): number {
 }
 
 /** Binds the JSON objects that begin at `from`; where the options begin. */
-function bindRest(rest: Rest, declaration: Declaration, args: string[], from: number, bound: Record<string, unknown>): number {
+function bindRest(
+  rest: Rest,
+  declaration: Declaration,
+  args: string[],
+  from: number,
+  bound: Record<string, unknown>,
+): number {
   const end = restEnd(args, from);
   const count = end - from;
   if (count === 0 && rest.optional !== true) {

@@ -99,7 +99,12 @@ export function parseKey(name: string): KeyParts | undefined {
   fields.push(string.sub(name, from));
   if (fields.length !== 6) return undefined;
   const [keyType, purpose, dimension, recordId, timestamp, metric] = fields as [
-    string, string, string, string, string, string,
+    string,
+    string,
+    string,
+    string,
+    string,
+    string,
   ];
   const tag = string.sub(recordId, 1, 1) === "{" ? hashTag(recordId) : "";
   return {

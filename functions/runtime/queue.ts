@@ -97,7 +97,14 @@ export function backoffMs(retry: Retry, attempt: number): number {
  *
  * @returns whether it is dead
  */
-export function giveBack(queue: Queue, id: string, attempt: number, readyMs: number, reason: string, nowMs: number): boolean {
+export function giveBack(
+  queue: Queue,
+  id: string,
+  attempt: number,
+  readyMs: number,
+  reason: string,
+  nowMs: number,
+): boolean {
   const { attempts, priority } = queue.retryOf(id);
   const isLast = attempt >= attempts;
   redis.call("ZREM", queue.leased, id);
@@ -143,7 +150,14 @@ export function readyIds(queue: Queue, limit: number, nowMs: number): string[] {
  * @param attempt how often it was given out, this time included
  * @returns the token of the lease
  */
-export function giveOut(queue: Queue, id: string, attempt: number, worker: string, leaseMs: number, nowMs: number): string {
+export function giveOut(
+  queue: Queue,
+  id: string,
+  attempt: number,
+  worker: string,
+  leaseMs: number,
+  nowMs: number,
+): string {
   // Numbers alone would be given again after a failover that has lost the last of them.
   const token = `${nowMs}-${onKey("HINCRBY", queue.counters, "leases", "1")}`;
   redis.call("ZREM", queue.ready, id);
@@ -158,7 +172,14 @@ export function giveOut(queue: Queue, id: string, attempt: number, worker: strin
  * @param content the owner's fields to answer
  * @returns undefined if the entry is gone
  */
-export function lease(queue: Queue, id: string, worker: string, leaseMs: number, content: string[], nowMs: number): Lease | undefined {
+export function lease(
+  queue: Queue,
+  id: string,
+  worker: string,
+  leaseMs: number,
+  content: string[],
+  nowMs: number,
+): Lease | undefined {
   const found = entryFields(queue, id, content);
   if (found === undefined) {
     redis.call("ZREM", queue.ready, id);
@@ -179,7 +200,8 @@ function requireEntry(queue: Queue, id: string): LuaMultiReturn<[attempt: number
 /** Fails with CONFLICT unless the token, if one is given, is of the present lease. */
 export function requireToken(queue: Queue, id: string, present: string, given: string | undefined): void {
   if (given === undefined || given === present) return;
-  if (present === "") fail("CONFLICT", `${queue.noun} ${quote(id)} is not leased: the lease of token ${quote(given)} is over`);
+  if (present === "")
+    fail("CONFLICT", `${queue.noun} ${quote(id)} is not leased: the lease of token ${quote(given)} is over`);
   fail("CONFLICT", `${queue.noun} ${quote(id)} is leased under another token than ${quote(given)}`);
 }
 

@@ -45,7 +45,12 @@ interface RedisCommands {
   HLEN(this: void, key: string): number;
   HRANDFIELD(this: void, key: string, count: RedisArgument, option: "WITHVALUES"): string[];
   HINCRBY(this: void, key: string, field: RedisArgument, by: RedisArgument): number;
-  HSCAN(this: void, key: string, cursor: string, ...options: RedisArgument[]): [cursor: string, fieldsAndValues: string[]];
+  HSCAN(
+    this: void,
+    key: string,
+    cursor: string,
+    ...options: RedisArgument[]
+  ): [cursor: string, fieldsAndValues: string[]];
   HSET(this: void, key: string, ...fieldsAndValues: RedisArgument[]): number;
 
   LINDEX(this: void, key: string, index: RedisArgument): string | false;

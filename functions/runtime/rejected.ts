@@ -23,7 +23,12 @@ export interface Rejected<Reason extends string> {
  * @param state hash with the counts
  * @param stream where it is kept, with `reason`, `event` (its first 4 kB) and `at` (ms)
  */
-export function keepRejected<Reason extends string>(state: string, stream: string, rejected: Rejected<Reason>[], nowMs: number): void {
+export function keepRejected<Reason extends string>(
+  state: string,
+  stream: string,
+  rejected: Rejected<Reason>[],
+  nowMs: number,
+): void {
   const counts = new LuaMap<Reason, number>();
   for (const { reason, event } of rejected) {
     counts.set(reason, (counts.get(reason) ?? 0) + 1);

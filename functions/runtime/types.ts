@@ -42,7 +42,11 @@ export function requirePass(commandName: string, name: string, reply: unknown): 
 }
 
 /** Runs a command on a key; CONFLICT, naming the key, if it holds another type than the command is for. */
-export function onKey<C extends KeyCommand>(commandName: C, name: string, ...rest: AfterKey<C>): ReturnType<RedisCommands[C]> {
+export function onKey<C extends KeyCommand>(
+  commandName: C,
+  name: string,
+  ...rest: AfterKey<C>
+): ReturnType<RedisCommands[C]> {
   const pass = redis.pcall as (this: void, commandName: string, ...args: unknown[]) => unknown;
   const found = pass(commandName, name, ...(rest as unknown[]));
   if (type(found) === "table") requirePass(commandName, name, found);

@@ -13,7 +13,14 @@ const MAX_HOSTS_BYTES = 1048576;
 /** What becomes of an event whose host is not in the table: named after the host, put under `other`, or refused. */
 const UNKNOWN_HOSTS = ["host", "other", "refuse"] as const;
 
-const DEFAULTS = { unknown: "host", maxlen: 10000, documentDays: 90, seriesFineDays: 30, seriesCoarseDays: 400, refreshDays: 7 };
+const DEFAULTS = {
+  unknown: "host",
+  maxlen: 10000,
+  documentDays: 90,
+  seriesFineDays: 30,
+  seriesCoarseDays: 400,
+  refreshDays: 7,
+};
 
 /** How far rotation has come. */
 export interface RotationState {
@@ -99,7 +106,14 @@ export function readRetention(): Retention {
 
 /** What rotation needs to know, in one read; CONFLICT if the state hash is no hash. */
 export function readRotation(): RotationState & PointRetention {
-  const [rotated, clockMs, fine, coarse] = onKey("HMGET", names.state(), "rotated", "clock", "config:series_fine_days", "config:series_coarse_days");
+  const [rotated, clockMs, fine, coarse] = onKey(
+    "HMGET",
+    names.state(),
+    "rotated",
+    "clock",
+    "config:series_fine_days",
+    "config:series_coarse_days",
+  );
   return {
     rotatedMs: numberOr(rotated, 0),
     clockMs: numberOr(clockMs, 0),
@@ -130,7 +144,8 @@ export function noteRotation(state: RotationState, nowMs: number, fromMinutes: b
 /** The table of hosts as host, website, host, website. */
 function parseHosts(text: string): string[] {
   const [ok, decoded] = pcall(cjson.decode, text);
-  if (!ok || type(decoded) !== "table") fail("BADCONFIG", `HOSTS must be a JSON object of host to website, got ${quote(text)}`);
+  if (!ok || type(decoded) !== "table")
+    fail("BADCONFIG", `HOSTS must be a JSON object of host to website, got ${quote(text)}`);
   const flat: string[] = [];
   for (const [host, website] of pairs(decoded as Record<string, unknown>)) {
     if (type(host) !== "string") fail("BADCONFIG", "HOSTS must be a JSON object of host to website, got an array");
@@ -141,7 +156,8 @@ function parseHosts(text: string): string[] {
     flat.push(string.lower(host));
     flat.push(string.lower(name));
   }
-  if (flat.length > 2 * MAX_HOSTS) fail("LIMIT", `HOSTS holds ${flat.length / 2} hosts, at most ${MAX_HOSTS} are allowed`);
+  if (flat.length > 2 * MAX_HOSTS)
+    fail("LIMIT", `HOSTS holds ${flat.length / 2} hosts, at most ${MAX_HOSTS} are allowed`);
   return flat;
 }
 
@@ -168,13 +184,29 @@ export const configureTracker = command(
         type: json(MAX_HOSTS_BYTES),
         doc: 'the whole table of hosts, in place of the one before: `{"www.rtl.lu": "rtl"}`; `{}` empties it',
       },
-      { name: "UNKNOWN", type: choice(UNKNOWN_HOSTS), doc: "an event whose host is not in the table: website named after the host, website `other`, or refused" },
+      {
+        name: "UNKNOWN",
+        type: choice(UNKNOWN_HOSTS),
+        doc: "an event whose host is not in the table: website named after the host, website `other`, or refused",
+      },
       { name: "MAXLEN", type: integer(0, 1000000000), doc: "about how many consumed entries an event stream keeps" },
-      { name: "DOCUMENT_DAYS", type: days(8), doc: "days without a visit after which expire_documents removes a document; by then no window counts it any more" },
+      {
+        name: "DOCUMENT_DAYS",
+        type: days(8),
+        doc: "days without a visit after which expire_documents removes a document; by then no window counts it any more",
+      },
       { name: "SERIES_FINE_DAYS", type: days(8), doc: "days that points of 5 and 10 minutes are kept" },
       { name: "SERIES_COARSE_DAYS", type: days(8), doc: "days that points of 1 and 3 hours are kept" },
-      { name: "ENRICH", type: integer(0, 1), doc: "1: pages are announced on `ST:ENRICH:P:::`, for something that reads them and calls enrich_document; 0: they are not (default). Pages that came while it was 0 are announced by refresh_documents" },
-      { name: "REFRESH_DAYS", type: days(1), doc: "days after which refresh_documents asks for the metadata of a page again" },
+      {
+        name: "ENRICH",
+        type: integer(0, 1),
+        doc: "1: pages are announced on `ST:ENRICH:P:::`, for something that reads them and calls enrich_document; 0: they are not (default). Pages that came while it was 0 are announced by refresh_documents",
+      },
+      {
+        name: "REFRESH_DAYS",
+        type: days(1),
+        doc: "days after which refresh_documents asks for the metadata of a page again",
+      },
     ],
     reply: integerReply,
     errors: ["BADARG", "BADCONFIG", "LIMIT", "CONFLICT"],

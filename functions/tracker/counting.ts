@@ -102,7 +102,14 @@ function minuteOf(batch: Batch, startMs: number): Minute {
 }
 
 /** Adds an event to a batch. */
-export function count(batch: Batch, pageId: string, section: Section, url: string, device: string, timeMs: number): void {
+export function count(
+  batch: Batch,
+  pageId: string,
+  section: Section,
+  url: string,
+  device: string,
+  timeMs: number,
+): void {
   const startMs = timeMs - (timeMs % MINUTE_MS);
   let minute = batch.latest;
   if (minute === undefined || minute.startMs !== startMs) minute = minuteOf(batch, startMs);
@@ -113,7 +120,14 @@ export function count(batch: Batch, pageId: string, section: Section, url: strin
 }
 
 /** Adds what was played in an event that is in the batch already. */
-export function countMedia(batch: Batch, media: Media, section: Section, url: string, device: string, timeMs: number): void {
+export function countMedia(
+  batch: Batch,
+  media: Media,
+  section: Section,
+  url: string,
+  device: string,
+  timeMs: number,
+): void {
   const minute = minuteOf(batch, windowStart(MINUTE_MS, timeMs));
   for (const [dimension, medium] of media) {
     const tallies = minute.media[dimension] ?? newTallies();
@@ -345,7 +359,12 @@ function addToSeen(name: string, id: string): boolean {
  * Adds a device of one event to its website, section and page; false if one of the keys is something else, which the long
  * way then reports.
  */
-function addToAll({ devicesBefore, devicesAfter }: names.MinuteNames, section: Section, devicesOfPage: string, device: string): boolean {
+function addToAll(
+  { devicesBefore, devicesAfter }: names.MinuteNames,
+  section: Section,
+  devicesOfPage: string,
+  device: string,
+): boolean {
   const ofWebsite = redis.pcall("PFADD", devicesBefore.W + section.websiteId + devicesAfter, device);
   if (ofWebsite !== 0 && ofWebsite !== 1) return false;
   const ofSection = redis.pcall("PFADD", devicesBefore.S + section.id + devicesAfter, device);

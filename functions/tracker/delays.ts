@@ -77,7 +77,11 @@ export const getTrackerDelays = command(
         type: list(
           tuple([
             { name: "tier", type: textReply, doc: "tier" },
-            { name: "pg_ms", type: integerReply, doc: "how long the oldest window without page views that wait for it has been over" },
+            {
+              name: "pg_ms",
+              type: integerReply,
+              doc: "how long the oldest window without page views that wait for it has been over",
+            },
             { name: "ud_ms", type: integerReply, doc: "the same for devices" },
           ]),
         ),

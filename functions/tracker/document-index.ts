@@ -28,7 +28,8 @@ export function sectionSets(path: string): string[] {
 export function pageSets(url: string): string[] {
   const sets: string[] = [];
   const found = directories(pathOf(url), DIRECTORY_LEVELS);
-  for (const level of $range(SECTION_LEVELS + 1, found.length)) sets.push(names.directory("P", level, found[level - 1]!));
+  for (const level of $range(SECTION_LEVELS + 1, found.length))
+    sets.push(names.directory("P", level, found[level - 1]!));
   return sets;
 }
 

@@ -116,7 +116,12 @@ export const getDocument = command(
       { name: "id", type: recordId, doc: "id of the record" },
     ],
     options: [
-      { name: "COUNT", type: integer(1, MAX_LISTED), default: 100, doc: "how many sections and pages to list, most recently visited first" },
+      {
+        name: "COUNT",
+        type: integer(1, MAX_LISTED),
+        default: 100,
+        doc: "how many sections and pages to list, most recently visited first",
+      },
     ],
     reply: nullable(jsonReply),
     errors: ["BADARG", "CONFLICT"],

@@ -75,7 +75,14 @@ export function hasDocuments(dimension: string): dimension is DocumentDimension 
 }
 
 /** Notes that an id of a dimension was visited: a page by its address, a section, or its website. */
-export function visit(sets: VisitedSets, dimension: string, id: string, section: Section, url: string, timeMs: number): void {
+export function visit(
+  sets: VisitedSets,
+  dimension: string,
+  id: string,
+  section: Section,
+  url: string,
+  timeMs: number,
+): void {
   const seen = { section, url, firstMs: timeMs, lastMs: timeMs };
   if (dimension === "W") {
     note(sets, names.websites(), "W", id, seen);
@@ -143,7 +150,12 @@ export function documentsField(dimension: DocumentDimension): string {
 }
 
 /** Writes a new document and makes it findable. */
-function createDocument(dimension: DocumentDimension, id: string, { section, url, firstMs }: Visit, announces: boolean): void {
+function createDocument(
+  dimension: DocumentDimension,
+  id: string,
+  { section, url, firstMs }: Visit,
+  announces: boolean,
+): void {
   const key = names.document(dimension, id);
   const first = `${firstMs}`;
   const website = section.websiteId;
@@ -166,10 +178,14 @@ function movePage({ id, section, from }: Move): void {
   redis.call("HSET", names.document("P", id), "website", section.websiteId, "section", section.id);
 }
 
-function writeDocuments({ visits, created, moves, earlier, announces }: PreparedVisits, dimension: DocumentDimension): void {
+function writeDocuments(
+  { visits, created, moves, earlier, announces }: PreparedVisits,
+  dimension: DocumentDimension,
+): void {
   for (const id of created) createDocument(dimension, id, visits.members.get(id)!, announces);
   for (const move of moves) movePage(move);
-  for (const id of earlier) redis.call("HSET", names.document(dimension, id), "first", `${visits.members.get(id)!.firstMs}`);
+  for (const id of earlier)
+    redis.call("HSET", names.document(dimension, id), "first", `${visits.members.get(id)!.firstMs}`);
   if (created.length > 0) redis.call("HINCRBY", names.state(), documentsField(dimension), `${created.length}`);
 }
 

@@ -18,7 +18,17 @@ export function announce(id: string, url: string): void {
   const article = articleNumber(url);
   const optional = article === "" ? [] : ["article_id", article];
   const entry = redis.call(
-    "XADD", names.enrichmentStream(), "MAXLEN", "~", `${MAX_WAITING}`, "*", "id", id, "url", url, ...optional,
+    "XADD",
+    names.enrichmentStream(),
+    "MAXLEN",
+    "~",
+    `${MAX_WAITING}`,
+    "*",
+    "id",
+    id,
+    "url",
+    url,
+    ...optional,
   );
   redis.call("HSET", names.document("P", id), "announced", entry);
   redis.call("HINCRBY", names.state(), WAITING_FIELD, "1");

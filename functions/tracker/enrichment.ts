@@ -5,7 +5,18 @@
  * (`tried`: when; `abandoned`: why). A page may be waiting again after an outcome: its metadata stay until new ones come.
  */
 import { clock } from "../runtime/clock";
-import { choice, command, integer, integerReply, json, MAX_TIME_MS, NOW, record, recordId, text } from "../runtime/declare";
+import {
+  choice,
+  command,
+  integer,
+  integerReply,
+  json,
+  MAX_TIME_MS,
+  NOW,
+  record,
+  recordId,
+  text,
+} from "../runtime/declare";
 import { fail, quote } from "../runtime/errors";
 import { fields, onKey, requireType, scores } from "../runtime/types";
 import { isUtf8 } from "../runtime/utf8";
@@ -70,7 +81,10 @@ function textOf(given: Record<string, unknown>, field: string): string | undefin
   const value = given[field];
   if (value === undefined || value === cjson.null || value === "") return undefined;
   if (type(value) !== "string" || (value as string).length > MAX_TITLE_BYTES || !isUtf8(value as string)) {
-    fail("BADARG", `metadata: ${field} must be null or text of at most ${MAX_TITLE_BYTES} bytes of UTF-8, got ${quote(tostring(value))}`);
+    fail(
+      "BADARG",
+      `metadata: ${field} must be null or text of at most ${MAX_TITLE_BYTES} bytes of UTF-8, got ${quote(tostring(value))}`,
+    );
   }
   return value as string;
 }
@@ -92,7 +106,8 @@ function parseMetadata(given: string): Metadata {
   if (!ok || type(decoded) !== "table") fail("BADARG", `metadata must be a JSON object, got ${quote(given)}`);
   const table = decoded as Record<string, unknown>;
   for (const [field] of pairs(table)) {
-    if (METADATA[field] !== true) fail("BADARG", `metadata: ${quote(tostring(field))} is none of title, kicker, display_date`);
+    if (METADATA[field] !== true)
+      fail("BADARG", `metadata: ${quote(tostring(field))} is none of title, kicker, display_date`);
   }
   return { title: textOf(table, "title"), kicker: textOf(table, "kicker"), display_date: dateOf(table) };
 }
@@ -140,7 +155,11 @@ export const enrichDocument = command(
     doc: `\`metadata\` is \`{title, kicker, display_date}\`: two texts of at most ${MAX_TITLE_BYTES} bytes and a unix time in ms, each of them null or left out where there is none; it replaces what was known before. May be repeated. A reader of \`ST:ENRICH:P:::\` calls this (or abandon_enrichment) for an entry, and then XACK and XDEL; NOTFOUND says that the page was removed meanwhile, and the entry is done as well.`,
     role: "worker",
     flags: [],
-    positional: [PAGE, ID, { name: "metadata", type: json(MAX_METADATA_BYTES), doc: "JSON object with title, kicker and display_date" }],
+    positional: [
+      PAGE,
+      ID,
+      { name: "metadata", type: json(MAX_METADATA_BYTES), doc: "JSON object with title, kicker and display_date" },
+    ],
     options: [NOW],
     reply: integerReply,
     errors: ["BADARG", "NOTFOUND", "CONFLICT"],
@@ -227,7 +246,12 @@ function candidates(urls: string[]): Candidate[] {
 }
 
 /** Announces what is due; the address of the last page looked at, undefined if all were. */
-function announceDue(pages: Candidate[], refreshMs: number, nowMs: number, room: number): LuaMultiReturn<[announced: number, stoppedAt: string | undefined]> {
+function announceDue(
+  pages: Candidate[],
+  refreshMs: number,
+  nowMs: number,
+  room: number,
+): LuaMultiReturn<[announced: number, stoppedAt: string | undefined]> {
   let announced = 0;
   let last = "";
   for (const page of pages) {
@@ -258,7 +282,11 @@ export const refreshDocuments = command(
     options: [{ name: "LIMIT", type: integer(1, 10000), default: 250, doc: "most pages to look at" }, NOW],
     reply: record([
       { name: "announced", type: integerReply, doc: "pages announced" },
-      { name: "remaining", type: integerReply, doc: "1 if the same call, made again, gets further; 0 once all pages were looked at" },
+      {
+        name: "remaining",
+        type: integerReply,
+        doc: "1 if the same call, made again, gets further; 0 once all pages were looked at",
+      },
     ]),
     errors: ["BADARG", "CONFLICT"],
   },

@@ -64,7 +64,9 @@ export function fromDigits(text: string): number | undefined {
 /** The device id in the field `uui`, or undefined where it cannot be one. */
 export function deviceOf(uui: unknown): string | undefined {
   const device = type(uui) === "string" ? (uui as string) : asText(uui);
-  return device === "" || device === "null" || device === undefined || device.length > MAX_DEVICE_BYTES ? undefined : device;
+  return device === "" || device === "null" || device === undefined || device.length > MAX_DEVICE_BYTES
+    ? undefined
+    : device;
 }
 
 /** Why an event of this time is refused; undefined if it is not. */
@@ -74,7 +76,10 @@ export function untimely(timeMs: number, nowMs: number): Reason | undefined {
 }
 
 /** The time in the field `dt`, or the reason why the event is refused. */
-export function timeOf(dt: unknown, nowMs: number): LuaMultiReturn<[timeMs: number | undefined, reason: Reason | undefined]> {
+export function timeOf(
+  dt: unknown,
+  nowMs: number,
+): LuaMultiReturn<[timeMs: number | undefined, reason: Reason | undefined]> {
   const kind = type(dt);
   let timeMs: number | undefined;
   if (kind === "number") timeMs = dt as number;

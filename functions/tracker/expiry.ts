@@ -196,7 +196,16 @@ export const expireDocuments = command(
     requireType(names.state(), "hash");
     const retention = readRetention();
     const cutoffMs = nowMs - retention.documentDays * DAY_MS;
-    const work: Work = { nowMs, cutoffMs, retention, left: args.limit, namesLeft: MAX_NAMES, removed: 0, kept: 0, problem: undefined };
+    const work: Work = {
+      nowMs,
+      cutoffMs,
+      retention,
+      left: args.limit,
+      namesLeft: MAX_NAMES,
+      removed: 0,
+      kept: 0,
+      problem: undefined,
+    };
     for (const dimension of ["P", "S", "W"] as const) requireType(names.visited(dimension), "zset");
     const all: Reached[] = [];
     let isDone = true;

@@ -54,7 +54,9 @@ export const identifyName = command(
     role: "reader",
     flags: ["no-writes"],
     positional: [{ name: "website", type: text(1, MAX_URL_BYTES), doc: "name of a website, in any case" }],
-    options: [{ name: "SECTION", type: text(1, MAX_URL_BYTES), doc: "name of a section, as in its document: `news/national`" }],
+    options: [
+      { name: "SECTION", type: text(1, MAX_URL_BYTES), doc: "name of a section, as in its document: `news/national`" },
+    ],
     reply: record([
       WEBSITE_ID,
       WEBSITE,

@@ -24,7 +24,11 @@ const KEPT_MS = 400 * DAY_MS;
 const MAX_HOLD_MS = 7 * DAY_MS;
 const DEFAULT_HOLD_MS = 6 * 3600000;
 
-const SOURCE = { name: "source", type: text(1, 512), doc: "what names the log or stream, the same in every call about it" } as const;
+const SOURCE = {
+  name: "source",
+  type: text(1, 512),
+  doc: "what names the log or stream, the same in every call about it",
+} as const;
 
 interface Kept {
   position: string | undefined;
@@ -37,7 +41,8 @@ const KEPT_FIELDS = ["position", "accepted", "rejected", "moved_at"];
 
 function readKept(name: string): Kept {
   const [position, accepted, rejected, movedAt] = fields(name, KEPT_FIELDS);
-  const numberOf = (value: string | false | undefined): number => (value === false || value === undefined ? 0 : tonumber(value)!);
+  const numberOf = (value: string | false | undefined): number =>
+    value === false || value === undefined ? 0 : tonumber(value)!;
   return {
     position: position === false ? undefined : position,
     accepted: numberOf(accepted),
@@ -124,13 +129,27 @@ export const importEvents = command(
       { name: "from", type: text(1, 256), doc: "position before the chunk; `-` where nothing is kept" },
       { name: "to", type: text(1, 256), doc: "position after it" },
     ],
-    rest: { name: "event", max: MAX_EVENTS, optional: true, doc: "events as JSON objects, as `track_events` takes them" },
+    rest: {
+      name: "event",
+      max: MAX_EVENTS,
+      optional: true,
+      doc: "events as JSON objects, as `track_events` takes them",
+    },
     options: [
-      { name: "HOLD", type: integer(0, MAX_HOLD_MS), default: DEFAULT_HOLD_MS, doc: "ms that rotation waits for the next chunk before it takes up unfinished windows; 0 with the last one" },
+      {
+        name: "HOLD",
+        type: integer(0, MAX_HOLD_MS),
+        default: DEFAULT_HOLD_MS,
+        doc: "ms that rotation waits for the next chunk before it takes up unfinished windows; 0 with the last one",
+      },
       NOW,
     ],
     reply: record([
-      { name: "counted", type: integerReply, doc: "1 if this call counted the chunk, 0 if it did not follow on the kept position" },
+      {
+        name: "counted",
+        type: integerReply,
+        doc: "1 if this call counted the chunk, 0 if it did not follow on the kept position",
+      },
       { name: "position", type: nullable(textReply), doc: "the position that is kept now; nil if none is" },
       { name: "accepted", type: integerReply, doc: "events counted" },
       { name: "rejected", type: integerReply, doc: "events refused and kept in `ST:REJECTED::::`" },
@@ -148,7 +167,8 @@ export const importEvents = command(
       nowMs: clock(args.now),
     };
     if (chunk.to === NOTHING) fail("BADARG", "to must be a position, got '-', which stands for none");
-    if (chunk.from === chunk.to && chunk.events.length > 0) fail("BADARG", "from and to must differ where there are events, or a repeat would count them again");
+    if (chunk.from === chunk.to && chunk.events.length > 0)
+      fail("BADARG", "from and to must differ where there are events, or a repeat would count them again");
     const id = redis.sha1hex(chunk.source);
     const name = names.importOf(id);
     const state = readState();

@@ -51,7 +51,14 @@ export function newStep(state: State): Step {
 }
 
 /** Adds an event to the step; the reason if it is refused. */
-function take(step: Step, url: unknown, uui: unknown, dt: unknown, media: Media | undefined | false, nowMs: number): Reason | undefined {
+function take(
+  step: Step,
+  url: unknown,
+  uui: unknown,
+  dt: unknown,
+  media: Media | undefined | false,
+  nowMs: number,
+): Reason | undefined {
   const [pageId, section, unidentified] = identify(url, step.state);
   if (pageId === undefined) return unidentified;
   const device = deviceOf(uui);
@@ -74,7 +81,8 @@ export function takeRaw(step: Step, raw: RawEvent, nowMs: number): Reason | unde
  * looking for other types and for media.
  */
 function takeEntry(step: Step, flat: string[], nowMs: number): Reason | undefined {
-  if (flat[0] !== "url" || flat[2] !== "uui" || flat[4] !== "dt" || flat[6] !== undefined) return takeRaw(step, rawFromEntry(flat), nowMs);
+  if (flat[0] !== "url" || flat[2] !== "uui" || flat[4] !== "dt" || flat[6] !== undefined)
+    return takeRaw(step, rawFromEntry(flat), nowMs);
   const url = flat[1]!;
   const device = flat[3]!;
   const [pageId, section, unidentified] = identify(url, step.state);
@@ -209,7 +217,14 @@ function ingestStep(state: State, stream: string, place: Place, limit: number, n
  * One step. An error of the first one is the call's; a later one ends the call with what it has counted so far, and the
  * next call answers the error: a call that answers an error has written nothing.
  */
-function attempt(isFirst: boolean, state: State, stream: string, place: Place, limit: number, nowMs: number): LuaMultiReturn<[ok: boolean, done: StreamStep]> {
+function attempt(
+  isFirst: boolean,
+  state: State,
+  stream: string,
+  place: Place,
+  limit: number,
+  nowMs: number,
+): LuaMultiReturn<[ok: boolean, done: StreamStep]> {
   if (isFirst) return $multi(true, ingestStep(state, stream, place, limit, nowMs));
   return pcall(ingestStep, state, stream, place, limit, nowMs) as LuaMultiReturn<[boolean, StreamStep]>;
 }

@@ -118,7 +118,14 @@ function waitingSort(tier: number, dimension: string): Sort {
 }
 
 /** The points of ids that have documents: a few ids for each run of points, other ones for the next. */
-function measureSeries(series: Sort, tier: number, metric: names.Metric, strata: Stratum[], samples: number, nowMs: number): void {
+function measureSeries(
+  series: Sort,
+  tier: number,
+  metric: names.Metric,
+  strata: Stratum[],
+  samples: number,
+  nowMs: number,
+): void {
   const chunks = chunksOf(tier, readRetention(), nowMs);
   let records = 0;
   for (const { ids } of strata) records += ids.length;
@@ -236,13 +243,22 @@ export const getTrackerMemory = command(
     flags: ["no-writes"],
     positional: [{ name: "part", type: choice(PARTS), doc: "what to measure" }],
     options: [
-      { name: "DIMENSION", type: choice(names.DIMENSIONS), default: "P", doc: "what the tier or the documents are of; streams are of all" },
+      {
+        name: "DIMENSION",
+        type: choice(names.DIMENSIONS),
+        default: "P",
+        doc: "what the tier or the documents are of; streams are of all",
+      },
       { name: "SAMPLES", type: integer(1, 1000), default: 50, doc: "about how many keys of each sort to look at" },
       NOW,
     ],
     reply: list(
       tuple([
-        { name: "what", type: textReply, doc: "`views`, `devices`, `waiting`, `series_views`, `series_devices`; `documents`, `lists`, `sets`; `events`, `rejected`, `announced`, `state`" },
+        {
+          name: "what",
+          type: textReply,
+          doc: "`views`, `devices`, `waiting`, `series_views`, `series_devices`; `documents`, `lists`, `sets`; `events`, `rejected`, `announced`, `state`",
+        },
         { name: "dimension", type: textReply, doc: "dimension, or empty" },
         { name: "keys", type: integerReply, doc: "keys of that sort" },
         { name: "bytes", type: integerReply, doc: "bytes that they take" },

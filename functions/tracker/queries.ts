@@ -24,7 +24,12 @@ export interface ViewsKey {
 }
 
 /** Visits what a window's finer tiers have not handed on yet. */
-function forEachUnmerged(window: Window, dimension: string, metric: Metric, visit: (this: void, tier: number, start: string) => void): void {
+function forEachUnmerged(
+  window: Window,
+  dimension: string,
+  metric: Metric,
+  visit: (this: void, tier: number, start: string) => void,
+): void {
   const endMs = window.startMs + TIERS[window.tier]!.lengthMs;
   for (const tier of $range(window.tier, FINEST + 1, -1)) {
     const pending = names.pendingWindows(tier, dimension, metric);
@@ -38,7 +43,10 @@ function forEachUnmerged(window: Window, dimension: string, metric: Metric, visi
 
 function requireFew(count: number, max: number, functionName: string): void {
   if (count >= max) {
-    fail("LIMIT", `more than ${max} windows between FROM and TO are not merged yet; call ${functionName}, or ask for less time`);
+    fail(
+      "LIMIT",
+      `more than ${max} windows between FROM and TO are not merged yet; call ${functionName}, or ask for less time`,
+    );
   }
 }
 
@@ -94,8 +102,18 @@ export function coverOf(args: { from: number; to: number; now: number | undefine
 }
 
 /** The options of all questions about a stretch of time. */
-export const FROM = { name: "FROM", type: unixMs, required: true, doc: "start of the time in question, included" } as const;
-export const TO = { name: "TO", type: unixMs, required: true, doc: "end of the time in question, not included" } as const;
+export const FROM = {
+  name: "FROM",
+  type: unixMs,
+  required: true,
+  doc: "start of the time in question, included",
+} as const;
+export const TO = {
+  name: "TO",
+  type: unixMs,
+  required: true,
+  doc: "end of the time in question, not included",
+} as const;
 
 const COUNT_POSITIONAL = [
   { name: "dimension", type: choice(names.DIMENSIONS), doc: "website, section, page, audio, video or podcast" },

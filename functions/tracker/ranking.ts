@@ -6,7 +6,19 @@
  * has at least as many as all windows together show at this depth: nobody below can have more. On traffic as it is,
  * a few hundred pages are met.
  */
-import { choice, command, integer, integerReply, list, NOW, nullable, record, recordId, textReply, tuple } from "../runtime/declare";
+import {
+  choice,
+  command,
+  integer,
+  integerReply,
+  list,
+  NOW,
+  nullable,
+  record,
+  recordId,
+  textReply,
+  tuple,
+} from "../runtime/declare";
 import { fail } from "../runtime/errors";
 import { onKey, requireType, scores } from "../runtime/types";
 import * as names from "./names";
@@ -102,7 +114,8 @@ function addUp(search: Search, ids: string[]): void {
         if (score !== false) sums[position - 1] = sums[position - 1]! + tonumber(score)!;
       }
     }
-    for (const position of $range(1, part.length)) search.found.push({ id: part[position - 1]!, views: sums[position - 1]! });
+    for (const position of $range(1, part.length))
+      search.found.push({ id: part[position - 1]!, views: sums[position - 1]! });
     search.lookups += part.length * (search.sets.length + 1);
   }
 }
@@ -145,7 +158,11 @@ function findLeaders(search: Search, count: number): boolean {
 }
 
 /** The set of the records that WEBSITE or SECTION leaves in question; undefined for all, and for a website itself. */
-function membersOf(dimension: string, websiteId: string | undefined, sectionId: string | undefined): string | undefined {
+function membersOf(
+  dimension: string,
+  websiteId: string | undefined,
+  sectionId: string | undefined,
+): string | undefined {
   if (sectionId !== undefined) return names.pagesOf("S", sectionId);
   if (websiteId === undefined) return undefined;
   if (dimension === "P") return names.pagesOf("W", websiteId);

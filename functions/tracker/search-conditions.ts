@@ -32,7 +32,11 @@ function slice(ids: string[], from: number): string[] {
 }
 
 /** Asks about ids in commands of a bearable length; visits each with its answer. */
-function ask<T>(ids: string[], command: (this: void, part: string[]) => T[], visit: (this: void, id: string, answer: T) => void): void {
+function ask<T>(
+  ids: string[],
+  command: (this: void, part: string[]) => T[],
+  visit: (this: void, id: string, answer: T) => void,
+): void {
   for (const from of $range(0, ids.length - 1, MAX_ARGUMENTS)) {
     const part = slice(ids, from);
     const answers = command(part);
@@ -41,7 +45,11 @@ function ask<T>(ids: string[], command: (this: void, part: string[]) => T[], vis
 }
 
 /** Visits ids that are in a sorted set with their scores. */
-export function forEachScore(list: string, ids: string[], visit: (this: void, id: string, score: number) => void): void {
+export function forEachScore(
+  list: string,
+  ids: string[],
+  visit: (this: void, id: string, score: number) => void,
+): void {
   ask(
     ids,
     (part) => onKey("ZMSCORE", list, ...part),

@@ -3,12 +3,38 @@
  * three ways, by what is the least work: through the lists alone, from the condition that the fewest records meet, or through
  * the lists and testing each. No way looks at more than LIMIT records.
  */
-import { choice, command, integer, integerReply, nullable, pair, text, textReply, tuple, unixMs, type Arguments, type Declaration } from "../runtime/declare";
+import {
+  choice,
+  command,
+  integer,
+  integerReply,
+  nullable,
+  pair,
+  text,
+  textReply,
+  tuple,
+  unixMs,
+  type Arguments,
+  type Declaration,
+} from "../runtime/declare";
 import { fail, quote } from "../runtime/errors";
 import { onKey } from "../runtime/types";
 import type { DocumentDimension } from "./documents";
 import * as names from "./names";
-import { amongIds, forEachScore, ID_LENGTH, inList, inSet, isAnySlow, keepAll, nameBeginsWith, nameIs, narrowest, urlBeginsWith, type Condition } from "./search-conditions";
+import {
+  amongIds,
+  forEachScore,
+  ID_LENGTH,
+  inList,
+  inSet,
+  isAnySlow,
+  keepAll,
+  nameBeginsWith,
+  nameIs,
+  narrowest,
+  urlBeginsWith,
+  type Condition,
+} from "./search-conditions";
 import { forEachInAll, isSingle, merge, next, skip, type Merged, type Visited } from "./search-lists";
 import { DIRECTORY_LEVELS, SECTION_LEVELS } from "./url";
 import { words } from "./words";
@@ -69,13 +95,21 @@ const FIND_DOCUMENTS = {
   positional: [{ name: "dimension", type: choice(["W", "S", "P"]), doc: "website, section or page" }],
   options: [
     { name: "WEBSITE", type: text(1, 128), doc: "id or name of a website, in any case" },
-    { name: "SECTION", type: text(1, 2048), doc: "name of a section, as `news/national`, or how it begins with a `*` after it: `news*`" },
+    {
+      name: "SECTION",
+      type: text(1, 2048),
+      doc: "name of a section, as `news/national`, or how it begins with a `*` after it: `news*`",
+    },
     {
       name: "LEVEL",
       type: pair({ name: "n", type: integer(0, DIRECTORY_LEVELS) }, { name: "value", type: text(1, 2048) }),
       doc: "a directory of the path: 1 is the first one, percent-decoded as in documents; level 0 is `/`, above all. Sections have levels 1 and 2",
     },
-    { name: "URL", type: text(1, 2048), doc: "how the address begins: `www.rtl.lu/news/`; a scheme before it and a `*` after it change nothing" },
+    {
+      name: "URL",
+      type: text(1, 2048),
+      doc: "how the address begins: `www.rtl.lu/news/`; a scheme before it and a `*` after it change nothing",
+    },
     { name: "TITLE", type: text(1, 512), doc: "a word of the title; of several words all must be in it" },
     {
       name: "VISITED",
@@ -84,9 +118,23 @@ const FIND_DOCUMENTS = {
     },
     { name: "OFFSET", type: integer(0, MAX_OFFSET), default: 0, doc: "how many to pass over" },
     { name: "COUNT", type: integer(1, 10000), default: 100, doc: "how many ids to answer at most" },
-    { name: "LIMIT", type: integer(1, 10000), default: DEFAULT_LIMIT, doc: "most records to look at, those that are passed over in several sections included; where they are too many to look at all, one of several sections counts for three, and so does one whose address or name is tested; two that have all words and directories asked for count for one" },
+    {
+      name: "LIMIT",
+      type: integer(1, 10000),
+      default: DEFAULT_LIMIT,
+      doc: "most records to look at, those that are passed over in several sections included; where they are too many to look at all, one of several sections counts for three, and so does one whose address or name is tested; two that have all words and directories asked for count for one",
+    },
   ],
-  reply: tuple([{ name: "total", type: nullable(integerReply), doc: "how many there are in all; nil where LIMIT was too few to know" }], textReply),
+  reply: tuple(
+    [
+      {
+        name: "total",
+        type: nullable(integerReply),
+        doc: "how many there are in all; nil where LIMIT was too few to know",
+      },
+    ],
+    textReply,
+  ),
   errors: ["BADARG", "LIMIT", "CONFLICT"],
 } as const satisfies Declaration;
 
@@ -145,14 +193,18 @@ function findSections(conditions: Condition[]): string[] {
   const ids = least.size > MAX_SECTIONS_EXAMINED ? undefined : keepAll(conditions, least, least.list());
   if (ids === undefined || ids.length > MAX_SECTIONS) {
     const found = ids === undefined ? `more than ${MAX_SECTIONS_EXAMINED}` : `${ids.length}`;
-    fail("LIMIT", `SECTION and LEVEL ask for the pages of ${found} sections, at most ${MAX_SECTIONS} are allowed; name a WEBSITE, or more of the name`);
+    fail(
+      "LIMIT",
+      `SECTION and LEVEL ask for the pages of ${found} sections, at most ${MAX_SECTIONS} are allowed; name a WEBSITE, or more of the name`,
+    );
   }
   return ids;
 }
 
 function pageConditions({ level, url, title }: Filters): Condition[] {
   const conditions: Condition[] = [];
-  if (level !== undefined && level[0] > SECTION_LEVELS) conditions.push(inSet(names.directory("P", level[0], level[1])));
+  if (level !== undefined && level[0] > SECTION_LEVELS)
+    conditions.push(inSet(names.directory("P", level[0], level[1])));
   if (url !== undefined) conditions.push(urlBeginsWith(urlPrefix(url)));
   if (title === undefined) return conditions;
   const wanted = words(title);
@@ -332,7 +384,12 @@ function findInAll(merged: Merged, conditions: Condition[], page: Page): Found {
  *
  * @param known how many there are to find, where that is known
  */
-function walk(merged: Merged, conditions: Condition[], { offset, count, limit }: Page, known: number | undefined): Found {
+function walk(
+  merged: Merged,
+  conditions: Condition[],
+  { offset, count, limit }: Page,
+  known: number | undefined,
+): Found {
   const isWhole = merged.total <= limit;
   const ids: string[] = [];
   let matched = 0;
@@ -354,7 +411,8 @@ function walk(merged: Merged, conditions: Condition[], { offset, count, limit }:
 /** How many meet the only condition of a query, where its lists hold all records. */
 function knownTotal({ dimension, lists, conditions, visited }: Query): number | undefined {
   const only = conditions[0]!;
-  if (conditions.length > 1 || !only.isExact || visited !== undefined || lists[0] !== names.visited(dimension)) return undefined;
+  if (conditions.length > 1 || !only.isExact || visited !== undefined || lists[0] !== names.visited(dimension))
+    return undefined;
   return only.size;
 }
 
@@ -365,7 +423,8 @@ function find(query: Query, page: Page): Found {
   const merged = merge(query.lists, query.visited);
   if (least === undefined) return listAll(merged, page);
   const sets = setsOf(query);
-  if (sets !== undefined && least.size <= INTERSECTED * page.limit && least.size <= merged.total) return intersect(query, sets, page);
+  if (sets !== undefined && least.size <= INTERSECTED * page.limit && least.size <= merged.total)
+    return intersect(query, sets, page);
   if (least.size <= page.limit && least.size <= merged.total) return findFrom(least, query, page);
   if (!isSingle(merged) && merged.total <= page.limit) return findInAll(merged, conditions, page);
   return walk(merged, conditions, page, knownTotal(query));

@@ -45,7 +45,14 @@ function chunkLifeMs(tier: number, chunkStartMs: number, retention: PointRetenti
 }
 
 /** The place of the points of one window. */
-export function placePoint(tier: number, dimension: string, windowMs: number, metric: Metric, retention: PointRetention, nowMs: number): PointPlace {
+export function placePoint(
+  tier: number,
+  dimension: string,
+  windowMs: number,
+  metric: Metric,
+  retention: PointRetention,
+  nowMs: number,
+): PointPlace {
   const startMs = windowStart(chunkMs(tier), windowMs);
   const lifeMs = chunkLifeMs(tier, startMs, retention, nowMs);
   return {
@@ -118,7 +125,14 @@ const METRICS = ["PG", "UD"] as const;
  * The names of all hashes that may hold points of an id which was visited from `firstMs` to `lastMs`. Those whose time is over
  * by the clock of the call are left out: they have gone, or go, by themselves.
  */
-export function chunkNames(dimension: string, id: string, firstMs: number, lastMs: number, retention: PointRetention, nowMs: number): string[] {
+export function chunkNames(
+  dimension: string,
+  id: string,
+  firstMs: number,
+  lastMs: number,
+  retention: PointRetention,
+  nowMs: number,
+): string[] {
   const found: string[] = [];
   for (const tier of $range(VIEWS_TIER, COARSEST)) {
     for (const startMs of $range(windowStart(chunkMs(tier), firstMs), lastMs, chunkMs(tier))) {
@@ -134,7 +148,14 @@ export function chunkNames(dimension: string, id: string, firstMs: number, lastM
 type Point = [windowMs: number, value: number];
 
 /** The points of windows in [fromMs, toMs), oldest first. */
-function readPoints(tier: number, dimension: string, id: string, metric: Metric, fromMs: number, toMs: number): Point[] {
+function readPoints(
+  tier: number,
+  dimension: string,
+  id: string,
+  metric: Metric,
+  fromMs: number,
+  toMs: number,
+): Point[] {
   const lengthMs = TIERS[tier]!.lengthMs;
   const points: Point[] = [];
   for (const startMs of $range(windowStart(chunkMs(tier), fromMs), toMs - 1, chunkMs(tier))) {

@@ -45,7 +45,8 @@ function streamStatus(stream: string, cursor: string): StreamStatus {
 function streamsIn(stored: Record<string, string>): string[] {
   const found: string[] = [];
   for (const [field] of pairs(stored)) {
-    if (string.sub(field, 1, CURSOR_PREFIX.length) === CURSOR_PREFIX) found.push(names.eventStream(string.sub(field, CURSOR_PREFIX.length + 1)));
+    if (string.sub(field, 1, CURSOR_PREFIX.length) === CURSOR_PREFIX)
+      found.push(names.eventStream(string.sub(field, CURSOR_PREFIX.length + 1)));
   }
   table.sort(found);
   return found;
@@ -102,14 +103,23 @@ function held(tier: number, nowMs: number): LuaMultiReturn<[windows: number, rec
     if (remainingMs(TIERS[tier]!, startMs, nowMs) <= 0) continue;
     const merged = names.mergedViews(tier, "P", `${startMs}`);
     const open = names.openViews(tier, "P", `${startMs}`);
-    const size = tier === FINEST ? onKey("HLEN", merged) + onKey("HLEN", open) : onKey("ZCARD", merged) + onKey("ZCARD", open);
+    const size =
+      tier === FINEST ? onKey("HLEN", merged) + onKey("HLEN", open) : onKey("ZCARD", merged) + onKey("ZCARD", open);
     if (size > 0) windows += 1;
     records += size;
   }
   return $multi(windows, records);
 }
 
-type TierStatus = [tier: string, windows: number, records: number, pgPending: number, pgLagMs: number, udPending: number, udLagMs: number];
+type TierStatus = [
+  tier: string,
+  windows: number,
+  records: number,
+  pgPending: number,
+  pgLagMs: number,
+  udPending: number,
+  udLagMs: number,
+];
 
 function tierStatus(tier: number, nowMs: number): TierStatus {
   const [windows, records] = held(tier, nowMs);
@@ -181,7 +191,11 @@ export const getTrackerStatus = command(
         ),
         doc: "reason and number of pages whose metadata could not be had, most first",
       },
-      { name: "rotated_until", type: nullable(integerReply), doc: "end of the last five-minute window that rotation has looked at, or nil" },
+      {
+        name: "rotated_until",
+        type: nullable(integerReply),
+        doc: "end of the last five-minute window that rotation has looked at, or nil",
+      },
     ]),
     errors: ["BADARG", "CONFLICT"],
   },

@@ -40,7 +40,7 @@ function normalPort(port: string, scheme: string): string | undefined {
 function isHost(host: string | undefined): host is string {
   if (host === undefined || host === "") return false;
   if (string.byte(host) === OPENING_BRACKET) return true;
-  const [bad] = string.find(host, "[%s%c<>\"\\^`{|}:]");
+  const [bad] = string.find(host, '[%s%c<>"\\^`{|}:]');
   return bad === undefined;
 }
 

@@ -72,7 +72,11 @@ export function remainingMs(tier: Tier, startMs: number, nowMs: number): number 
  *
  * @param backfillMs the clock of the back-fill: up to here it has come
  */
-export function heldWindows(tier: number, backfillMs: number, nowMs: number): LuaMultiReturn<[firstMs: number, lastMs: number]> {
+export function heldWindows(
+  tier: number,
+  backfillMs: number,
+  nowMs: number,
+): LuaMultiReturn<[firstMs: number, lastMs: number]> {
   const source = TIERS[tier - 1]!;
   // Complete is what the source's own time to live would have ended for, had it been counted in its own time.
   const completeMs = backfillMs - source.keepMs - TIERS[tier]!.lengthMs;

@@ -30,10 +30,15 @@ export interface ApplyOptions {
  *
  * @throws UserError naming the variables that are missing
  */
-export function readPasswords(users: readonly AclUser[], env: Record<string, string | undefined>): Map<UserRole, string> {
+export function readPasswords(
+  users: readonly AclUser[],
+  env: Record<string, string | undefined>,
+): Map<UserRole, string> {
   const missing = users.map(({ role }) => passwordVariable(role)).filter((name) => !env[name]);
   if (missing.length > 0) {
-    throw new UserError(`nothing was set: no password in ${missing.join(", ")} (--role chooses the users that are wanted)`);
+    throw new UserError(
+      `nothing was set: no password in ${missing.join(", ")} (--role chooses the users that are wanted)`,
+    );
   }
   return new Map(users.map(({ role }) => [role, env[passwordVariable(role)]!]));
 }
@@ -44,11 +49,19 @@ export function readPasswords(users: readonly AclUser[], env: Record<string, str
  *
  * @throws UserError if a node cannot be reached or does not let us
  */
-export async function applyUsers(connection: Connection, users: readonly AclUser[], options: ApplyOptions): Promise<NodeReport[]> {
+export async function applyUsers(
+  connection: Connection,
+  users: readonly AclUser[],
+  options: ApplyOptions,
+): Promise<NodeReport[]> {
   return onEveryNode(connection, options.url, (node) => applyOn(node, users, options));
 }
 
-async function applyOn(node: AclNode, users: readonly AclUser[], { dryRun, passwords }: ApplyOptions): Promise<NodeReport> {
+async function applyOn(
+  node: AclNode,
+  users: readonly AclUser[],
+  { dryRun, passwords }: ApplyOptions,
+): Promise<NodeReport> {
   const extra = await laterCommands(node);
   const actions: UserAction[] = [];
   for (const user of users) {
@@ -104,7 +117,11 @@ async function allowedBy(node: AclNode, rules: unknown): Promise<string[]> {
   for (const rule of words(rules)) {
     const name = rule.slice(1);
     const isAll = name === "@all";
-    const named = isAll ? [...allowed] : name.startsWith("@") ? ((await node.send(["ACL", "CAT", name.slice(1)])) as string[]) : [name];
+    const named = isAll
+      ? [...allowed]
+      : name.startsWith("@")
+        ? ((await node.send(["ACL", "CAT", name.slice(1)])) as string[])
+        : [name];
     if (rule.startsWith("-")) for (const each of named) allowed.delete(each);
     else for (const each of isAll ? [name] : named) allowed.add(each);
   }
@@ -116,7 +133,9 @@ function isOn(flags: readonly string[]): boolean {
 }
 
 function words(text: unknown): string[] {
-  return String(text).split(" ").filter((word) => word !== "");
+  return String(text)
+    .split(" ")
+    .filter((word) => word !== "");
 }
 
 function sameWords(a: readonly string[], b: readonly string[]): boolean {

@@ -17,7 +17,11 @@ export interface AclNode {
  * @param url where the connection goes; replicas are logged in to as it says
  * @throws UserError naming the nodes that could not be reached or failed; the work is done on all others
  */
-export async function onEveryNode<T>(connection: Connection, url: string, work: (node: AclNode) => Promise<T>): Promise<T[]> {
+export async function onEveryNode<T>(
+  connection: Connection,
+  url: string,
+  work: (node: AclNode) => Promise<T>,
+): Promise<T[]> {
   const { tls, credentials } = parseServerUrl(url);
   const access: Access = { tls, credentials, database: 0 };
   const waiting = connection.isCluster ? await clusterNodes(connection) : await firstNodes(connection);
@@ -29,11 +33,13 @@ export async function onEveryNode<T>(connection: Connection, url: string, work: 
     if (seen.has(address)) continue;
     seen.add(address);
     try {
-      waiting.push(...(await onNode(endpoint, access, async (node) => {
-        const replicas = connection.isCluster ? [] : await replicasOf(node);
-        done.push(await work(node));
-        return replicas;
-      })));
+      waiting.push(
+        ...(await onNode(endpoint, access, async (node) => {
+          const replicas = connection.isCluster ? [] : await replicasOf(node);
+          done.push(await work(node));
+          return replicas;
+        })),
+      );
     } catch (error) {
       if (error instanceof UserError) throw error;
       const problem = describeError(error);
@@ -41,7 +47,9 @@ export async function onEveryNode<T>(connection: Connection, url: string, work: 
     }
   }
   if (problems.length > 0) {
-    throw new UserError(`${done.length} of ${seen.size} nodes are done; the same command, run again, does the others: ${problems.join("; ")}`);
+    throw new UserError(
+      `${done.length} of ${seen.size} nodes are done; the same command, run again, does the others: ${problems.join("; ")}`,
+    );
   }
   return done;
 }
@@ -72,7 +80,11 @@ async function clusterNodes(connection: Connection): Promise<Endpoint[]> {
   // A node that does not know its own address leaves it empty: it is the one that was asked.
   const [asked] = await connection.primaries();
   const own = asked!.address.replace(/:\d+$/, "").replace(/^\[(.*)\]$/, "$1");
-  for (const [, , ...serving] of (await asked!.send(["CLUSTER", "SLOTS"])) as [number, number, ...[string | null, number][]][]) {
+  for (const [, , ...serving] of (await asked!.send(["CLUSTER", "SLOTS"])) as [
+    number,
+    number,
+    ...[string | null, number][],
+  ][]) {
     nodes.push(...serving.map(([host, port]) => ({ host: host || own, port })));
   }
   return nodes;
@@ -81,5 +93,8 @@ async function clusterNodes(connection: Connection): Promise<Endpoint[]> {
 /** `slave0:ip=10.0.0.2,port=6379,state=online,…` */
 async function replicasOf(node: AclNode): Promise<Endpoint[]> {
   const info = String(await node.send(["INFO", "replication"]));
-  return [...info.matchAll(/^slave\d+:ip=([^,]+),port=(\d+)/gm)].map(([, host, port]) => ({ host: host!, port: Number(port) }));
+  return [...info.matchAll(/^slave\d+:ip=([^,]+),port=(\d+)/gm)].map(([, host, port]) => ({
+    host: host!,
+    port: Number(port),
+  }));
 }

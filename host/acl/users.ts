@@ -42,7 +42,16 @@ export interface UserOptions {
 }
 
 /** What clients send on their own account when they connect, in a cluster too. */
-const CONNECTION = ["ping", "select", "client|setname", "cluster|slots", "cluster|shards", "cluster|keyslot", "asking", "readonly"];
+const CONNECTION = [
+  "ping",
+  "select",
+  "client|setname",
+  "cluster|slots",
+  "cluster|shards",
+  "cluster|keyslot",
+  "asking",
+  "readonly",
+];
 
 /** What a user needs beside the functions of its role. */
 interface Extra {
@@ -65,7 +74,18 @@ const EXTRA: Record<UserRole, Extra> = {
   reader: NOTHING,
   // What `hotpath deploy` sends, and its lock (host/deploy-lock.ts), whose script needs the rights of its own commands.
   admin: {
-    commands: ["info", "function|list", "function|load", "function|delete", "eval", "hsetnx", "hget", "hset", "pexpire", "del"],
+    commands: [
+      "info",
+      "function|list",
+      "function|load",
+      "function|delete",
+      "eval",
+      "hsetnx",
+      "hget",
+      "hset",
+      "pexpire",
+      "del",
+    ],
     keys: [{ pattern: "H:DEPLOY:*", access: "write" }],
     userKeys: null,
   },
@@ -105,7 +125,9 @@ export function aclUsers(functions: readonly RatedFunction[], { prefix, roles, u
       name: `${prefix}${role}`,
       role,
       calls: allowed.flatMap(callsOf).sort(),
-      commands: [...new Set([...CONNECTION, ...extra.commands, ...allowed.flatMap(({ rights }) => rights.commands)])].sort(),
+      commands: [
+        ...new Set([...CONNECTION, ...extra.commands, ...allowed.flatMap(({ rights }) => rights.commands)]),
+      ].sort(),
       keys: withoutCovered([...extra.keys, ...named, ...allowed.flatMap(({ rights }) => rights.keys).flatMap(tagged)]),
     };
   });

@@ -85,7 +85,12 @@ export class Catalog {
   }
 
   /** In one call, hooks included: whatever is enqueued after it has them. They must be there before they can be named. */
-  async #define(functions: HotpathFunctions, type: TaskType, isDefined: Map<TaskType, boolean>, forWhom: readonly TaskType[]): Promise<void> {
+  async #define(
+    functions: HotpathFunctions,
+    type: TaskType,
+    isDefined: Map<TaskType, boolean>,
+    forWhom: readonly TaskType[],
+  ): Promise<void> {
     const { attempts, backoff, lease, pre, post } = DEFINITIONS[type];
     const isNew = !isDefined.get(type);
     const settings = this.config.tasks[type] ?? {};
@@ -126,6 +131,12 @@ function definedOf<T extends object>(values: T): Partial<T> {
   return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as Partial<T>;
 }
 
-function hooksOf({ pre, post }: { pre?: readonly TaskType[] | undefined; post?: readonly TaskType[] | undefined }): DefineArguments {
+function hooksOf({
+  pre,
+  post,
+}: {
+  pre?: readonly TaskType[] | undefined;
+  post?: readonly TaskType[] | undefined;
+}): DefineArguments {
   return { ...(pre && { pre: pre.join(",") }), ...(post && { post: post.join(",") }) };
 }

@@ -36,14 +36,20 @@ export const catalogSchema = z.strictObject({
     .string()
     .regex(/^[^{}:\s]{1,128}$/, "must be text without braces, colons and spaces")
     .optional(),
-  audit: z.strictObject({ product: z.array(z.string().regex(/^[a-z_]{1,64}$/, "must be the name of a field")).max(20) }).optional(),
+  audit: z
+    .strictObject({ product: z.array(z.string().regex(/^[a-z_]{1,64}$/, "must be the name of a field")).max(20) })
+    .optional(),
   auditMaxlen: z.int().min(1).max(5000).optional(),
   auditDays: z.int().min(0).max(36_500).optional(),
   removedDays: z.int().min(0).max(36_500).optional(),
   schedule: z
     .strictObject({ links: pattern("7 * * * *"), products: pattern("17 3 * * *"), refresh: pattern("37 * * * *") })
     .prefault({}),
-  staleHours: z.number().min(0).max(24 * 365).default(25),
+  staleHours: z
+    .number()
+    .min(0)
+    .max(24 * 365)
+    .default(25),
   tasks: z.partialRecord(z.enum(TASK_TYPES), typeSchema).default({}),
   maxSleepSeconds: seconds(0.05, 3600).default(5),
   patienceSeconds: seconds(0, 600).default(10),
@@ -61,7 +67,8 @@ export function findCatalogContradictions({ vendors, partition, tasks }: Catalog
   }
   for (const [type, { pre, post }] of Object.entries(tasks) as [TaskType, TaskSettings][]) {
     for (const [name, hooks] of Object.entries({ pre, post })) {
-      if (hooks?.includes(type)) issues.push({ path: ["catalog", "tasks", type, name], message: "a task cannot come before or after itself" });
+      if (hooks?.includes(type))
+        issues.push({ path: ["catalog", "tasks", type, name], message: "a task cannot come before or after itself" });
     }
   }
   return issues;

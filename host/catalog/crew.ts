@@ -23,11 +23,19 @@ export interface Crew {
 }
 
 /** Works off the queues of vendors until the signal is aborted. */
-export function startCrew(catalog: Catalog, { vendors, signal, onProduct, onReport, through = (queue) => queue }: CrewOptions): Crew {
+export function startCrew(
+  catalog: Catalog,
+  { vendors, signal, onProduct, onReport, through = (queue) => queue }: CrewOptions,
+): Crew {
   const wakeup = new Wakeup();
   const workers = vendors.map((vendor) => {
     const working = workingOf(catalog, vendor, wakeup, (outcome) => onProduct(vendor.name, outcome));
-    return workUntilStopped({ ...working, queue: through(working.queue), signal, onReport: (report) => onReport(vendor.name, report) });
+    return workUntilStopped({
+      ...working,
+      queue: through(working.queue),
+      signal,
+      onReport: (report) => onReport(vendor.name, report),
+    });
   });
   const ended = Promise.all(workers).then(() => undefined);
   // Whoever waits for it is told; until then, nobody is.

@@ -9,7 +9,11 @@ export type EnqueueFunctions = Pick<HotpathFunctions, "enqueueTask">;
 export const SCHEDULED = ["links", "products", "refresh"] as const;
 export type Scheduled = (typeof SCHEDULED)[number];
 
-const TYPES: Record<Scheduled, TaskType> = { links: "sync_links", products: "sync_products", refresh: "refresh_products" };
+const TYPES: Record<Scheduled, TaskType> = {
+  links: "sync_links",
+  products: "sync_products",
+  refresh: "refresh_products",
+};
 
 /**
  * Enqueues a task for a vendor; for links, one a year, so that one year that fails does not hold up the others.
@@ -19,7 +23,12 @@ const TYPES: Record<Scheduled, TaskType> = { links: "sync_links", products: "syn
  * @param year only that one
  * @returns the ids
  */
-export async function enqueueFor(functions: EnqueueFunctions, vendor: Vendor, what: Scheduled, year?: number): Promise<string[]> {
+export async function enqueueFor(
+  functions: EnqueueFunctions,
+  vendor: Vendor,
+  what: Scheduled,
+  year?: number,
+): Promise<string[]> {
   const type = TYPES[what];
   const years = year !== undefined ? [year] : what === "links" ? vendor.courier.years() : [undefined];
   return Promise.all(

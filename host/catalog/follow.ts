@@ -23,7 +23,8 @@ export function progressOf(tasks: readonly (ListedTask | undefined)[]): { ended:
   for (const task of tasks) {
     const children = task?.children_total ?? 0;
     total += Math.max(children, 1);
-    if (children > 0) ended += (task!.children_finished ?? 0) + (task!.children_failed ?? 0) + (task!.children_cancelled ?? 0);
+    if (children > 0)
+      ended += (task!.children_finished ?? 0) + (task!.children_failed ?? 0) + (task!.children_cancelled ?? 0);
     else if (hasEnded(task)) ended += 1;
   }
   return { ended, total };

@@ -50,10 +50,21 @@ export interface ListedLink {
  *
  * @param staleMs only those at which nobody has looked for so long
  */
-export async function readLinks(functions: LinkFunctions, vendor: string, year: number, staleMs?: number): Promise<ListedLink[]> {
+export async function readLinks(
+  functions: LinkFunctions,
+  vendor: string,
+  year: number,
+  staleMs?: number,
+): Promise<ListedLink[]> {
   const found = new Map<string, ListedLink>();
   for (let offset = 0; ; offset += PAGE) {
-    const [total, ...page] = await functions.listLinks({ vendor, year, offset, count: PAGE, ...(staleMs !== undefined && { stale: staleMs }) });
+    const [total, ...page] = await functions.listLinks({
+      vendor,
+      year,
+      offset,
+      count: PAGE,
+      ...(staleMs !== undefined && { stale: staleMs }),
+    });
     for (const json of page) {
       const { url } = JSON.parse(json) as { url: string };
       found.set(url, { url, year });

@@ -4,7 +4,15 @@ import type { RequestTiming } from "../couriers/vendor/types";
 import type { TaskReport } from "../jobs/work";
 
 /** What became of a product page. */
-export const PRODUCT_OUTCOMES = ["created", "changed", "unchanged", "not modified", "outdated", "gone", "failed"] as const;
+export const PRODUCT_OUTCOMES = [
+  "created",
+  "changed",
+  "unchanged",
+  "not modified",
+  "outdated",
+  "gone",
+  "failed",
+] as const;
 export type ProductOutcome = (typeof PRODUCT_OUTCOMES)[number];
 
 /** Which share of the requests took no longer. */
@@ -64,7 +72,13 @@ export class CatalogMetrics {
       help: "How long vendors took until the first byte of their answer, connecting included",
       ...{ labelNames, buckets: BUCKETS, registers },
     });
-    const percentiles = { labelNames, percentiles: [...PERCENTILES], maxAgeSeconds: WINDOW_SECONDS, ageBuckets: 5, registers };
+    const percentiles = {
+      labelNames,
+      percentiles: [...PERCENTILES],
+      maxAgeSeconds: WINDOW_SECONDS,
+      ageBuckets: 5,
+      registers,
+    };
     this.#totalPercentiles = new Summary({
       name: "hotpath_vendor_request_percentiles_seconds",
       help: "Percentiles of requests to vendors by this host in the last ten minutes, body included",
@@ -132,7 +146,10 @@ export class CatalogMetrics {
   async latencies(vendor: string): Promise<Latencies | undefined> {
     const seen = this.#vendors.get(vendor);
     if (!seen) return undefined;
-    const [total, firstByte] = await Promise.all([percentilesOf(this.#totalPercentiles, vendor), percentilesOf(this.#firstBytePercentiles, vendor)]);
+    const [total, firstByte] = await Promise.all([
+      percentilesOf(this.#totalPercentiles, vendor),
+      percentilesOf(this.#firstBytePercentiles, vendor),
+    ]);
     return { requests: seen.requests, total, firstByte };
   }
 

@@ -30,9 +30,21 @@ const MAX_PROBLEMS = 20;
  *
  * @param signal ends it; what is being done is given back
  */
-export async function catalogOnce(host: Host, config: CatalogConfig, log: Logger, signal: AbortSignal): Promise<CatalogSummary> {
+export async function catalogOnce(
+  host: Host,
+  config: CatalogConfig,
+  log: Logger,
+  signal: AbortSignal,
+): Promise<CatalogSummary> {
   const catalog = new Catalog(host, config, { log, onRequest: () => undefined });
-  const total: CatalogSummary = { vendors: catalog.vendors.length, tasks: 0, failed: 0, products: {}, finished: true, problems: [] };
+  const total: CatalogSummary = {
+    vendors: catalog.vendors.length,
+    tasks: 0,
+    failed: 0,
+    products: {},
+    finished: true,
+    problems: [],
+  };
   await catalog.apply();
   const areDone = await Promise.all(catalog.vendors.map((vendor) => vendorOnce(catalog, vendor, total, signal)));
   total.finished = areDone.every((isDone) => isDone);
@@ -40,8 +52,14 @@ export async function catalogOnce(host: Host, config: CatalogConfig, log: Logger
   return total;
 }
 
-async function vendorOnce(catalog: Catalog, vendor: Vendor, total: CatalogSummary, signal: AbortSignal): Promise<boolean> {
-  const onProduct = (outcome: ProductOutcome): void => void (total.products[outcome] = (total.products[outcome] ?? 0) + 1);
+async function vendorOnce(
+  catalog: Catalog,
+  vendor: Vendor,
+  total: CatalogSummary,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const onProduct = (outcome: ProductOutcome): void =>
+    void (total.products[outcome] = (total.products[outcome] ?? 0) + 1);
   const working = workingOf(catalog, vendor, new Wakeup(), onProduct);
   const onReport = (report: TaskReport): void => addReport(total, vendor, report);
   for (const what of ["links", "refresh"] as const) {

@@ -1,6 +1,11 @@
 /** One product: its page is fetched, and what stands on it is kept. */
 import type { HotpathFunctions } from "../contract";
-import { VendorError, type ProductOutcome as Fetched, type Validators, type VendorCourier } from "../couriers/vendor/types";
+import {
+  VendorError,
+  type ProductOutcome as Fetched,
+  type Validators,
+  type VendorCourier,
+} from "../couriers/vendor/types";
 import { describeError, HotpathError } from "../errors";
 import { TaskFailure } from "../jobs/work";
 import type { ProductOutcome } from "./metrics";
@@ -34,7 +39,12 @@ export interface Synced {
  * @returns `unlisted` where the link is on the list no more
  * @throws TaskFailure if it could not be done
  */
-export async function syncProduct(functions: ProductFunctions, courier: VendorCourier, url: string, signal: AbortSignal): Promise<Synced> {
+export async function syncProduct(
+  functions: ProductFunctions,
+  courier: VendorCourier,
+  url: string,
+  signal: AbortSignal,
+): Promise<Synced> {
   const { vendor } = courier;
   const json = await functions.getLink({ vendor, url });
   if (json === null) return { outcome: "unlisted" };
@@ -90,9 +100,13 @@ function markOf({ etag, lastModified }: Validators = {}): { etag?: string; modif
 export function failureOf(error: unknown): TaskFailure | undefined {
   if (error instanceof VendorError) {
     const { reason, permanent, retryAfterMs } = error;
-    return new TaskFailure(`${reason}: ${describeError(error)}`, { permanent, ...(retryAfterMs !== undefined && { retryAfterMs }) });
+    return new TaskFailure(`${reason}: ${describeError(error)}`, {
+      permanent,
+      ...(retryAfterMs !== undefined && { retryAfterMs }),
+    });
   }
   // A product that upsert_product does not take will not be taken the next time.
-  if (error instanceof HotpathError && error.code === "BADARG") return new TaskFailure(describeError(error), { permanent: true });
+  if (error instanceof HotpathError && error.code === "BADARG")
+    return new TaskFailure(describeError(error), { permanent: true });
   return undefined;
 }

@@ -15,7 +15,10 @@ import { staleMsOf, workingOf } from "./working";
 export async function serveCatalog(service: Service): Promise<void> {
   const { config, host, log, metrics } = service;
   if (config.catalog.vendors.length === 0) return;
-  const catalog = new Catalog(host, config.catalog, { log, onRequest: (vendor, timing) => metrics.catalog.requested(vendor, timing) });
+  const catalog = new Catalog(host, config.catalog, {
+    log,
+    onRequest: (vendor, timing) => metrics.catalog.requested(vendor, timing),
+  });
   metrics.watchCatalog(() => measure(catalog));
   const wakeups = new Map(catalog.vendors.map(({ name }) => [name, new Wakeup()]));
   await Promise.all([
@@ -57,7 +60,12 @@ async function serveSchedule(service: Service, catalog: Catalog, wake: (vendor: 
   );
 }
 
-function scheduledJob({ host, log, signal }: Service, catalog: Catalog, what: Scheduled, wake: (vendor: string) => void): ScheduledJob[] {
+function scheduledJob(
+  { host, log, signal }: Service,
+  catalog: Catalog,
+  what: Scheduled,
+  wake: (vendor: string) => void,
+): ScheduledJob[] {
   const { schedule, leaseSeconds } = catalog.config;
   const pattern = schedule[what];
   if (pattern === null) return [];
@@ -65,14 +73,21 @@ function scheduledJob({ host, log, signal }: Service, catalog: Catalog, what: Sc
   const run: ScheduledJob["run"] = async (slot) => {
     const leading = { job, slot, worker: host.worker, leaseMs: leaseSeconds * 1000 };
     const nothing = { finished: true, vendors: 0, tasks: 0 };
-    const { outcome, summary } = await leadTick(catalog.functions, leading, signal, nothing, (mayGoOn) => enqueueAll(catalog, what, wake, mayGoOn));
+    const { outcome, summary } = await leadTick(catalog.functions, leading, signal, nothing, (mayGoOn) =>
+      enqueueAll(catalog, what, wake, mayGoOn),
+    );
     if (summary.tasks > 0) log.info({ job, slot: new Date(slot).toISOString(), outcome, ...summary }, "enqueued");
     return outcome;
   };
   return [{ name: job, pattern: parsePattern(pattern), run }];
 }
 
-async function enqueueAll(catalog: Catalog, what: Scheduled, wake: (vendor: string) => void, mayGoOn: () => Promise<boolean>) {
+async function enqueueAll(
+  catalog: Catalog,
+  what: Scheduled,
+  wake: (vendor: string) => void,
+  mayGoOn: () => Promise<boolean>,
+) {
   const summary = { finished: false, vendors: 0, tasks: 0 };
   await catalog.apply();
   for (const vendor of catalog.vendors) {
@@ -89,15 +104,26 @@ async function measure(catalog: Catalog): Promise<Measured[]> {
   const stale = staleMsOf(catalog);
   return Promise.all(
     vendors.map(async ({ name }) => {
-      const [tasks, [stock]] = await Promise.all([functions.getQueueStatus({ queue: name }), functions.getCatalogStatus({ vendor: name, stale })]);
+      const [tasks, [stock]] = await Promise.all([
+        functions.getQueueStatus({ queue: name }),
+        functions.getCatalogStatus({ vendor: name, stale }),
+      ]);
       const { ready, delayed, leased, held, waitingChildren, dead } = tasks;
       const { products = 0, links = 0, unscraped = 0, stale: old = 0 } = stock ?? {};
-      return { vendor: name, queue: { ready, delayed, leased, held, waiting_children: waitingChildren, dead }, stock: { products, links, unscraped, stale: old } };
+      return {
+        vendor: name,
+        queue: { ready, delayed, leased, held, waiting_children: waitingChildren, dead },
+        stock: { products, links, unscraped, stale: old },
+      };
     }),
   );
 }
 
-function logReport({ log, troubles }: Service, { name }: Vendor, { task, outcome, failure, result, settled, error, ms }: TaskReport): void {
+function logReport(
+  { log, troubles }: Service,
+  { name }: Vendor,
+  { task, outcome, failure, result, settled, error, ms }: TaskReport,
+): void {
   const { id, type, attempt } = task;
   const about = { vendor: name, id, type, attempt, ms: Math.round(ms) };
   if (error !== undefined) troubles.report(`ending tasks ${name}`, error);
@@ -105,11 +131,19 @@ function logReport({ log, troubles }: Service, { name }: Vendor, { task, outcome
   if (outcome === "finished") log.debug({ ...about, result }, "task finished");
   else if (outcome === "released") log.info(about, "task given back");
   else log.warn({ ...about, ...failure }, "task failed");
-  if (settled === "lost") log.warn(about, "the lease was over before the task ended, or it was cancelled; what was done of it may be done again");
+  if (settled === "lost")
+    log.warn(
+      about,
+      "the lease was over before the task ended, or it was cancelled; what was done of it may be done again",
+    );
   if (settled === "unknown") log.warn(about, "Redis could not be told how the task ended; it may be done again");
 }
 
 function logGate({ log }: Service, { name }: Vendor, state: GateState): void {
   if (state.state === "open") return log.info({ vendor: name }, "the vendor is asked again");
-  if (state.state === "paused") log.warn({ vendor: name, reason: state.reason, until: new Date(state.untilMs).toISOString() }, "the vendor wants to be left alone");
+  if (state.state === "paused")
+    log.warn(
+      { vendor: name, reason: state.reason, until: new Date(state.untilMs).toISOString() },
+      "the vendor wants to be left alone",
+    );
 }

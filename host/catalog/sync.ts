@@ -50,7 +50,10 @@ const MAX_PROBLEMS = 5;
 export function catalogOf(host: CatalogHost, config: CatalogConfig): { catalog: Catalog; metrics: CatalogMetrics } {
   const metrics = new CatalogMetrics(new Registry());
   const log = { debug: () => undefined };
-  return { catalog: new Catalog(host, config, { log, onRequest: (vendor, timing) => metrics.requested(vendor, timing) }), metrics };
+  return {
+    catalog: new Catalog(host, config, { log, onRequest: (vendor, timing) => metrics.requested(vendor, timing) }),
+    metrics,
+  };
 }
 
 /** Enqueues the tasks of a sync; answers their ids. */
@@ -64,7 +67,12 @@ export async function enqueueSync(catalog: Catalog, { what, vendors, year }: Syn
  *
  * @param signal ends it; the tasks stay in their queues then
  */
-export async function syncVendors(catalog: Catalog, metrics: CatalogMetrics, request: SyncRequest, signal: AbortSignal): Promise<SyncResult> {
+export async function syncVendors(
+  catalog: Catalog,
+  metrics: CatalogMetrics,
+  request: SyncRequest,
+  signal: AbortSignal,
+): Promise<SyncResult> {
   const startedAt = performance.now();
   const { vendors } = request;
   const before = await readCounts(catalog, vendors);
@@ -102,7 +110,9 @@ type Counts = Pick<SyncedVendor, "links" | "products" | "created" | "changed" | 
 const NOTHING: Counts = { links: 0, products: 0, created: 0, changed: 0, unchanged: 0, gone: 0, failed: 0 };
 
 async function readCounts({ functions }: Catalog, vendors: readonly Vendor[]): Promise<Counts[]> {
-  return Promise.all(vendors.map(async ({ name }) => (await functions.getCatalogStatus({ vendor: name }))[0] ?? NOTHING));
+  return Promise.all(
+    vendors.map(async ({ name }) => (await functions.getCatalogStatus({ vendor: name }))[0] ?? NOTHING),
+  );
 }
 
 function difference(vendor: string, before: Counts, after: Counts): Counts & { vendor: string } {
@@ -121,9 +131,11 @@ class SyncProgress {
   constructor(private readonly what: Scheduled) {}
 
   show(tasks: readonly (ListedTask | undefined)[]): void {
-    const isCounted = this.what === "links" || tasks.every((task) => hasEnded(task) || task!.state === "waiting_children");
+    const isCounted =
+      this.what === "links" || tasks.every((task) => hasEnded(task) || task!.state === "waiting_children");
     const { ended, total } = progressOf(tasks);
-    if (isCounted) this.#progress ??= startProgress({ label: "Syncing", total, unit: this.what === "links" ? "lists" : "products" });
+    if (isCounted)
+      this.#progress ??= startProgress({ label: "Syncing", total, unit: this.what === "links" ? "lists" : "products" });
     this.#progress?.update(ended);
   }
 

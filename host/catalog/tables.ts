@@ -56,9 +56,17 @@ const right = (title: string): Column => ({ title, align: "right" });
 const NONE = "–";
 
 /** Distinct SKUs by vendor or by year. */
-export function countTable(by: "vendor" | "year", counts: readonly (readonly [value: string, count: number])[], width: number): string[] {
+export function countTable(
+  by: "vendor" | "year",
+  counts: readonly (readonly [value: string, count: number])[],
+  width: number,
+): string[] {
   const title = by === "vendor" ? "vendor" : "release_year";
-  return renderTable([{ title, flexible: "end" }, right("count")], counts.map(([value, count]) => [printable(value), formatCount(count)]), width);
+  return renderTable(
+    [{ title, flexible: "end" }, right("count")],
+    counts.map(([value, count]) => [printable(value), formatCount(count)]),
+    width,
+  );
 }
 
 /** Products, in the order given. */
@@ -83,7 +91,12 @@ export function productTable(products: readonly Product[], width: number): strin
 /** What changed, in the order given. */
 export function historyTable(changes: readonly Change[], width: number): string[] {
   const columns: Column[] = [{ title: "at" }, { title: "field" }, { title: "old" }, { title: "new", flexible: "end" }];
-  const rows = changes.map(({ at, field, old, new: now }) => [formatInstant(at), printable(field), printable(old ?? NONE), printable(now ?? NONE)]);
+  const rows = changes.map(({ at, field, old, new: now }) => [
+    formatInstant(at),
+    printable(field),
+    printable(old ?? NONE),
+    printable(now ?? NONE),
+  ]);
   return renderTable(columns, rows, width);
 }
 
@@ -91,7 +104,15 @@ export function historyTable(changes: readonly Change[], width: number): string[
 export function syncTable(vendors: readonly SyncedVendor[], width: number): string[] {
   const counted = ["links", "products", "created", "changed", "unchanged", "gone", "failed"] as const;
   const columns: Column[] = [{ title: "vendor", flexible: "end" }, ...counted.map(right), { title: "" }];
-  return renderTable(columns, vendors.map((each) => [printable(each.vendor), ...counted.map((name) => formatCount(each[name])), each.ok ? "✓" : "✗"]), width);
+  return renderTable(
+    columns,
+    vendors.map((each) => [
+      printable(each.vendor),
+      ...counted.map((name) => formatCount(each[name])),
+      each.ok ? "✓" : "✗",
+    ]),
+    width,
+  );
 }
 
 /** Queues and how they are doing. */
@@ -99,7 +120,11 @@ export function queueTable(queues: readonly QueueStatus[], width: number, nowMs:
   const counted = ["ready", "delayed", "leased", "held", "waitingChildren", "dead", "finished"] as const;
   const titles = counted.map((name) => (name === "waitingChildren" ? "with children" : name));
   const columns: Column[] = [{ title: "queue", flexible: "end" }, ...titles.map(right), { title: "next" }];
-  const rows = queues.map((each) => [printable(each.queue), ...counted.map((name) => formatCount(each[name])), each.next === null ? "" : formatWhen(each.next, nowMs)]);
+  const rows = queues.map((each) => [
+    printable(each.queue),
+    ...counted.map((name) => formatCount(each[name])),
+    each.next === null ? "" : formatWhen(each.next, nowMs),
+  ]);
   return renderTable(columns, rows, width);
 }
 
@@ -115,17 +140,35 @@ export function taskTable(tasks: readonly ListedTask[], width: number, nowMs: nu
     { title: "children", dropRank: 2 },
     { title: "worker or reason", flexible: "end", dropRank: 1 },
   ];
-  return renderTable(columns, tasks.map((task) => taskRow(task, nowMs)), width);
+  return renderTable(
+    columns,
+    tasks.map((task) => taskRow(task, nowMs)),
+    width,
+  );
 }
 
 function taskRow(task: ListedTask, nowMs: number): string[] {
   const { id, type, state, priority, attempt, at, worker, reason } = task;
   const words = (state === "leased" ? worker : reason) ?? "";
-  return [printable(id), printable(type), state, String(priority), String(attempt), at === undefined ? "" : formatWhen(at, nowMs), childrenOf(task), printable(words)];
+  return [
+    printable(id),
+    printable(type),
+    state,
+    String(priority),
+    String(attempt),
+    at === undefined ? "" : formatWhen(at, nowMs),
+    childrenOf(task),
+    printable(words),
+  ];
 }
 
 /** `1,200 of 2,000, 3 failed, 2 min 5 s` */
-function childrenOf({ children_total: total = 0, children_finished: finished = 0, children_failed: failed = 0, children_ms: ms }: ListedTask): string {
+function childrenOf({
+  children_total: total = 0,
+  children_finished: finished = 0,
+  children_failed: failed = 0,
+  children_ms: ms,
+}: ListedTask): string {
   if (total === 0) return "";
   const parts = [`${formatCount(finished + failed)} of ${formatCount(total)}`];
   if (failed > 0) parts.push(`${formatCount(failed)} failed`);

@@ -2,7 +2,10 @@
 import type { HotpathFunctions } from "../contract";
 import type { Task, TaskQueue } from "../jobs/work";
 
-export type TaskFunctions = Pick<HotpathFunctions, "claimTask" | "extendTask" | "finishTask" | "failTask" | "releaseTask">;
+export type TaskFunctions = Pick<
+  HotpathFunctions,
+  "claimTask" | "extendTask" | "finishTask" | "failTask" | "releaseTask"
+>;
 
 /** As `claim_task` answers it. */
 interface Claimed {
@@ -21,7 +24,12 @@ interface Claimed {
  * @param worker names this host, in lists of what is out
  * @param now the server's clock, in unix milliseconds
  */
-export function taskQueueOf(functions: TaskFunctions, queue: string, worker: string, now: () => Promise<number>): TaskQueue {
+export function taskQueueOf(
+  functions: TaskFunctions,
+  queue: string,
+  worker: string,
+  now: () => Promise<number>,
+): TaskQueue {
   return {
     claim: async () => {
       // Sent together, so that what is left of the lease is known, whatever the clock of this machine says.
@@ -29,14 +37,24 @@ export function taskQueueOf(functions: TaskFunctions, queue: string, worker: str
       return json === null ? undefined : parseTask(json, nowMs);
     },
     extend: async ({ id, token }) => void (await functions.extendTask({ id, token })),
-    finish: async ({ id, token }, result) => void (await functions.finishTask({ id, token, result: JSON.stringify(result) })),
-    fail: async ({ id, token }, { reason, permanent }) => void (await functions.failTask({ id, token, reason, ...(permanent && { final: 1 }) })),
+    finish: async ({ id, token }, result) =>
+      void (await functions.finishTask({ id, token, result: JSON.stringify(result) })),
+    fail: async ({ id, token }, { reason, permanent }) =>
+      void (await functions.failTask({ id, token, reason, ...(permanent && { final: 1 }) })),
     release: async ({ id, token }) => void (await functions.releaseTask({ id, token })),
     now,
   };
 }
 
 function parseTask(json: string, nowMs: number): Task {
-  const { id, token, type, attempt, enqueued_at: enqueuedAtMs, lease_until: leaseUntilMs, payload } = JSON.parse(json) as Claimed;
+  const {
+    id,
+    token,
+    type,
+    attempt,
+    enqueued_at: enqueuedAtMs,
+    lease_until: leaseUntilMs,
+    payload,
+  } = JSON.parse(json) as Claimed;
   return { id, token, type, attempt, enqueuedAtMs, payload, leaseMs: Math.max(leaseUntilMs - nowMs, 1) };
 }

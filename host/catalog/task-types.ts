@@ -33,4 +33,9 @@ export const DEFINITIONS: Record<TaskType, TaskDefinition> = {
 };
 
 /** 0 comes first. The list before the products, and what hands out work before the work. */
-export const PRIORITIES: Record<TaskType, number> = { sync_links: 2, sync_products: 3, refresh_products: 4, sync_product: 5 };
+export const PRIORITIES: Record<TaskType, number> = {
+  sync_links: 2,
+  sync_products: 3,
+  refresh_products: 4,
+  sync_product: 5,
+};

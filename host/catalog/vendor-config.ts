@@ -11,16 +11,23 @@ const text = (most: number) => z.string().min(1).max(most);
 /** Absolute, with nothing in it that is not part of an address. */
 const site = text(2048).superRefine((value, context) => {
   const parsed = URL.canParse(value) ? new URL(value) : undefined;
-  const isPlain = parsed && parsed.username === "" && parsed.password === "" && parsed.search === "" && parsed.hash === "";
+  const isPlain =
+    parsed && parsed.username === "" && parsed.password === "" && parsed.search === "" && parsed.hash === "";
   if (!isPlain || !/^https?:$/.test(parsed.protocol)) {
     context.addIssue({ code: "custom", message: "must be an http or https address without user, query and fragment" });
   }
 });
 
-const host = text(255).refine((value) => /^[^/?#@\s\\]+$/.test(value) && URL.canParse(`http://${value}`), "must be a host, or host:port");
+const host = text(255).refine(
+  (value) => /^[^/?#@\s\\]+$/.test(value) && URL.canParse(`http://${value}`),
+  "must be a host, or host:port",
+);
 
 /** An address, or a part of one; what it is relative to is the site. */
-const address = text(2048).refine((value) => URL.canParse(value, "http://site.example/"), "must be an address, or a part of one");
+const address = text(2048).refine(
+  (value) => URL.canParse(value, "http://site.example/"),
+  "must be an address, or a part of one",
+);
 
 const query = z.record(text(100), z.string().max(500)).default({});
 
@@ -29,14 +36,19 @@ const yearsSchema = z
     from: year,
     to: year.optional(),
     page: address.includes("{year}", { error: "must have {year} in it" }).optional(),
-    index: z.strictObject({ url: address, item: selector, link: linkRules.optional(), year: rules.optional() }).optional(),
+    index: z
+      .strictObject({ url: address, item: selector, link: linkRules.optional(), year: rules.optional() })
+      .optional(),
     query,
   })
   .superRefine((years, context) => {
     const refuse = (path: string, message: string): void => context.addIssue({ code: "custom", path: [path], message });
-    if (years.to !== undefined && years.to < years.from) refuse("to", `${years.to} is before from, which is ${years.from}`);
-    if (years.page !== undefined && years.index !== undefined) refuse("index", "there is one of page and index, not both");
-    if (years.page === undefined && years.index === undefined) refuse("page", "needed: page or index say where a year's products are");
+    if (years.to !== undefined && years.to < years.from)
+      refuse("to", `${years.to} is before from, which is ${years.from}`);
+    if (years.page !== undefined && years.index !== undefined)
+      refuse("index", "there is one of page and index, not both");
+    if (years.page === undefined && years.index === undefined)
+      refuse("page", "needed: page or index say where a year's products are");
   });
 
 const listSchema = z.strictObject({
@@ -66,7 +78,12 @@ const pagingSchema = z.discriminatedUnion(
         path: ["parameter"],
         message: "there must be one of parameter and suffix",
       }),
-    z.strictObject({ type: z.literal("offset"), parameter: text(100), size: z.int().min(1).max(10_000), first: z.int().min(0).max(1).default(0) }),
+    z.strictObject({
+      type: z.literal("offset"),
+      parameter: text(100),
+      size: z.int().min(1).max(10_000),
+      first: z.int().min(0).max(1).default(0),
+    }),
   ],
   { error: "must have a type: next, page or offset" },
 );
@@ -78,7 +95,10 @@ const availability = text(64).refine((value) => Buffer.byteLength(value) <= 64, 
 
 const availabilitySchema = z.strictObject({
   from: rules,
-  values: z.array(z.strictObject({ words: z.array(word).min(1).max(50), value: availability })).min(1).max(50),
+  values: z
+    .array(z.strictObject({ words: z.array(word).min(1).max(50), value: availability }))
+    .min(1)
+    .max(50),
   otherwise: availability.optional(),
   missing: availability.optional(),
 });
@@ -87,7 +107,11 @@ const productSchema = z.strictObject({
   sku: rules,
   name: rules.optional(),
   brand: rules.optional(),
-  price: z.strictObject({ from: rules, decimal: z.enum([".", ","]).default("."), optional: z.boolean().default(false) }),
+  price: z.strictObject({
+    from: rules,
+    decimal: z.enum([".", ","]).default("."),
+    optional: z.boolean().default(false),
+  }),
   availability: availabilitySchema,
   releaseYear: rules.optional(),
   gone: selector.optional(),
@@ -101,7 +125,10 @@ const settingsSchema = z.strictObject({
   paging: pagingSchema.optional(),
   product: productSchema,
   contact: contact.optional(),
-  language: z.string().regex(/^[A-Za-z0-9*][A-Za-z0-9*,;=. -]{0,99}$/, "must be languages such as en-US, en;q=0.8").optional(),
+  language: z
+    .string()
+    .regex(/^[A-Za-z0-9*][A-Za-z0-9*,;=. -]{0,99}$/, "must be languages such as en-US, en;q=0.8")
+    .optional(),
   requestsPerSecond: z.number().min(0.001).max(1000).default(1),
   concurrency: z.int().min(1).max(64).default(1),
   attempts: z.int().min(1).max(10).default(3),
@@ -134,12 +161,15 @@ export const vendorSchema = settingsSchema.superRefine((settings, context) => {
   for (const { path, address: start } of starts) {
     if (start === undefined || !URL.canParse(start, settings.site)) continue;
     const { host } = new URL(start, settings.site);
-    if (!hostsOf(settings).includes(host)) context.addIssue({ code: "custom", path, message: `${host} is neither the site's host nor one of hosts` });
+    if (!hostsOf(settings).includes(host))
+      context.addIssue({ code: "custom", path, message: `${host} is neither the site's host nor one of hosts` });
   }
 });
 
 /** What keys, files and metrics call a vendor. */
-const vendorName = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$/, "a vendor's name has letters, digits, _ . and -, 64 at most");
+const vendorName = z
+  .string()
+  .regex(/^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$/, "a vendor's name has letters, digits, _ . and -, 64 at most");
 
 /** The section itself: name → vendor. What is in files of their own has been put in by then (vendor-files.ts). */
 export const vendorsSchema = z
@@ -165,6 +195,7 @@ export function parseVendor(vendor: string, raw: unknown): VendorConfig {
   const name = vendorName.safeParse(vendor);
   if (!name.success) throw new UserError(`vendor '${vendor}': ${name.error.issues[0]!.message}`);
   const parsed = vendorSchema.safeParse(raw);
-  if (!parsed.success) throw new UserError(`vendor ${vendor}: ${parsed.error.issues.flatMap(describeIssue).join("; ")}`);
+  if (!parsed.success)
+    throw new UserError(`vendor ${vendor}: ${parsed.error.issues.flatMap(describeIssue).join("; ")}`);
   return { vendor, ...parsed.data };
 }

@@ -15,7 +15,9 @@ type Settings = Record<string, unknown>;
  */
 export function inlineVendorFiles(vendors: unknown, directory: string): unknown {
   if (!isSettings(vendors)) return vendors;
-  return Object.fromEntries(Object.entries(vendors).map(([name, vendor]) => [name, inlineFile(name, vendor, directory)]));
+  return Object.fromEntries(
+    Object.entries(vendors).map(([name, vendor]) => [name, inlineFile(name, vendor, directory)]),
+  );
 }
 
 function inlineFile(name: string, vendor: unknown, directory: string): unknown {

@@ -34,19 +34,26 @@ const ruleSchema = z
   .strictObject(
     {
       select: selector.optional(),
-      attribute: z.string().regex(/^[^\s"'>/=]{1,100}$/, "must be the name of an attribute").toLowerCase().optional(),
+      attribute: z
+        .string()
+        .regex(/^[^\s"'>/=]{1,100}$/, "must be the name of an attribute")
+        .toLowerCase()
+        .optional(),
       linkedData: propertyPath.optional(),
       value: z.string().min(1).max(500).optional(),
       match: pattern.optional(),
       json: propertyPath.optional(),
     },
-    { error: (issue) => (issue.code === "invalid_type" ? "must be a selector, a rule, or a list of these" : undefined) },
+    {
+      error: (issue) => (issue.code === "invalid_type" ? "must be a selector, a rule, or a list of these" : undefined),
+    },
   )
   .superRefine((rule, context) => {
     const sources = (["select", "linkedData", "value"] as const).filter((name) => rule[name] !== undefined);
     const refuse = (name: string, message: string): void => context.addIssue({ code: "custom", path: [name], message });
     if (sources.length > 1) refuse(sources[1]!, `a rule has one source, and ${sources[0]} is one already`);
-    if (rule.attribute !== undefined && sources[0] !== undefined && sources[0] !== "select") refuse("attribute", `${sources[0]} has no attributes`);
+    if (rule.attribute !== undefined && sources[0] !== undefined && sources[0] !== "select")
+      refuse("attribute", `${sources[0]} has no attributes`);
     if (rule.value !== undefined && rule.json !== undefined) refuse("json", "a value is taken as it is");
     if (rule.value !== undefined && rule.match !== undefined) refuse("match", "a value is taken as it is");
   });
@@ -65,7 +72,8 @@ type Problem = z.core.$ZodRawIssue;
 function readRules(value: unknown, addIssue: (issue: Problem) => void): Rule[] {
   const isList = Array.isArray(value);
   const parts: unknown[] = isList ? value : [value];
-  if (parts.length === 0 || parts.length > 10) addIssue({ code: "custom", message: "must be 1 to 10 rules", input: value });
+  if (parts.length === 0 || parts.length > 10)
+    addIssue({ code: "custom", message: "must be 1 to 10 rules", input: value });
   return parts.flatMap((part, at) => {
     const isText = typeof part === "string";
     const parsed = ruleSchema.safeParse(isText ? { select: part } : part);
@@ -83,7 +91,9 @@ export const rules = z.unknown().transform((value, context) => readRules(value, 
 
 /** The same for what is an address: of elements the attribute `href`, unless another one is named. */
 export const linkRules = rules.transform((all) =>
-  all.map((rule) => (rule.linkedData === undefined && rule.value === undefined ? { attribute: "href", ...definedOf(rule) } : rule)),
+  all.map((rule) =>
+    rule.linkedData === undefined && rule.value === undefined ? { attribute: "href", ...definedOf(rule) } : rule,
+  ),
 );
 
 function definedOf(rule: Rule): Rule {

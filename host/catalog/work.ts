@@ -31,7 +31,8 @@ const ofLink = z.object({ vendor: z.string().optional(), url: z.string().min(1).
 /** The work of one vendor's queue. */
 export function workOf(context: WorkContext): Work {
   return async (task, signal) => {
-    if (!isTaskType(task.type)) throw new TaskFailure(`hosts do no tasks of the type '${task.type}'; give them a queue of their own`);
+    if (!isTaskType(task.type))
+      throw new TaskFailure(`hosts do no tasks of the type '${task.type}'; give them a queue of their own`);
     switch (task.type) {
       case "sync_links":
         return syncYears(context, payloadOf(task, ofYear, context), signal);
@@ -46,18 +47,29 @@ export function workOf(context: WorkContext): Work {
 }
 
 /** What the task is about: a hook is about what the task that it belongs to is about. */
-function payloadOf<T extends { vendor?: string | undefined }>({ type, payload }: Task, schema: z.ZodType<T>, { courier }: WorkContext): T {
+function payloadOf<T extends { vendor?: string | undefined }>(
+  { type, payload }: Task,
+  schema: z.ZodType<T>,
+  { courier }: WorkContext,
+): T {
   const parsed = schema.safeParse("hook" in payload ? payload["payload"] : payload);
   if (!parsed.success) {
     const [issue] = parsed.error.issues;
     throw new TaskFailure(`${type}: ${issue!.path.join(".") || "the task"}: ${issue!.message}`, { permanent: true });
   }
   const { vendor = courier.vendor } = parsed.data;
-  if (vendor !== courier.vendor) throw new TaskFailure(`${type}: the vendor is '${vendor}', and this is the queue of '${courier.vendor}'`, { permanent: true });
+  if (vendor !== courier.vendor)
+    throw new TaskFailure(`${type}: the vendor is '${vendor}', and this is the queue of '${courier.vendor}'`, {
+      permanent: true,
+    });
   return parsed.data;
 }
 
-async function syncYears({ functions, courier }: WorkContext, { year: only }: { year?: number | undefined }, signal: AbortSignal): Promise<Record<string, unknown>> {
+async function syncYears(
+  { functions, courier }: WorkContext,
+  { year: only }: { year?: number | undefined },
+  signal: AbortSignal,
+): Promise<Record<string, unknown>> {
   const sums: LinkSums & { years: number; links: number } = { years: 0, links: 0, added: 0, removed: 0 };
   for (const each of only === undefined ? courier.years() : [only]) {
     signal.throwIfAborted();
@@ -81,7 +93,8 @@ async function handOut(
 ): Promise<Record<string, unknown>> {
   const { vendor } = courier;
   const links: ListedLink[] = [];
-  for (const each of only === undefined ? courier.years() : [only]) links.push(...(await readLinks(functions, vendor, each, staleMs)));
+  for (const each of only === undefined ? courier.years() : [only])
+    links.push(...(await readLinks(functions, vendor, each, staleMs)));
   for (let at = 0; at < links.length; at += PIPELINE) {
     signal.throwIfAborted();
     await Promise.all(links.slice(at, at + PIPELINE).map((link) => enqueueChild(functions, vendor, task, link)));
@@ -91,13 +104,29 @@ async function handOut(
 }
 
 /** The same id however often its parent is begun: no link is looked at twice for it. */
-async function enqueueChild(functions: WorkFunctions, vendor: string, parent: Task, { url, year: of }: ListedLink): Promise<void> {
+async function enqueueChild(
+  functions: WorkFunctions,
+  vendor: string,
+  parent: Task,
+  { url, year: of }: ListedLink,
+): Promise<void> {
   const id = createHash("sha1").update(`${parent.id} ${parent.enqueuedAtMs} ${url}`).digest("hex");
   const task = JSON.stringify({ type: "sync_product", vendor, url, year: of });
-  await functions.enqueueTask({ queue: vendor, task, id, parent: parent.id, priority: PRIORITIES.sync_product, unless: "known" });
+  await functions.enqueueTask({
+    queue: vendor,
+    task,
+    id,
+    parent: parent.id,
+    priority: PRIORITIES.sync_product,
+    unless: "known",
+  });
 }
 
-async function syncOne({ functions, courier, onProduct }: WorkContext, { url }: { url: string }, signal: AbortSignal): Promise<Record<string, unknown>> {
+async function syncOne(
+  { functions, courier, onProduct }: WorkContext,
+  { url }: { url: string },
+  signal: AbortSignal,
+): Promise<Record<string, unknown>> {
   try {
     const synced = await syncProduct(functions, courier, url, signal);
     if (synced.outcome !== "unlisted") onProduct(synced.outcome);

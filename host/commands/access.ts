@@ -12,7 +12,10 @@ import { routingKeyOf } from "../partitions";
  * @param what the library that it is about, as people call it
  * @throws UserError if the library is not loaded; what `work` throws
  */
-export async function withConnection(what: string, work: (config: Config, connection: Connection) => Promise<void>): Promise<void> {
+export async function withConnection(
+  what: string,
+  work: (config: Config, connection: Connection) => Promise<void>,
+): Promise<void> {
   const config = loadConfig();
   const connection = await connect(config.redis.url);
   try {

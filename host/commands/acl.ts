@@ -1,7 +1,15 @@
 /** `hotpath deploy --acl` */
 import { applyUsers, readPasswords, type NodeReport, type UserAction } from "../acl/apply";
 import { namedKeys } from "../acl/user-keys";
-import { aclUsers, configurationLine, passwordVariable, rulesOf, USERS, type AclUser, type UserRole } from "../acl/users";
+import {
+  aclUsers,
+  configurationLine,
+  passwordVariable,
+  rulesOf,
+  USERS,
+  type AclUser,
+  type UserRole,
+} from "../acl/users";
 import { loadConfig, type Config } from "../config";
 import { connect } from "../connection";
 import { UsageError } from "../errors";
@@ -19,7 +27,11 @@ export interface AclCommandOptions {
 }
 
 const DONE: Record<UserAction["action"], string> = { create: "created", change: "changed", keep: "in step" };
-const WOULD_BE: Record<UserAction["action"], string> = { create: "would be created", change: "would be changed", keep: "in step" };
+const WOULD_BE: Record<UserAction["action"], string> = {
+  create: "would be created",
+  change: "would be changed",
+  keep: "in step",
+};
 
 /** Prints the users of the libraries, or sets them. */
 export async function aclCommand(libraries: readonly BundledLibrary[], options: AclCommandOptions): Promise<void> {
@@ -30,11 +42,20 @@ export async function aclCommand(libraries: readonly BundledLibrary[], options: 
   else console.log(users.map(configurationLine).join("\n"));
 }
 
-function chooseUsers(libraries: readonly BundledLibrary[], config: Config, { role, userPrefix = "hotpath-", keys = [] }: AclCommandOptions): AclUser[] {
-  if (!/^[\w.-]{0,64}$/.test(userPrefix)) throw new UsageError(`--user-prefix must be letters, digits, '.', '_' and '-', got '${userPrefix}'`);
+function chooseUsers(
+  libraries: readonly BundledLibrary[],
+  config: Config,
+  { role, userPrefix = "hotpath-", keys = [] }: AclCommandOptions,
+): AclUser[] {
+  if (!/^[\w.-]{0,64}$/.test(userPrefix))
+    throw new UsageError(`--user-prefix must be letters, digits, '.', '_' and '-', got '${userPrefix}'`);
   return aclUsers(
     libraries.flatMap((library) => library.rated),
-    { prefix: userPrefix, roles: USERS.filter((each) => role?.includes(each) ?? true), userKeys: namedKeys(config, keys) },
+    {
+      prefix: userPrefix,
+      roles: USERS.filter((each) => role?.includes(each) ?? true),
+      userKeys: namedKeys(config, keys),
+    },
   );
 }
 
@@ -42,7 +63,11 @@ function describe(user: AclUser): { user: string; role: UserRole; password: stri
   return { user: user.name, role: user.role, password: passwordVariable(user.role), rules: rulesOf(user) };
 }
 
-async function apply(config: Config, users: readonly AclUser[], { dryRun = false, json }: AclCommandOptions): Promise<void> {
+async function apply(
+  config: Config,
+  users: readonly AclUser[],
+  { dryRun = false, json }: AclCommandOptions,
+): Promise<void> {
   const passwords = readPasswords(users, process.env);
   const { url } = config.redis;
   const connection = await connect(url);
@@ -56,12 +81,18 @@ async function apply(config: Config, users: readonly AclUser[], { dryRun = false
 
 function render(nodes: readonly NodeReport[], users: readonly AclUser[], dryRun: boolean): string {
   const said = dryRun ? WOULD_BE : DONE;
-  const rows = nodes.flatMap(({ address, users: actions }) => actions.map(({ user, action }) => [address, user, said[action]]));
+  const rows = nodes.flatMap(({ address, users: actions }) =>
+    actions.map(({ user, action }) => [address, user, said[action]]),
+  );
   const lines = renderTable([{ title: "server" }, { title: "user" }, { title: "state" }], rows, WIDTH);
   const passing = nodes.filter(({ saved }) => saved === false).map(({ address }) => address);
   if (passing.length > 0) {
     lines.push("", `${passing.join(", ")}: no aclfile is configured, so these users last until the server restarts.`);
-    lines.push("Lines for redis.conf, with the passwords in place of the variables:", "", ...users.map(configurationLine));
+    lines.push(
+      "Lines for redis.conf, with the passwords in place of the variables:",
+      "",
+      ...users.map(configurationLine),
+    );
   }
   return lines.join("\n");
 }

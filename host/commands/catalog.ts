@@ -8,7 +8,17 @@ import { Host } from "../host";
 import { createLogger } from "../log";
 import { formatCount, printable } from "../report/format";
 import { stopOnSignals } from "../signals";
-import { countTable, historyTable, productTable, queueTable, syncTable, taskTable, type Change, type ListedTask, type Product } from "../catalog/tables";
+import {
+  countTable,
+  historyTable,
+  productTable,
+  queueTable,
+  syncTable,
+  taskTable,
+  type Change,
+  type ListedTask,
+  type Product,
+} from "../catalog/tables";
 import type { Scheduled } from "../catalog/enqueue";
 import { functionsIn, withConnection } from "./access";
 import { WIDTH } from "./terminal";
@@ -60,7 +70,13 @@ export async function syncCommand(names: readonly string[], options: SyncOptions
   });
 }
 
-async function sync(host: Host, config: Config, names: readonly string[], { year, links, stale, enqueue, json }: SyncOptions, signal: AbortSignal): Promise<void> {
+async function sync(
+  host: Host,
+  config: Config,
+  names: readonly string[],
+  { year, links, stale, enqueue, json }: SyncOptions,
+  signal: AbortSignal,
+): Promise<void> {
   // An HTTP client and an HTML parser that the other commands do without.
   const { catalogOf, enqueueSync, syncVendors } = await import("../catalog/sync");
   const { catalog, metrics } = catalogOf(host, config.catalog);
@@ -83,7 +99,8 @@ function chosen<V extends { name: string }>(vendors: readonly V[], names: readon
   const known = vendors.map(({ name }) => name);
   if (known.length === 0) throw new UsageError("catalog.vendors: there is no vendor in the configuration");
   const unknown = names.find((name) => !known.includes(name));
-  if (unknown !== undefined) throw new UsageError(`there is no vendor '${unknown}' in the configuration; there is ${known.join(", ")}`);
+  if (unknown !== undefined)
+    throw new UsageError(`there is no vendor '${unknown}' in the configuration; there is ${known.join(", ")}`);
   return names.length === 0 ? vendors : vendors.filter(({ name }) => names.includes(name));
 }
 
@@ -91,7 +108,9 @@ function chosen<V extends { name: string }>(vendors: readonly V[], names: readon
 export async function countsCommand(vendor: string | undefined, { json }: JsonOption): Promise<void> {
   await withCatalog(async (functions) => {
     const by = vendor === undefined ? "vendor" : "year";
-    const counts = (await functions.countProducts({ by, ...(vendor !== undefined && { vendor }) })).map(([value, skus]) => [value ?? "", skus] as const);
+    const counts = (await functions.countProducts({ by, ...(vendor !== undefined && { vendor }) })).map(
+      ([value, skus]) => [value ?? "", skus] as const,
+    );
     console.log(json ? JSON.stringify(Object.fromEntries(counts)) : countTable(by, counts, WIDTH).join("\n"));
   });
 }
@@ -101,7 +120,12 @@ export async function recentCommand({ vendor, count = DEFAULT_RECENT, json }: Re
   await withCatalog(async (functions) => {
     const found = await functions.recentProducts({ count, ...(vendor !== undefined && { vendor }) });
     if (json) return console.log(`[${found.join(",")}]`);
-    console.log(productTable(found.map((each) => JSON.parse(each) as Product), WIDTH).join("\n"));
+    console.log(
+      productTable(
+        found.map((each) => JSON.parse(each) as Product),
+        WIDTH,
+      ).join("\n"),
+    );
   });
 }
 
@@ -111,15 +135,31 @@ export async function historyCommand(what: string, { field, json }: HistoryOptio
   await withCatalog(async (functions) => {
     const changes: string[] = [];
     for (let page = HISTORY_PAGE; page === HISTORY_PAGE;) {
-      const found = await functions.getHistory({ model: "product", id, offset: changes.length, count: HISTORY_PAGE, ...(field !== undefined && { field }) });
+      const found = await functions.getHistory({
+        model: "product",
+        id,
+        offset: changes.length,
+        count: HISTORY_PAGE,
+        ...(field !== undefined && { field }),
+      });
       changes.push(...found);
       page = found.length;
     }
     const product = await functions.getProduct({ id });
     if (json) return console.log(`{"product":${product},"changes":[${changes.join(",")}]}`);
-    if (product === null && changes.length === 0) throw new UsageError(`there is no product ${what}, and nothing is on record of it`);
+    if (product === null && changes.length === 0)
+      throw new UsageError(`there is no product ${what}, and nothing is on record of it`);
     const title = product === null ? "removed" : printable((JSON.parse(product) as Product).name);
-    console.log([`${id} ${title}`, "", ...historyTable(changes.map((each) => JSON.parse(each) as Change), WIDTH)].join("\n"));
+    console.log(
+      [
+        `${id} ${title}`,
+        "",
+        ...historyTable(
+          changes.map((each) => JSON.parse(each) as Change),
+          WIDTH,
+        ),
+      ].join("\n"),
+    );
   });
 }
 
@@ -133,16 +173,26 @@ function productIdOf(what: string): string {
 
 /** Lists all queues and how they are doing; of one queue, its tasks. */
 export async function tasksCommand(queue: string | undefined, options: TaskOptions): Promise<void> {
-  if (queue === undefined && options.state !== undefined) throw new UsageError("--state needs a queue, which has its vendor's name");
+  if (queue === undefined && options.state !== undefined)
+    throw new UsageError("--state needs a queue, which has its vendor's name");
   await withCatalog(async (functions) => {
     if (queue === undefined) return showQueues(functions, options);
     const { state = "waiting", offset = 0, count = DEFAULT_TASKS, json } = options;
     const [total, ...page] = await functions.listTasks({ queue, state, offset, count });
-    if (json) return console.log(`{"queue":${JSON.stringify(queue)},"state":"${state}","total":${total},"offset":${offset},"tasks":[${page.join(",")}]}`);
+    if (json)
+      return console.log(
+        `{"queue":${JSON.stringify(queue)},"state":"${state}","total":${total},"offset":${offset},"tasks":[${page.join(",")}]}`,
+      );
     const summary = `${formatCount(total)} ${state} in ${printable(queue)}`;
     if (page.length === 0) return console.log(summary);
     const tasks = page.map((each) => JSON.parse(each) as ListedTask);
-    console.log([...taskTable(tasks, WIDTH, Date.now()), "", `${formatCount(offset + 1)} to ${formatCount(offset + page.length)} of ${summary}`].join("\n"));
+    console.log(
+      [
+        ...taskTable(tasks, WIDTH, Date.now()),
+        "",
+        `${formatCount(offset + 1)} to ${formatCount(offset + page.length)} of ${summary}`,
+      ].join("\n"),
+    );
   });
 }
 
@@ -153,5 +203,7 @@ async function showQueues(functions: HotpathFunctions, { json }: JsonOption): Pr
 }
 
 async function withCatalog(work: (functions: HotpathFunctions) => Promise<void>): Promise<void> {
-  await withConnection("the catalogue", (config: Config, connection: Connection) => work(functionsIn(connection, config.catalog.partition ?? null)));
+  await withConnection("the catalogue", (config: Config, connection: Connection) =>
+    work(functionsIn(connection, config.catalog.partition ?? null)),
+  );
 }

@@ -30,7 +30,8 @@ const say = (line: string): void => console.error(line);
 export async function importCommand(names: string[], options: ImportCommandOptions): Promise<void> {
   const config = loadConfig();
   const signal = stopOnSignals((name) => say(`${name}: finishing what is under way`));
-  if (options.again && options.dryRun) throw new UsageError("--again forgets what is kept, and --dry-run writes nothing; give one of them");
+  if (options.again && options.dryRun)
+    throw new UsageError("--again forgets what is kept, and --dry-run writes nothing; give one of them");
   if (names.filter((name) => name === "-").length > 1) throw new UsageError("standard input (-) can be read only once");
   if (options.dryRun) return dryRun(names, options, config, signal);
   const host = new Host(config, createLogger("silent"));
@@ -48,7 +49,12 @@ export async function importCommand(names: string[], options: ImportCommandOptio
 }
 
 /** Asks Redis what was imported before, if it is there, and counts nothing. */
-async function dryRun(names: string[], options: ImportCommandOptions, config: Config, signal: AbortSignal): Promise<void> {
+async function dryRun(
+  names: string[],
+  options: ImportCommandOptions,
+  config: Config,
+  signal: AbortSignal,
+): Promise<void> {
   const known = await readOnly(config, options.partition);
   try {
     await run(names, options, known?.target ?? null, null, signal);
@@ -57,10 +63,16 @@ async function dryRun(names: string[], options: ImportCommandOptions, config: Co
   }
 }
 
-async function readOnly({ redis }: Config, partition: string | undefined): Promise<{ target: ImportTarget; close: () => void } | undefined> {
+async function readOnly(
+  { redis }: Config,
+  partition: string | undefined,
+): Promise<{ target: ImportTarget; close: () => void } | undefined> {
   try {
     const connection = await connect(redis.url);
-    const functions = createFunctions((args, options) => connection.send(args, options), partition === undefined ? {} : { routingKey: routingKeyOf(partition) });
+    const functions = createFunctions(
+      (args, options) => connection.send(args, options),
+      partition === undefined ? {} : { routingKey: routingKeyOf(partition) },
+    );
     try {
       await functions.getImport({ source: "-" });
       return { target: functions, close: () => connection.close() };
@@ -74,7 +86,13 @@ async function readOnly({ redis }: Config, partition: string | undefined): Promi
   }
 }
 
-async function run(names: string[], options: ImportCommandOptions, known: ImportTarget | null, target: ImportTarget | null, signal: AbortSignal): Promise<void> {
+async function run(
+  names: string[],
+  options: ImportCommandOptions,
+  known: ImportTarget | null,
+  target: ImportTarget | null,
+  signal: AbortSignal,
+): Promise<void> {
   const { Importer, openFiles } = await import("../import/import");
   const { renderSummary, summarize } = await import("../import/summary");
   const { startProgress } = await import("../report/progress");

@@ -27,11 +27,15 @@ export interface MetadataIndex {
  *
  * @throws UserError if the library is not loaded; what `work` throws
  */
-export async function withIndex({ partition }: AccessOptions, work: (index: MetadataIndex) => Promise<void>): Promise<void> {
+export async function withIndex(
+  { partition }: AccessOptions,
+  work: (index: MetadataIndex) => Promise<void>,
+): Promise<void> {
   const config = loadConfig();
   const connection = await connect(config.redis.url);
   try {
-    if (connection.isCluster && partition === undefined) throw new UsageError("in a cluster, --partition names the partition that the tables lie in");
+    if (connection.isCluster && partition === undefined)
+      throw new UsageError("in a cluster, --partition names the partition that the tables lie in");
     await work(indexOf(connection, { partition: partition ?? null }));
   } catch (error) {
     if (error instanceof HotpathError && /function not found/i.test(error.message)) {

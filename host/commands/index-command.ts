@@ -19,7 +19,11 @@ function toJson(value: unknown): string {
 }
 
 /** Lists all tables, those of a database, or one; which need not have files any more. */
-export async function indexStatusCommand(database: string | undefined, table: string | undefined, options: AccessOptions): Promise<void> {
+export async function indexStatusCommand(
+  database: string | undefined,
+  table: string | undefined,
+  options: AccessOptions,
+): Promise<void> {
   await withIndex(options, async (index) => {
     const rows: TableRow[] = [];
     for (const [db, name] of await tablesOf(index, database, table)) {
@@ -29,7 +33,11 @@ export async function indexStatusCommand(database: string | undefined, table: st
   });
 }
 
-async function tablesOf({ databases }: MetadataIndex, database: string | undefined, table: string | undefined): Promise<[string, string][]> {
+async function tablesOf(
+  { databases }: MetadataIndex,
+  database: string | undefined,
+  table: string | undefined,
+): Promise<[string, string][]> {
   if (database !== undefined && table !== undefined) return [[database, table]];
   const found: [string, string][] = [];
   for (const db of database === undefined ? await databases.databases() : [database]) {
@@ -71,7 +79,8 @@ function questionOf({ folder, after, before, iteration, layer }: IndexQueryOptio
 
 function timeOf(option: string, text: string): bigint {
   const ns = parseNanoseconds(text);
-  if (ns === undefined) throw new UsageError(`${option} must be a time, as in 2026-11-20T12:00 (UTC), or nanoseconds, got '${text}'`);
+  if (ns === undefined)
+    throw new UsageError(`${option} must be a time, as in 2026-11-20T12:00 (UTC), or nanoseconds, got '${text}'`);
   return ns;
 }
 
@@ -117,7 +126,11 @@ export interface IndexConfigureOptions extends AccessOptions {
 }
 
 /** Sets a table up, with what GigAPI's clients send. */
-export async function indexConfigureCommand(database: string, table: string, { merge, layers, ...options }: IndexConfigureOptions): Promise<void> {
+export async function indexConfigureCommand(
+  database: string,
+  table: string,
+  { merge, layers, ...options }: IndexConfigureOptions,
+): Promise<void> {
   await withIndex(options, async ({ functions }) => {
     const kept = await functions.configureTable({ db: database, table, merge, layers });
     console.log(options.json ? JSON.stringify({ database, table, ...kept }) : `${database}/${table} is configured`);
@@ -130,9 +143,14 @@ export async function indexRebuildCommand(options: AccessOptions): Promise<void>
   await withIndex(options, async ({ databases, keys }) => {
     const total = await keys();
     const progress = startProgress({ label: "Rebuilding", total, unit: "keys" });
-    const done = await databases.rebuild(({ scanned }) => progress.update(Math.min(scanned, total)), signal).finally(() => progress.stop());
+    const done = await databases
+      .rebuild(({ scanned }) => progress.update(Math.min(scanned, total)), signal)
+      .finally(() => progress.stop());
     if (options.json) console.log(JSON.stringify(done));
-    else console.log(`${formatCount(done.scanned)} keys, ${formatCount(done.examined)} files, folders and plans looked at${skippedWords(done.skipped)}`);
+    else
+      console.log(
+        `${formatCount(done.scanned)} keys, ${formatCount(done.examined)} files, folders and plans looked at${skippedWords(done.skipped)}`,
+      );
     if (!done.isDone) process.exitCode = 1;
   });
 }

@@ -45,19 +45,34 @@ export function renderStatus(rows: readonly TableRow[], database?: string): stri
 
 function statusRow({ database, table, status }: TableRow): string[] {
   const { folders, files, minTime, maxTime, plans } = status;
-  const counts = [folders, files, sumOf(plans, ({ waiting }) => waiting), sumOf(plans, ({ out }) => out), sumOf(plans, ({ due }) => due)].map(counted);
+  const counts = [
+    folders,
+    files,
+    sumOf(plans, ({ waiting }) => waiting),
+    sumOf(plans, ({ out }) => out),
+    sumOf(plans, ({ due }) => due),
+  ].map(counted);
   return [printable(database), printable(table), ...counts, timed(minTime), timed(maxTime)];
 }
 
 function problemsOf({ database, table, status }: TableRow): string[] {
   const name = `${printable(database)}/${printable(table)}`;
   return [
-    ...(status.isComplete ? [] : [`${name}: clients of GigAPI wrote without the functions; enter it with: hotpath index rebuild`]),
-    ...(status.unreadable > 0 ? [`${name}: ${formatCount(status.unreadable)} plans could not be read, and were moved aside`] : []),
+    ...(status.isComplete
+      ? []
+      : [`${name}: clients of GigAPI wrote without the functions; enter it with: hotpath index rebuild`]),
+    ...(status.unreadable > 0
+      ? [`${name}: ${formatCount(status.unreadable)} plans could not be read, and were moved aside`]
+      : []),
   ];
 }
 
-const PLAN_COLUMNS: Column[] = [{ title: "plan" }, { title: "layer" }, { title: "writer", flexible: "middle" }, ...["waiting", "out", "due"].map(right)];
+const PLAN_COLUMNS: Column[] = [
+  { title: "plan" },
+  { title: "layer" },
+  { title: "writer", flexible: "middle" },
+  ...["waiting", "out", "due"].map(right),
+];
 
 /** A line for each kind, layer and writer that has plans, or had some. */
 export function renderPlans({ database, table }: TableName, queues: readonly QueueStatus[]): string {
@@ -76,7 +91,14 @@ export function renderPlans({ database, table }: TableName, queues: readonly Que
 /** Paths are there to be copied: rather a line that is wrapped than one that is cut. */
 const LEAST_WIDTH = 160;
 
-const FILE_COLUMNS: Column[] = [{ title: "path" }, { title: "layer" }, right("bytes"), right("rows"), { title: "from", dropRank: 2 }, { title: "to", dropRank: 1 }];
+const FILE_COLUMNS: Column[] = [
+  { title: "path" },
+  { title: "layer" },
+  right("bytes"),
+  right("rows"),
+  { title: "from", dropRank: 2 },
+  { title: "to", dropRank: 1 },
+];
 
 /** Files, a line each. */
 export function renderFiles(entries: readonly IndexEntry[], hasMore: boolean): string {

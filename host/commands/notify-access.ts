@@ -40,7 +40,10 @@ function notifierOf(config: Config, connection: Connection): Notifier {
     functionsOf: (topic) => functionsIn(connection, partitionOf(topic)),
     configured: (topic) => {
       const found = topics.find(({ name }) => name === topic);
-      if (!found) throw new UsageError(`there is no topic '${topic}' in the configuration; there is ${names.join(", ") || "none"}`);
+      if (!found)
+        throw new UsageError(
+          `there is no topic '${topic}' in the configuration; there is ${names.join(", ") || "none"}`,
+        );
       return found;
     },
     gateStateOf: (topic) => gate(topic).read(),

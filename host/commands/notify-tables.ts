@@ -48,7 +48,11 @@ const TOPIC_COLUMNS: Column[] = [
 
 /** All topics; below, what receivers said that want nothing now. */
 export function renderTopics(rows: readonly TopicRow[], nowMs: number): string {
-  const lines = renderTable(TOPIC_COLUMNS, rows.map((row) => topicRow(row, nowMs)), WIDTH);
+  const lines = renderTable(
+    TOPIC_COLUMNS,
+    rows.map((row) => topicRow(row, nowMs)),
+    WIDTH,
+  );
   const words = rows.flatMap(({ topic, gate }) => gateWords(topic, gate, nowMs));
   return [...lines, ...(words.length > 0 ? ["", ...words] : [])].join("\n");
 }
@@ -61,7 +65,8 @@ function topicRow({ topic, status }: TopicRow, nowMs: number): string[] {
 }
 
 function gateWords(topic: string, gate: GateState, nowMs: number): string[] {
-  if (gate.state === "disabled") return [`${printable(topic)}: disabled since ${formatTime(gate.sinceMs)} UTC: ${printable(gate.reason)}`];
+  if (gate.state === "disabled")
+    return [`${printable(topic)}: disabled since ${formatTime(gate.sinceMs)} UTC: ${printable(gate.reason)}`];
   if (gate.state === "paused" && gate.untilMs > nowMs) {
     return [`${printable(topic)}: paused until ${formatTime(gate.untilMs)} UTC: ${printable(gate.reason)}`];
   }
@@ -90,7 +95,11 @@ export function renderNotifications({ topic, state, total, offset, listed }: Pag
 const LEAST_WIDTH = 110;
 const MAX_SUBJECT = 24;
 
-function notificationRow({ id, subject, count, attempt, at, worker, reason }: Listed, state: State, nowMs: number): string[] {
+function notificationRow(
+  { id, subject, count, attempt, at, worker, reason }: Listed,
+  state: State,
+  nowMs: number,
+): string[] {
   const short = subject.length > MAX_SUBJECT ? `${subject.slice(0, MAX_SUBJECT - 1)}…` : subject;
   const words = (state === "leased" ? worker : reason) ?? "";
   return [id, printable(short), formatCount(count), String(attempt), formatWhen(at, nowMs), printable(words)];

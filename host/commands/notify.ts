@@ -34,7 +34,8 @@ const RETRY_PAGE = 1000;
 
 /** Lists the notifications of a topic in a state; without a topic, all topics and how they are doing. */
 export async function listCommand(topic: string | undefined, options: ListOptions): Promise<void> {
-  if (topic === undefined && options.state !== undefined) throw new UsageError("--state needs a topic: hotpath notify list packages --state dead");
+  if (topic === undefined && options.state !== undefined)
+    throw new UsageError("--state needs a topic: hotpath notify list packages --state dead");
   await withNotifier(async (notifier) => {
     if (topic === undefined) return showTopics(notifier, options);
     await showNotifications(notifier, topic, options.state ?? "waiting", options);
@@ -48,13 +49,16 @@ export async function deadCommand(topic: string, options: ListOptions): Promise<
 
 /** Gives notifications out again, and opens the gate of a receiver that was disabled or asked to wait. */
 export async function retryCommand(topic: string, ids: string[], options: RetryOptions): Promise<void> {
-  if ((ids.length > 0) === (options.all ?? false)) throw new UsageError("name the ids to retry, or say --all for all that are dead");
+  if (ids.length > 0 === (options.all ?? false))
+    throw new UsageError("name the ids to retry, or say --all for all that are dead");
   await withNotifier(async (notifier) => {
     const functions = notifier.functionsOf(topic);
     const retried = options.all ? await retryDead(functions, topic) : await retryEach(functions, topic, ids);
     const opened = await notifier.openGate(topic);
     if (options.json) return console.log(JSON.stringify({ topic, retried, opened }));
-    console.log(`${formatCount(retried)} of ${topic} will be given out again${opened ? "; the receiver is delivered to again" : ""}`);
+    console.log(
+      `${formatCount(retried)} of ${topic} will be given out again${opened ? "; the receiver is delivered to again" : ""}`,
+    );
   });
 }
 
@@ -70,8 +74,10 @@ export async function sendTestCommand(topic: string, options: TestOptions): Prom
       const opened = delivery.outcome === "delivered" && (await notifier.openGate(topic));
       // Where notifications have standard output, the test itself was printed there.
       const say = deliversToStdout(notifier.config) ? console.error : console.log;
-      if (options.json) say(JSON.stringify({ topic, courier: courier.shown, id: notification.id, ...delivery, opened }));
-      else if (delivery.outcome === "delivered") say(`delivered to ${courier.shown} as ${notification.id}${describeNote(delivery, opened)}`);
+      if (options.json)
+        say(JSON.stringify({ topic, courier: courier.shown, id: notification.id, ...delivery, opened }));
+      else if (delivery.outcome === "delivered")
+        say(`delivered to ${courier.shown} as ${notification.id}${describeNote(delivery, opened)}`);
       else console.error(`hotpath: ${courier.shown}: ${delivery.reason}`);
       if (delivery.outcome !== "delivered") process.exitCode = 1;
     } finally {
@@ -125,7 +131,12 @@ async function retryDead(functions: HotpathFunctions, topic: string): Promise<nu
   let retried = 0;
   let passedOver = 0;
   for (let left = Infinity; left > 0;) {
-    const [total, ...page] = await functions.listNotifications({ topic, state: "dead", offset: passedOver, count: RETRY_PAGE });
+    const [total, ...page] = await functions.listNotifications({
+      topic,
+      state: "dead",
+      offset: passedOver,
+      count: RETRY_PAGE,
+    });
     left = Math.min(left, total - passedOver);
     if (page.length === 0) break;
     for (const json of page.slice(0, left)) {

@@ -23,7 +23,9 @@ export async function statusCommand(options: StatusCommandOptions): Promise<void
     const inStep = isInStep(status, bundle);
     const problems = findProblems(status);
     const style = { width: WIDTH, colors: colorsOf(process.stdout, process.env) };
-    console.log(options.json ? JSON.stringify({ inStep, problems, ...status }) : renderStatus(status, problems, style).join("\n"));
+    console.log(
+      options.json ? JSON.stringify({ inStep, problems, ...status }) : renderStatus(status, problems, style).join("\n"),
+    );
     if (options.check && (!inStep || problems.length > 0)) process.exitCode = 1;
   } finally {
     connection.close();

@@ -62,7 +62,11 @@ export interface Courier {
 const MAX_REASON = 300;
 
 /** A failure in words that are safe to log: one line, no control characters, bounded. */
-export function failed(code: string, reason: string, more: Pick<Failed, "retryable"> & Partial<Failed> = { retryable: true }): Failed {
+export function failed(
+  code: string,
+  reason: string,
+  more: Pick<Failed, "retryable"> & Partial<Failed> = { retryable: true },
+): Failed {
   return { outcome: "failed", code, reason: shorten(reason), ...more };
 }
 
@@ -77,7 +81,11 @@ export function shorten(text: string): string {
  *
  * @param timeoutMs milliseconds; afterwards the delivery has failed
  */
-export async function deliverWithin(courier: Courier, notification: Notification, timeoutMs: number): Promise<Delivery> {
+export async function deliverWithin(
+  courier: Courier,
+  notification: Notification,
+  timeoutMs: number,
+): Promise<Delivery> {
   const timer = new AbortController();
   let timeout: NodeJS.Timeout | undefined;
   const tooLong = new Promise<Failed>((resolve) => {

@@ -56,7 +56,10 @@ async function smtp(config: ConfigOf<"smtp">, env: Environment, path: string): P
 }
 
 /** An answer may take as long as the whole. */
-function timeoutsOf({ connectSeconds, timeoutSeconds }: CourierConfig): { connectTimeoutMs: number; answerTimeoutMs: number } {
+function timeoutsOf({ connectSeconds, timeoutSeconds }: CourierConfig): {
+  connectTimeoutMs: number;
+  answerTimeoutMs: number;
+} {
   return {
     connectTimeoutMs: Math.min(connectSeconds, timeoutSeconds) * SECOND_MS,
     answerTimeoutMs: timeoutSeconds * SECOND_MS,
@@ -66,10 +69,13 @@ function timeoutsOf({ connectSeconds, timeoutSeconds }: CourierConfig): { connec
 /** One secret or, while receivers change over, several, with spaces or commas between them. */
 function readSecrets(variable: string, env: Environment, path: string): string[] {
   const secrets = (env[variable] ?? "").split(/[\s,]+/).filter((each) => each !== "");
-  if (secrets.length === 0) throw missing(`${path}.secretEnv`, variable, "a secret such as whsec_…; null in its place sends unsigned");
+  if (secrets.length === 0)
+    throw missing(`${path}.secretEnv`, variable, "a secret such as whsec_…; null in its place sends unsigned");
   secrets.forEach((secret, at) => {
     if (!isSecret(secret)) {
-      throw new UserError(`${variable}: its secret ${at + 1} of ${secrets.length} must be whsec_ and the base64 of 24 to 64 bytes`);
+      throw new UserError(
+        `${variable}: its secret ${at + 1} of ${secrets.length} must be whsec_ and the base64 of 24 to 64 bytes`,
+      );
     }
   });
   return secrets;

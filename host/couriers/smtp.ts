@@ -2,7 +2,15 @@
 import { createTransport } from "nodemailer";
 import { describeError } from "../errors";
 import { isOneAddress } from "./address";
-import { failed, shorten, type Courier, type Delivered, type Delivery, type Failed, type Notification } from "./courier";
+import {
+  failed,
+  shorten,
+  type Courier,
+  type Delivered,
+  type Delivery,
+  type Failed,
+  type Notification,
+} from "./courier";
 import { render, type Templates } from "./templates";
 
 export interface SmtpOptions {
@@ -53,7 +61,11 @@ export function createSmtpCourier(options: SmtpOptions): Courier {
 
 type Transport = ReturnType<typeof createTransport>;
 
-async function send(transport: Transport, { from, to, templates }: SmtpOptions, notification: Notification): Promise<Delivery> {
+async function send(
+  transport: Transport,
+  { from, to, templates }: SmtpOptions,
+  notification: Notification,
+): Promise<Delivery> {
   const { subject, text, maxItems } = templates;
   const recipients = to.map((template) => render(template, notification, 0));
   const wrong = recipients.find((address) => !isOneAddress(address));
@@ -82,7 +94,10 @@ export function messageIdOf(id: string, from: string): string {
 /** Some of several recipients took it: sending it again would give it to them twice. */
 function delivered(rejected: readonly unknown[]): Delivered {
   const addresses = rejected.map((each) => (typeof each === "string" ? each : (each as { address: string }).address));
-  return { outcome: "delivered", ...(addresses.length > 0 && { note: shorten(`refused for ${addresses.join(", ")}`) }) };
+  return {
+    outcome: "delivered",
+    ...(addresses.length > 0 && { note: shorten(`refused for ${addresses.join(", ")}`) }),
+  };
 }
 
 interface SmtpError {

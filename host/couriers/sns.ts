@@ -96,7 +96,11 @@ function cutBytes(text: string, most: number): string {
 const PASSING = new Set([403, 408, 429]);
 
 function explain(error: unknown): Failed {
-  const { name, $metadata, $retryable } = error as { name: string; $metadata?: { httpStatusCode?: number }; $retryable?: object };
+  const { name, $metadata, $retryable } = error as {
+    name: string;
+    $metadata?: { httpStatusCode?: number };
+    $retryable?: object;
+  };
   const status = $metadata?.httpStatusCode;
   if (name === "AbortError" || name === "TimeoutError") return failed("timeout", `no answer: ${describeError(error)}`);
   if (status === undefined) return failed("connection", `cannot be reached: ${describeError(error)}`);

@@ -105,7 +105,9 @@ async function judge({ statusCode: status, headers, body }: Dispatcher.ResponseD
 function redirected(status: number, location: string | string[] | undefined, url: string): Failed {
   const target = String(location ?? "");
   const where = URL.canParse(target, url) ? ` to ${showUrl(new URL(target, url).href)}` : "";
-  return failed(`http_${status}`, `HTTP ${status} redirects${where}; redirects are not followed, change the url`, { retryable: false });
+  return failed(`http_${status}`, `HTTP ${status} redirects${where}; redirects are not followed, change the url`, {
+    retryable: false,
+  });
 }
 
 /** The first words of an answer. Leaving the loop closes the connection if there is more. */
@@ -128,6 +130,7 @@ const TIMEOUTS = new Set(["UND_ERR_CONNECT_TIMEOUT", "UND_ERR_HEADERS_TIMEOUT", 
 
 function explain(error: unknown): Failed {
   const { code = "", name } = error as NodeJS.ErrnoException;
-  if (TIMEOUTS.has(code) || name === "AbortError" || name === "TimeoutError") return failed("timeout", `no answer: ${describeError(error)}`);
+  if (TIMEOUTS.has(code) || name === "AbortError" || name === "TimeoutError")
+    return failed("timeout", `no answer: ${describeError(error)}`);
   return failed("connection", `cannot be reached: ${describeError(error)}`);
 }

@@ -16,7 +16,6 @@ import type { DemoOptions } from "./options";
 import type { DemoServer } from "./server";
 import type { Tracker } from "./tracker";
 
-
 /** Six products in a hundred of what the vendors have. */
 const STOCK = { scale: 0.06, from: 1973, to: 2020, troubles: USUAL_TROUBLES };
 /** Shares of the products that change, and that are taken out of the shops, between the syncs. */
@@ -51,7 +50,11 @@ async function withShops(server: DemoServer, seed: number, signal: AbortSignal):
   }
 }
 
-async function live({ tracker, program }: DemoServer, shops: readonly Shop[], signal: AbortSignal): Promise<CatalogResult> {
+async function live(
+  { tracker, program }: DemoServer,
+  shops: readonly Shop[],
+  signal: AbortSignal,
+): Promise<CatalogResult> {
   const startedAt = performance.now();
   const metrics = new CatalogMetrics(new Registry());
   const items = shops.reduce((sum, { stock }) => sum + stock.items.length, 0);
@@ -60,7 +63,9 @@ async function live({ tracker, program }: DemoServer, shops: readonly Shop[], si
   const season: Season = { hosts, metrics, signal };
   const mortal = mortalHost(Math.round(items / 8));
   const first = await syncAll(season, "First sync", mortal);
-  const changes = shops.flatMap((shop) => shop.stock.change(CHANGED, Date.now()).map((change) => ({ ...change, shop })));
+  const changes = shops.flatMap((shop) =>
+    shop.stock.change(CHANGED, Date.now()).map((change) => ({ ...change, shop })),
+  );
   const withdrawn = shops.reduce((sum, { stock }) => sum + stock.withdraw(WITHDRAWN).length, 0);
   say(`In the shops, ${formatCount(changes.length)} products change and ${formatCount(withdrawn)} are taken out.`);
   const second = await syncAll({ ...season, hosts: hosts.slice(0, 1) }, "Second sync");
@@ -72,13 +77,21 @@ async function live({ tracker, program }: DemoServer, shops: readonly Shop[], si
   });
 }
 
-function hostOf({ connection, functions, partition }: Tracker, shops: readonly Shop[], name: string, metrics: CatalogMetrics): Catalog {
+function hostOf(
+  { connection, functions, partition }: Tracker,
+  shops: readonly Shop[],
+  name: string,
+  metrics: CatalogMetrics,
+): Catalog {
   const host: CatalogHost = { worker: `demo:${name}`, connection, functions: () => functions };
   const config: CatalogConfig = {
     ...catalogSchema.parse({ ...SETTINGS, ...(partition !== null && { partition }) }),
     vendors: shops.map((shop) => loopbackVendor(shop)),
   };
-  return new Catalog(host, config, { log: { debug: () => undefined }, onRequest: (vendor, timing) => metrics.requested(vendor, timing) });
+  return new Catalog(host, config, {
+    log: { debug: () => undefined },
+    onRequest: (vendor, timing) => metrics.requested(vendor, timing),
+  });
 }
 
 /** The demo would mix its products with those of others, and work off their tasks. */

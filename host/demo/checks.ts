@@ -57,7 +57,13 @@ function checkEvents({ fed }: Evidence): Check {
 function checkViews({ fed, websites, traffic, before }: Evidence): Check[] {
   if (websites.fromMs > traffic.startMs || websites.ranked.length >= MAX_RANKED) return [];
   const earlier = [...before.views.values()].reduce((sum, views) => sum + views, 0);
-  return [{ name: "page views of all sites", expected: traffic.truth()?.good ?? fed.accepted, counted: sumOf(websites.ranked) - earlier }];
+  return [
+    {
+      name: "page views of all sites",
+      expected: traffic.truth()?.good ?? fed.accepted,
+      counted: sumOf(websites.ranked) - earlier,
+    },
+  ];
 }
 
 async function checkSites({ question, traffic, websites, before }: Evidence): Promise<Check[]> {
@@ -71,7 +77,11 @@ async function checkSites({ question, traffic, websites, before }: Evidence): Pr
   }));
 }
 
-async function viewsByName(functions: HotpathFunctions, { ranked }: Ranking, before: Baseline): Promise<Map<string, number>> {
+async function viewsByName(
+  functions: HotpathFunctions,
+  { ranked }: Ranking,
+  before: Baseline,
+): Promise<Map<string, number>> {
   const views = new Map<string, number>();
   for (const [id, counted] of ranked) views.set(await siteName(functions, id), counted - (before.views.get(id) ?? 0));
   return views;

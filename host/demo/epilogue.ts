@@ -49,7 +49,10 @@ async function rotationHint({ tracker }: DemoServer): Promise<string> {
 }
 
 /** Everything of a call up to its arguments. */
-async function callPrefix({ tracker, embedded }: DemoServer, url: string | undefined): Promise<(name: string) => string> {
+async function callPrefix(
+  { tracker, embedded }: DemoServer,
+  url: string | undefined,
+): Promise<(name: string) => string> {
   const { connection, partition } = tracker;
   const { routingKey } = routingOf(partition);
   const keys = routingKey === undefined ? "0" : `1 '${routingKey}'`;

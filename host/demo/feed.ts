@@ -48,7 +48,15 @@ export async function feed(options: FeedOptions): Promise<FeedSummary> {
 class Feeder {
   readonly #watch = new Stopwatch();
   readonly #startedAt = performance.now();
-  readonly #sum: FeedSummary = { sent: 0, read: 0, accepted: 0, rejected: 0, lastArrivalMs: undefined, elapsedMs: 0, laps: [] };
+  readonly #sum: FeedSummary = {
+    sent: 0,
+    read: 0,
+    accepted: 0,
+    rejected: 0,
+    lastArrivalMs: undefined,
+    elapsedMs: 0,
+    laps: [],
+  };
 
   constructor(private readonly options: FeedOptions) {}
 

@@ -35,9 +35,15 @@ const MAX_HOURS = 7 * 24;
 const LISTED = { sites: 10, pages: 10, sections: 10, sitesWithSpans: 3 };
 
 /** The most viewed; nothing where nothing is kept. */
-export async function rank({ functions, fromMs, toMs, nowMs }: Question, dimension: Dimension, count: number): Promise<Ranking> {
+export async function rank(
+  { functions, fromMs, toMs, nowMs }: Question,
+  dimension: Dimension,
+  count: number,
+): Promise<Ranking> {
   const answer = await functions.rankPg({ dimension, from: fromMs, to: toMs, count, now: nowMs });
-  return answer === null ? { fromMs, toMs, ranked: [] } : { fromMs: answer.from, toMs: answer.to, ranked: answer.ranking };
+  return answer === null
+    ? { fromMs, toMs, ranked: [] }
+    : { fromMs: answer.from, toMs: answer.to, ranked: answer.ranking };
 }
 
 /** Page views of a ranking together. */
@@ -46,7 +52,10 @@ export function sumOf(ranked: readonly Ranked[]): number {
 }
 
 /** All parts of the report that the server knows. */
-export type ServerFigures = Pick<ReportData, "total" | "sites" | "pages" | "sections" | "devices" | "hours" | "tiers" | "rejected" | "late">;
+export type ServerFigures = Pick<
+  ReportData,
+  "total" | "sites" | "pages" | "sections" | "devices" | "hours" | "tiers" | "rejected" | "late"
+>;
 
 /**
  * Asks for everything.
@@ -67,7 +76,12 @@ export async function readFigures(question: Question, websites: Ranking, startMs
     sections: await readSections(question),
     devices: await readSpans(question, websites),
     hours: await readHours(question, websites, startMs),
-    tiers: status.tiers.map(([tier, windows, records]) => ({ tier, windows, records, ...reachOf(tier, windows, startMs, nowMs) })),
+    tiers: status.tiers.map(([tier, windows, records]) => ({
+      tier,
+      windows,
+      records,
+      ...reachOf(tier, windows, startMs, nowMs),
+    })),
     rejected: status.rejected.map(([name, count]) => ({ name, count })),
     late: status.late,
   };
@@ -80,7 +94,12 @@ async function totalOf(question: Question, { ranked }: Ranking): Promise<Figures
   return figuresOf(question, "W", only[0], only[1]);
 }
 
-async function figuresOf({ functions, fromMs, toMs, nowMs }: Question, dimension: Dimension, id: string, pageViews: number): Promise<Figures> {
+async function figuresOf(
+  { functions, fromMs, toMs, nowMs }: Question,
+  dimension: Dimension,
+  id: string,
+  pageViews: number,
+): Promise<Figures> {
   const devices = await functions.countUd({ dimension, id, from: fromMs, to: toMs, now: nowMs });
   return { pageViews, uniqueDevices: devices?.value };
 }
@@ -97,7 +116,11 @@ async function readSections(question: Question): Promise<ReportData["sections"]>
   const { ranked } = await rank(question, "S", LISTED.sections);
   return each(ranked, async ([id, views]) => {
     const section = await readDocument<{ name: string; website: { name: string } }>(question.functions, "S", id);
-    return { website: section.website.name.toLowerCase(), name: section.name, ...(await figuresOf(question, "S", id, views)) };
+    return {
+      website: section.website.name.toLowerCase(),
+      name: section.name,
+      ...(await figuresOf(question, "S", id, views)),
+    };
   });
 }
 
@@ -119,7 +142,8 @@ async function readSpans(question: Question, { ranked }: Ranking): Promise<Repor
   const rows: ReportData["devices"] = [];
   for (const [id] of ranked.slice(0, LISTED.sitesWithSpans)) {
     const site = ranked.length > 1 ? `${await siteName(functions, id)}, ` : "";
-    for (const { name, ms } of spans) rows.push({ span: site + name, ...(await countSpan({ ...question, fromMs: nowMs - ms }, id)) });
+    for (const { name, ms } of spans)
+      rows.push({ span: site + name, ...(await countSpan({ ...question, fromMs: nowMs - ms }, id)) });
   }
   return rows;
 }
@@ -151,12 +175,20 @@ async function readHours(question: Question, websites: Ranking, startMs: number)
 /** Exact while the hour is kept as such; undefined where only the three hours around it are. */
 async function countHour(question: Question, startMs: number): Promise<number | undefined> {
   if (question.nowMs - startMs >= DAY_MS + HOUR_MS) return undefined;
-  const { fromMs, toMs, ranked } = await rank({ ...question, fromMs: startMs, toMs: startMs + HOUR_MS }, "W", MAX_RANKED);
+  const { fromMs, toMs, ranked } = await rank(
+    { ...question, fromMs: startMs, toMs: startMs + HOUR_MS },
+    "W",
+    MAX_RANKED,
+  );
   return fromMs === startMs && toMs <= startMs + HOUR_MS ? sumOf(ranked) : undefined;
 }
 
 /** The hours of the series, which outlive the windows. */
-async function readPoints({ functions, nowMs }: Question, { ranked }: Ranking, fromMs: number): Promise<Map<number, number>> {
+async function readPoints(
+  { functions, nowMs }: Question,
+  { ranked }: Ranking,
+  fromMs: number,
+): Promise<Map<number, number>> {
   const sums = new Map<number, number>();
   if (nowMs - fromMs < DAY_MS) return sums;
   for (const [id] of ranked) {

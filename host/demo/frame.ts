@@ -36,12 +36,18 @@ export async function runSimulation<R extends Checked>(simulation: Simulation<R>
   await interruptible((signal) => demonstrate(simulation, options, signal), say);
 }
 
-async function demonstrate<R extends Checked>({ refuse, live, render }: Simulation<R>, options: DemoOptions, signal: AbortSignal): Promise<void> {
+async function demonstrate<R extends Checked>(
+  { refuse, live, render }: Simulation<R>,
+  options: DemoOptions,
+  signal: AbortSignal,
+): Promise<void> {
   const server = await openServer({ url: process.env["REDIS_URL"], force: false, log: say, refuse });
   try {
     requireRunning(signal);
     const result = await live(server, options.seed ?? 1, signal);
-    process.stdout.write(options.json ? `${JSON.stringify(result)}\n` : render(result, styleOf(process.stdout, process.env)));
+    process.stdout.write(
+      options.json ? `${JSON.stringify(result)}\n` : render(result, styleOf(process.stdout, process.env)),
+    );
     if (result.checks.some(({ expected, counted }) => expected !== counted)) process.exitCode = EXIT_DIFFERS;
   } finally {
     await server.close();

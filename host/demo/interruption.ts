@@ -19,7 +19,10 @@ export function requireRunning(signal: AbortSignal): void {
  * @param work told the signal; throws {@link Interrupted} where it ends early
  * @param say told what failed while stopping
  */
-export async function interruptible(work: (signal: AbortSignal) => Promise<void>, say: (message: string) => void): Promise<void> {
+export async function interruptible(
+  work: (signal: AbortSignal) => Promise<void>,
+  say: (message: string) => void,
+): Promise<void> {
   const stopped: { by?: NodeJS.Signals } = {};
   const signal = stopOnSignals((name) => (stopped.by = name as NodeJS.Signals));
   try {

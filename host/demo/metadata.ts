@@ -30,7 +30,12 @@ async function runDays({ tracker, program }: DemoServer, seed: number, signal: A
   const fromMs = Math.floor(Date.now() / DAY_MS) * DAY_MS - 4 * DAY_MS;
   const clock: Clock = { nowMs: fromMs };
   const files = makeFiles(fromMs, seed);
-  const index = new TableIndex(tracker.connection, { database: DATABASE, table: TABLE, partition: tracker.partition, now: () => clock.nowMs });
+  const index = new TableIndex(tracker.connection, {
+    database: DATABASE,
+    table: TABLE,
+    partition: tracker.partition,
+    now: () => clock.nowMs,
+  });
   const summary = await live(index, { clock, files, fromMs, signal });
   return resultOf({ server: program, index, files, summary, fromMs, nowMs: clock.nowMs });
 }

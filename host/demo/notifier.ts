@@ -78,10 +78,16 @@ async function refuseIfInUse({ connection, functions, partition }: Tracker): Pro
   );
 }
 
-async function dataOf({ connection, functions, partition }: Pick<Tracker, "connection" | "functions" | "partition">): Promise<string[]> {
+async function dataOf({
+  connection,
+  functions,
+  partition,
+}: Pick<Tracker, "connection" | "functions" | "partition">): Promise<string[]> {
   try {
     const topics = await functions.listTopics();
-    const { stream, collecting, waiting, leased, dead, delivered } = await functions.getNotifierStatus({ topic: TOPIC });
+    const { stream, collecting, waiting, leased, dead, delivered } = await functions.getNotifierStatus({
+      topic: TOPIC,
+    });
     const entries = (await connection.send(["XLEN", stream], routingOf(partition))) as number;
     return [
       ...(entries > 0 ? [`${formatCount(entries)} entries in ${stream}`] : []),

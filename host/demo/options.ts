@@ -24,9 +24,12 @@ export interface DemoOptions {
  * @throws UsageError that names both options
  */
 export function checkOptions({ log, website, events, seed }: DemoOptions): void {
-  if (log === undefined && website !== undefined) throw new UsageError("--website names the site of a log; it needs --log");
-  if (log !== undefined && events !== undefined) throw new UsageError("--events is for generated traffic; --log takes all that the log holds");
-  if (log !== undefined && seed !== undefined) throw new UsageError("--seed is for generated traffic; a log is as it is");
+  if (log === undefined && website !== undefined)
+    throw new UsageError("--website names the site of a log; it needs --log");
+  if (log !== undefined && events !== undefined)
+    throw new UsageError("--events is for generated traffic; --log takes all that the log holds");
+  if (log !== undefined && seed !== undefined)
+    throw new UsageError("--seed is for generated traffic; a log is as it is");
 }
 
 /**
@@ -36,6 +39,9 @@ export function checkOptions({ log, website, events, seed }: DemoOptions): void 
  * @throws UsageError that names the option
  */
 export function checkPlainOptions({ log, website, events, keep, force }: DemoOptions, what: string): void {
-  const foreign = Object.entries({ log, website, events, keep, force }).find(([, value]) => value !== undefined && value !== false);
-  if (foreign) throw new UsageError(`--${foreign[0]} is for the demo of the tracker; that of the ${what} takes --seed and --json`);
+  const foreign = Object.entries({ log, website, events, keep, force }).find(
+    ([, value]) => value !== undefined && value !== false,
+  );
+  if (foreign)
+    throw new UsageError(`--${foreign[0]} is for the demo of the tracker; that of the ${what} takes --seed and --json`);
 }

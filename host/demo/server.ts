@@ -59,7 +59,12 @@ export async function openServer(options: ServerOptions): Promise<DemoServer> {
 async function openGiven(url: string): Promise<DemoServer> {
   const connection = await connect(url);
   try {
-    return { tracker: trackerOf(connection), program: await programOf(connection), embedded: undefined, close: async () => connection.close() };
+    return {
+      tracker: trackerOf(connection),
+      program: await programOf(connection),
+      embedded: undefined,
+      close: async () => connection.close(),
+    };
   } catch (error) {
     connection.close();
     throw error;
@@ -69,7 +74,9 @@ async function openGiven(url: string): Promise<DemoServer> {
 async function openOwn(log: ServerOptions["log"]): Promise<DemoServer> {
   const embedded = await startServer({ dir: DATA_FOLDER, persistence: true, args: SERVER_ARGS });
   if (embedded.attached) {
-    throw new UserError(`a demo is running here already (process ${embedded.pid}, port ${embedded.port}); end it first, with Ctrl-C in its terminal`);
+    throw new UserError(
+      `a demo is running here already (process ${embedded.pid}, port ${embedded.port}); end it first, with Ctrl-C in its terminal`,
+    );
   }
   let connection: Connection | undefined;
   const close = async (): Promise<void> => {
@@ -110,7 +117,10 @@ async function deployTo(connection: Connection, log: ServerOptions["log"]): Prom
 
 async function refuseIfInUse({ connection, functions, partition, stream }: Tracker): Promise<void> {
   const waiting = (await connection.send(["XLEN", stream], routingOf(partition))) as number;
-  const found = [...(await dataOf(functions)), ...(waiting > 0 ? [`${formatCount(waiting)} entries in ${stream}`] : [])];
+  const found = [
+    ...(await dataOf(functions)),
+    ...(waiting > 0 ? [`${formatCount(waiting)} entries in ${stream}`] : []),
+  ];
   if (found.length === 0) return;
   throw new UserError(
     `the database of ${connection.shown} is in use by the tracker (${found.join(", ")}), and the demo would be counted in with it; ` +

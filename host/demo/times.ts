@@ -42,10 +42,17 @@ const COLUMNS: Column[] = [
 ];
 
 /** Renders the times as a part of the report. */
-export function renderTimes({ elapsedMs, laps, ...rates }: Times, own: string, { width = 80, colors = false }: ReportStyle): string {
+export function renderTimes(
+  { elapsedMs, laps, ...rates }: Times,
+  own: string,
+  { width = 80, colors = false }: ReportStyle,
+): string {
   const color = pc.createColors(colors);
   const rest = elapsedMs - laps.reduce((sum, lap) => sum + lap.elapsedMs, 0);
-  const rows = [...laps.map((lap) => lapRow(lap, elapsedMs)), [own, formatDuration(rest), formatShare(rest / elapsedMs), "", ""]];
+  const rows = [
+    ...laps.map((lap) => lapRow(lap, elapsedMs)),
+    [own, formatDuration(rest), formatShare(rest / elapsedMs), "", ""],
+  ];
   const [titles, ...lines] = renderTable(COLUMNS, rows, width);
   return [
     color.bold(color.green("Where the time went")),

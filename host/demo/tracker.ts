@@ -40,7 +40,11 @@ export function routingOf(partition: string | null): { routingKey?: string } {
  *
  * @param nowMs the clock, unix milliseconds
  */
-export function functionsAt(functions: HotpathFunctions, nowMs: number, watch: Stopwatch): IngestFunctions & RotateFunctions {
+export function functionsAt(
+  functions: HotpathFunctions,
+  nowMs: number,
+  watch: Stopwatch,
+): IngestFunctions & RotateFunctions {
   return {
     ingestEvents: (args) => watch.time("ingest_events", () => functions.ingestEvents({ ...args, now: nowMs })),
     rotatePg: (args) => watch.time("rotate_pg", () => functions.rotatePg({ ...args, now: nowMs })),

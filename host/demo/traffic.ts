@@ -65,7 +65,12 @@ function generated({ events = DEFAULT_EVENTS, seed }: DemoOptions, nowMs: number
   };
 }
 
-async function fromLog(path: string, website: string | undefined, nowMs: number, signal: AbortSignal): Promise<DemoTraffic> {
+async function fromLog(
+  path: string,
+  website: string | undefined,
+  nowMs: number,
+  signal: AbortSignal,
+): Promise<DemoTraffic> {
   const name = path === "-" ? "standard input" : basename(path);
   const { log, lines } = await scanned(path, website, nowMs, signal);
   if (log.span === undefined) {
@@ -89,7 +94,12 @@ async function fromLog(path: string, website: string | undefined, nowMs: number,
 }
 
 /** Opens a log, which reads it once for its times, and counts its lines meanwhile. */
-async function scanned(path: string, website: string | undefined, nowMs: number, signal: AbortSignal): Promise<{ log: AccessLog; lines: number }> {
+async function scanned(
+  path: string,
+  website: string | undefined,
+  nowMs: number,
+  signal: AbortSignal,
+): Promise<{ log: AccessLog; lines: number }> {
   let lines = 0;
   const bar = scanProgress();
   // Else it would be waited for to its end.

@@ -22,7 +22,10 @@ const LEFT_OUT: Readonly<Record<string, string>> = {
 
 /** Why events were refused: `url: no absolute http(s) address, or a too long one`. */
 export function rejectedInWords(counts: readonly NamedCount[]): NamedCount[] {
-  return counts.map(({ name, count }) => ({ name: REJECTED[name] === undefined ? name : `${name}: ${REJECTED[name]}`, count }));
+  return counts.map(({ name, count }) => ({
+    name: REJECTED[name] === undefined ? name : `${name}: ${REJECTED[name]}`,
+    count,
+  }));
 }
 
 /** Why lines of a log were left out. */

@@ -69,7 +69,15 @@ async function download(options: UnpackOptions, aptRoot: string): Promise<string
   const release = options.release === undefined ? [] : ["--target-release", options.release];
   // An unreachable third-party source is only a warning of "update"; whether it mattered, "install" will say.
   await aptGet([...settings, "update"]);
-  await aptGet([...settings, ...release, "--yes", "--download-only", "--no-install-recommends", "install", options.name]);
+  await aptGet([
+    ...settings,
+    ...release,
+    "--yes",
+    "--download-only",
+    "--no-install-recommends",
+    "install",
+    options.name,
+  ]);
   const archiveDir = join(aptRoot, "cache", "archives");
   const files = await readdir(archiveDir);
   return files.filter((file) => file.endsWith(".deb")).map((file) => join(archiveDir, file));

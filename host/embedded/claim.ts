@@ -25,8 +25,7 @@ export interface RunningServer {
 }
 
 export type Claim =
-  | { held: true; publish(server: RunningServer): void; release(): void }
-  | { held: false; server: RunningServer };
+  { held: true; publish(server: RunningServer): void; release(): void } | { held: false; server: RunningServer };
 
 const INSTANCE = randomUUID();
 /** Long enough for another host to start its server, or for a server that was told to stop to write its file. */
@@ -93,7 +92,9 @@ function heldClaim(file: string): Claim {
 
 function createRecord(file: string): boolean {
   try {
-    writeFileSync(file, JSON.stringify({ host: process.pid, instance: INSTANCE } satisfies ClaimRecord), { flag: "wx" });
+    writeFileSync(file, JSON.stringify({ host: process.pid, instance: INSTANCE } satisfies ClaimRecord), {
+      flag: "wx",
+    });
     return true;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "EEXIST") return false;

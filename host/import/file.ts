@@ -72,7 +72,12 @@ export class ImportedFile {
     const parse = parserOf(format, { website, shiftMs: this.#position.shiftMs });
     const onUnfinished = (): void => void (this.isUnfinished = true);
     this.isUnfinished = false;
-    this.#chunks = readChunks(this.input, this.#position, this.#isKept, { parse, nowMs: Date.now, onBytes, onUnfinished });
+    this.#chunks = readChunks(this.input, this.#position, this.#isKept, {
+      parse,
+      nowMs: Date.now,
+      onBytes,
+      onUnfinished,
+    });
     await this.#read();
   }
 

@@ -41,7 +41,10 @@ export type ImportTarget = ImportFunctions & RotateFunctions;
  * @returns files with something in them; null in the place of an empty one
  * @throws AccessLogError where one cannot be read; UserError where one is neither a log nor JSON lines
  */
-export async function openFiles(target: Pick<ImportTarget, "getImport" | "forgetImport"> | null, options: ImportOptions): Promise<(ImportedFile | null)[]> {
+export async function openFiles(
+  target: Pick<ImportTarget, "getImport" | "forgetImport"> | null,
+  options: ImportOptions,
+): Promise<(ImportedFile | null)[]> {
   const inputs: LogSource[] = [];
   for (const file of options.files) inputs.push(await openLogSource(file, { twice: true, stdin: options.stdin }));
   try {
@@ -51,7 +54,9 @@ export async function openFiles(target: Pick<ImportTarget, "getImport" | "forget
     const shiftMs = options.shiftToNow ? await shiftOf(known, looked) : 0;
     const files: (ImportedFile | null)[] = [];
     for (const each of looked) {
-      files.push(each && new ImportedFile(each.input, { ...each, shiftMs, website: options.website, onBytes: options.onBytes }));
+      files.push(
+        each && new ImportedFile(each.input, { ...each, shiftMs, website: options.website, onBytes: options.onBytes }),
+      );
     }
     return files;
   } catch (error) {
@@ -67,13 +72,20 @@ interface Looked {
   kept: Kept | null;
 }
 
-async function look(input: LogSource, target: Pick<ImportTarget, "getImport" | "forgetImport"> | null, options: ImportOptions): Promise<Looked | null> {
-  if (input.totalBytes === undefined) throw new UserError(`${input.name} is a pipe and can be read only once; pipe it into: hotpath import -`);
+async function look(
+  input: LogSource,
+  target: Pick<ImportTarget, "getImport" | "forgetImport"> | null,
+  options: ImportOptions,
+): Promise<Looked | null> {
+  if (input.totalBytes === undefined)
+    throw new UserError(`${input.name} is a pipe and can be read only once; pipe it into: hotpath import -`);
   const head = await readHead(input);
   if (head === undefined) return null;
   const format = options.format ?? detectFormat(head.lines);
   if (format === undefined) {
-    throw new UserError(`${input.name} is neither an access log nor JSON lines; --format log or --format json takes it all the same`);
+    throw new UserError(
+      `${input.name} is neither an access log nor JSON lines; --format log or --format json takes it all the same`,
+    );
   }
   for (const source of head.sources) {
     if (options.again) await target?.forgetImport({ source });
@@ -171,7 +183,13 @@ export class Importer {
 
   async #rotate(): Promise<void> {
     for (const metric of METRICS) {
-      await rotate(this.target!, metric, undefined, { pageViewsLimit: 400, uniqueDevicesLimit: 50 }, () => !this.options.signal.aborted);
+      await rotate(
+        this.target!,
+        metric,
+        undefined,
+        { pageViewsLimit: 400, uniqueDevicesLimit: 50 },
+        () => !this.options.signal.aborted,
+      );
     }
   }
 
@@ -189,7 +207,8 @@ export class Importer {
 
   async #release(file: ImportedFile): Promise<void> {
     const position = file.kept;
-    if (position !== undefined) await this.target!.importEvents({ source: file.source, from: position, to: position, events: [], hold: 0 });
+    if (position !== undefined)
+      await this.target!.importEvents({ source: file.source, from: position, to: position, events: [], hold: 0 });
   }
 
   /** Redis went away, or another import was faster: goes on from what is kept now. */

@@ -1,5 +1,12 @@
 /** What a line of a file stands for: an event, or a reason to leave it out. */
-import { deviceId, judgeLine, LEFT_OUT_REASONS, originFinder, originOfHost, type LeftOutReason } from "../traffic/access-log";
+import {
+  deviceId,
+  judgeLine,
+  LEFT_OUT_REASONS,
+  originFinder,
+  originOfHost,
+  type LeftOutReason,
+} from "../traffic/access-log";
 import { parseLogLine } from "../traffic/log-line";
 
 /** `log`: common, combined and vhost_combined; `json`: an event as a JSON object a line. */

@@ -150,7 +150,11 @@ class Splitter {
     this.#tooLong = undefined;
     if (long !== undefined) return long;
     const isCarriage = at > this.#lineAt && this.#data[at - 1] === CARRIAGE_RETURN;
-    return this.#data.toString("utf8", this.#lineAt, Math.min(isCarriage ? at - 1 : at, this.#lineAt + MAX_LINE_LENGTH));
+    return this.#data.toString(
+      "utf8",
+      this.#lineAt,
+      Math.min(isCarriage ? at - 1 : at, this.#lineAt + MAX_LINE_LENGTH),
+    );
   }
 
   #group(lines: PlacedLine[]): LineGroup {

@@ -37,7 +37,12 @@ export interface ImportSummary {
 }
 
 /** Sums up; a file that was empty is null. */
-export function summarize(names: readonly string[], files: readonly (ImportedFile | null)[], elapsedMs: number, dryRun: boolean): ImportSummary {
+export function summarize(
+  names: readonly string[],
+  files: readonly (ImportedFile | null)[],
+  elapsedMs: number,
+  dryRun: boolean,
+): ImportSummary {
   const each = files.map((file, at) => (file === null ? emptyFile(names[at]!) : summaryOf(file)));
   const sum = (pick: (file: FileSummary) => number): number => each.reduce((total, file) => total + pick(file), 0);
   const counted = dryRun ? sum(({ events }) => events) : sum(({ accepted }) => accepted);
@@ -54,7 +59,20 @@ export function summarize(names: readonly string[], files: readonly (ImportedFil
 
 function emptyFile(file: string): FileSummary {
   const { leftOut } = emptyTally();
-  return { file, done: true, acceptedBefore: 0, lines: 0, events: 0, accepted: 0, rejected: 0, firstMs: null, lastMs: null, leftOut, reasons: {}, unfinishedLine: false };
+  return {
+    file,
+    done: true,
+    acceptedBefore: 0,
+    lines: 0,
+    events: 0,
+    accepted: 0,
+    rejected: 0,
+    firstMs: null,
+    lastMs: null,
+    leftOut,
+    reasons: {},
+    unfinishedLine: false,
+  };
 }
 
 function summaryOf(file: ImportedFile): FileSummary {
@@ -95,7 +113,10 @@ function renderFile(file: FileSummary, dryRun: boolean): string[] {
       .map(([name, count]) => ({ name, count }));
   const leftOut = leftOutInWords(named(file.leftOut).sort((a, b) => order(a.name) - order(b.name)));
   const refused = rejectedInWords(named(file.reasons));
-  const row = (label: string) => ({ name, count }: { name: string; count: number }) => `  ${formatCount(count).padStart(12)}  ${label}: ${name}`;
+  const row =
+    (label: string) =>
+    ({ name, count }: { name: string; count: number }) =>
+      `  ${formatCount(count).padStart(12)}  ${label}: ${name}`;
   return [
     head,
     ...(file.firstMs === null ? [] : [`  from ${formatTime(file.firstMs)} to ${formatTime(file.lastMs!)} UTC`]),
@@ -112,7 +133,10 @@ function order(reason: string): number {
 
 function standing({ lines, events, accepted, acceptedBefore, done }: FileSummary, dryRun: boolean): string {
   const before = acceptedBefore > 0 ? ` (${formatCount(acceptedBefore)} were counted before)` : "";
-  if (lines === 0 && done) return acceptedBefore > 0 ? `imported to its end already, ${formatCount(acceptedBefore)} events; --again counts it anew` : "nothing to count";
+  if (lines === 0 && done)
+    return acceptedBefore > 0
+      ? `imported to its end already, ${formatCount(acceptedBefore)} events; --again counts it anew`
+      : "nothing to count";
   const what = dryRun ? `${formatCount(events)} events would be counted` : `${formatCount(accepted)} events counted`;
   return `${what}, of ${formatCount(lines)} lines${before}${done ? "" : "; not to its end, the same command goes on"}`;
 }

@@ -149,7 +149,10 @@ class Deliveries {
     const delivery = await deliverWithin(courier, notification, timeoutMs);
     const ms = performance.now() - startedAt;
     const leaseEndMs = startedAt + this.options.leaseMs;
-    const settling = await settle(() => this.#tell(notification, delivery), { leaseEndMs, signal: this.options.signal });
+    const settling = await settle(() => this.#tell(notification, delivery), {
+      leaseEndMs,
+      signal: this.options.signal,
+    });
     onReport({ notification, delivery, ms, ...settling });
     // It is due again sooner than was known when the sleep began.
     if (delivery.outcome !== "delivered") wakeup.wake();
@@ -160,7 +163,8 @@ class Deliveries {
     if (delivery.outcome === "delivered") return queue.ack(notification);
     // The gate first: whoever claims next must find it closed.
     if (delivery.outcome === "disabled") await gate.disable(await queue.now(), delivery.reason);
-    else if (delivery.retryAfterMs !== undefined) await gate.pause((await queue.now()) + delivery.retryAfterMs, delivery.reason);
+    else if (delivery.retryAfterMs !== undefined)
+      await gate.pause((await queue.now()) + delivery.retryAfterMs, delivery.reason);
     await queue.fail(notification, delivery.reason);
   }
 }

@@ -57,8 +57,12 @@ export interface EnrichContext {
  * @param deliveries as often as it was tried; 0 for one that was put back
  * @returns milliseconds; the lease at least, within which its host may still be at work
  */
-export function restMs(deliveries: number, limits: Pick<EnrichLimits, "backoffMs" | "maxBackoffMs" | "leaseMs">): number {
-  const backoffMs = deliveries > 0 ? Math.min(limits.backoffMs * 2 ** Math.min(deliveries - 1, 30), limits.maxBackoffMs) : 0;
+export function restMs(
+  deliveries: number,
+  limits: Pick<EnrichLimits, "backoffMs" | "maxBackoffMs" | "leaseMs">,
+): number {
+  const backoffMs =
+    deliveries > 0 ? Math.min(limits.backoffMs * 2 ** Math.min(deliveries - 1, 30), limits.maxBackoffMs) : 0;
   return Math.max(limits.leaseMs, backoffMs);
 }
 

@@ -134,7 +134,8 @@ export class EnrichmentWorker {
 
   /** Waits until one more page could be fetched; false if it is to stop. */
   async #hasRoom(): Promise<boolean> {
-    while (!this.#stopping.aborted && this.#free() <= 0) await this.#room.sleep(this.#room.count, Infinity, this.#stopping);
+    while (!this.#stopping.aborted && this.#free() <= 0)
+      await this.#room.sleep(this.#room.count, Infinity, this.#stopping);
     return !this.#stopping.aborted;
   }
 

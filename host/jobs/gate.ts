@@ -47,7 +47,9 @@ export function gateOf(connection: Connection, { topic, partition, receiver }: G
     send("HSET", key, "state", state, "at", String(at), "reason", reason, "receiver", receiver ?? "");
   return {
     read: async () => {
-      const [state, at, reason, closedBy] = (await send("HMGET", key, "state", "at", "reason", "receiver")) as (string | null)[];
+      const [state, at, reason, closedBy] = (await send("HMGET", key, "state", "at", "reason", "receiver")) as (
+        string | null
+      )[];
       if (receiver !== undefined && closedBy !== receiver) return { state: "open" };
       if (state === "disabled") return { state, reason: reason ?? "", sinceMs: Number(at) };
       if (state === "paused") return { state, reason: reason ?? "", untilMs: Number(at) };

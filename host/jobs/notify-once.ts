@@ -33,7 +33,16 @@ export async function notifyOnce(
   maxSleepMs: number,
   signal: AbortSignal,
 ): Promise<NotifySummary> {
-  const total: NotifySummary = { read: 0, accepted: 0, rejected: 0, delivered: 0, failed: 0, dead: 0, finished: true, problems: [] };
+  const total: NotifySummary = {
+    read: 0,
+    accepted: 0,
+    rejected: 0,
+    delivered: 0,
+    failed: 0,
+    dead: 0,
+    finished: true,
+    problems: [],
+  };
   for (const topic of host.topics) {
     const scans = await drainScans(host.functions(topic.partition), topic.name, topic.config.limit, signal);
     total.read += scans.read;
@@ -71,7 +80,8 @@ async function deliverTopic(
       if (isLast(report, host, topic)) total.dead += 1;
     },
     onGate: (state) => {
-      if (state.state === "paused") total.problems.push(`${topic.name}: paused until ${new Date(state.untilMs).toISOString()}: ${state.reason}`);
+      if (state.state === "paused")
+        total.problems.push(`${topic.name}: paused until ${new Date(state.untilMs).toISOString()}: ${state.reason}`);
       if (state.state === "disabled") total.problems.push(`${topic.name}: disabled: ${state.reason}`);
     },
   });

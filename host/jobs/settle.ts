@@ -42,7 +42,8 @@ export async function settle(tell: () => Promise<unknown>, { leaseEndMs, signal 
     }
     const now = performance.now();
     if (signal.aborted) stoppedAt ??= now;
-    if (now > leaseEndMs || (stoppedAt !== undefined && now - stoppedAt > STOP_PATIENCE_MS)) return { settled: "unknown" };
+    if (now > leaseEndMs || (stoppedAt !== undefined && now - stoppedAt > STOP_PATIENCE_MS))
+      return { settled: "unknown" };
     await pause(backoffMs(attempt));
   }
 }

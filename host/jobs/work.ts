@@ -155,7 +155,11 @@ class Worker {
     this.#showGate(state, nowMs);
     if (isClosed(state, nowMs)) {
       if (this.isOnce && this.#running.size === 0) return false;
-      await wakeup.sleep(looked, state.state === "paused" ? Math.min(state.untilMs - nowMs, maxSleepMs) : maxSleepMs, signal);
+      await wakeup.sleep(
+        looked,
+        state.state === "paused" ? Math.min(state.untilMs - nowMs, maxSleepMs) : maxSleepMs,
+        signal,
+      );
       return undefined;
     }
     while (this.#running.size < concurrency && !signal.aborted) {
@@ -289,7 +293,8 @@ class Hold {
       this.#leaseEndMs = leaseEndMs;
       return true;
     } catch (error) {
-      if (error instanceof HotpathError && ["NOTFOUND", "CONFLICT"].includes(error.code)) return this.#ended.signal.aborted;
+      if (error instanceof HotpathError && ["NOTFOUND", "CONFLICT"].includes(error.code))
+        return this.#ended.signal.aborted;
       // Away, or in a state that a person must mend: until the lease is over, nobody else has the task.
       return performance.now() < this.#leaseEndMs;
     }

@@ -24,7 +24,9 @@ export class BatchError extends HotpathError {
 /** The function counts from the beginning of its call. */
 function batchMessage(message: string, written: number): string {
   const inBatch = message.replace(/^entry (\d+)/, (_, index: string) => `entry ${Number(index) + written}`);
-  return written === 0 ? inBatch : `${inBatch} (the first ${written} entries of the batch are written; the whole of it may be repeated)`;
+  return written === 0
+    ? inBatch
+    : `${inBatch} (the first ${written} entries of the batch are written; the whole of it may be repeated)`;
 }
 
 /**

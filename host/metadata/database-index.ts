@@ -62,7 +62,10 @@ export class DatabaseIndex {
    * @param onProgress told after each call what was done so far
    * @param signal ends it between two calls
    */
-  async rebuild(onProgress: (progress: RebuildProgress) => void = () => undefined, signal?: AbortSignal): Promise<RebuildProgress> {
+  async rebuild(
+    onProgress: (progress: RebuildProgress) => void = () => undefined,
+    signal?: AbortSignal,
+  ): Promise<RebuildProgress> {
     const progress = { scanned: 0, examined: 0, skipped: 0, isDone: false };
     while (!progress.isDone && !signal?.aborted) {
       const { scanned, examined, skipped, remaining } = await this.#functions.rebuildIndex();

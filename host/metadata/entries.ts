@@ -72,7 +72,8 @@ export function encodeDelete({ database, table }: TableName, { path, layer, writ
 
 /** A number would have lost its last digits before it came here. */
 function digits(ns: bigint | undefined, name: string): string {
-  if (ns !== undefined && typeof ns !== "bigint") throw new TypeError(`${name} must be a bigint of nanoseconds, got ${String(ns)}`);
+  if (ns !== undefined && typeof ns !== "bigint")
+    throw new TypeError(`${name} must be a bigint of nanoseconds, got ${String(ns)}`);
   return String(ns ?? 0n);
 }
 

@@ -22,7 +22,9 @@ export function formatNanoseconds(ns: bigint): string {
   const date = dateOf(ns);
   if (Number.isNaN(date.getTime())) return String(ns);
   const seconds = BigInt(Math.floor(date.getTime() / 1000)) * 1_000_000_000n;
-  const fraction = String(ns - seconds).padStart(9, "0").replace(/0+$/, "");
+  const fraction = String(ns - seconds)
+    .padStart(9, "0")
+    .replace(/0+$/, "");
   return `${date.toISOString().replace(/\.\d{3}Z$/, "")}${fraction && `.${fraction}`}Z`;
 }
 

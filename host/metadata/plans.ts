@@ -42,13 +42,24 @@ type Wire = Record<string, unknown>;
 const text = (value: unknown): string => (typeof value === "string" ? value : "");
 
 function head(wire: Wire): Pick<MovePlan, "id" | "writerId" | "database" | "table"> {
-  return { id: text(wire["id"]), writerId: text(wire["writer_id"]), database: text(wire["database"]), table: text(wire["table"]) };
+  return {
+    id: text(wire["id"]),
+    writerId: text(wire["writer_id"]),
+    database: text(wire["database"]),
+    table: text(wire["table"]),
+  };
 }
 
 /** Reads a merge plan from its JSON. */
 export function decodeMergePlan(json: string): MergePlan {
   const wire = JSON.parse(json) as Wire;
-  return { ...head(wire), layer: text(wire["layer"]), from: wire["from"] as string[], to: text(wire["to"]), iteration: Number(wire["iteration"]) };
+  return {
+    ...head(wire),
+    layer: text(wire["layer"]),
+    from: wire["from"] as string[],
+    to: text(wire["to"]),
+    iteration: Number(wire["iteration"]),
+  };
 }
 
 /** Reads a move plan from its JSON. */

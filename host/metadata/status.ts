@@ -37,7 +37,16 @@ type Reply = Awaited<ReturnType<HotpathFunctions["getTableStatus"]>>;
 const bigintOf = (digits: string | null): bigint | null => (digits === null ? null : BigInt(digits));
 
 /** Reads the reply of `get_table_status`. */
-export function decodeStatus({ folders, files, minNs, maxNs, known, configured, unreadable, plans }: Reply): TableStatus {
+export function decodeStatus({
+  folders,
+  files,
+  minNs,
+  maxNs,
+  known,
+  configured,
+  unreadable,
+  plans,
+}: Reply): TableStatus {
   return {
     ...{ folders, files, unreadable },
     minTime: bigintOf(minNs),

@@ -5,7 +5,15 @@ import type { HotpathFunctions } from "../contract";
 import { HotpathError } from "../errors";
 import { patchInChunks } from "./batch";
 import { encodeLayers, encodeMerge, type TableConfiguration } from "./configuration";
-import { decodeEntry, encodeAdd, encodeDelete, type IndexEntry, type NewEntry, type RemovedEntry, type TableName } from "./entries";
+import {
+  decodeEntry,
+  encodeAdd,
+  encodeDelete,
+  type IndexEntry,
+  type NewEntry,
+  type RemovedEntry,
+  type TableName,
+} from "./entries";
 import { nanosecondsOf } from "./nanoseconds";
 import { decodeDropPlan, decodeMergePlan, decodeMovePlan, type DropPlan, type MergePlan, type MovePlan } from "./plans";
 import { decodeStatus, type TableStatus } from "./status";
@@ -84,7 +92,10 @@ export class TableIndex implements TableName {
    * @throws BatchError naming the entry that was refused, by its place in both lists together, and how many were written
    */
   async batch(add: readonly NewEntry[], remove: readonly RemovedEntry[] = []): Promise<number> {
-    const entries = [...add.map((entry) => encodeAdd(this, entry)), ...remove.map((entry) => encodeDelete(this, entry))];
+    const entries = [
+      ...add.map((entry) => encodeAdd(this, entry)),
+      ...remove.map((entry) => encodeDelete(this, entry)),
+    ];
     return patchInChunks(this.#functions, this, entries, this.#clock().now);
   }
 
@@ -99,7 +110,11 @@ export class TableIndex implements TableName {
    *
    * A file that is there from beginning to end comes exactly once; one that is added or removed meanwhile may come or not.
    */
-  async *query({ folder, after, before, iteration, layer, pageSize }: QueryOptions = {}): AsyncGenerator<IndexEntry, void, undefined> {
+  async *query({ folder, after, before, iteration, layer, pageSize }: QueryOptions = {}): AsyncGenerator<
+    IndexEntry,
+    void,
+    undefined
+  > {
     const question = {
       ...this.#name(),
       ...(folder !== undefined && { folder }),
@@ -123,7 +138,13 @@ export class TableIndex implements TableName {
 
   /** Takes the next merge plan that is ripe, for half an hour; null if there is none. Of an iteration, from 1. */
   async getMergePlan({ layer, writerId = "", iteration }: Queue & { iteration: number }): Promise<MergePlan | null> {
-    const json = await this.#functions.getMergePlan({ ...this.#name(), iteration, layer, writer: writerId, ...this.#clock() });
+    const json = await this.#functions.getMergePlan({
+      ...this.#name(),
+      iteration,
+      layer,
+      writer: writerId,
+      ...this.#clock(),
+    });
     return json === null ? null : decodeMergePlan(json);
   }
 

@@ -2,7 +2,14 @@
 import { backoffMs } from "../backoff";
 import { connect, type Connection } from "../connection";
 import { describeError, UnavailableError, UserError } from "../errors";
-import { nothingCounted, OvertakenError, Sender, type Chunk, type Counted, type ImportFunctions } from "../import/sender";
+import {
+  nothingCounted,
+  OvertakenError,
+  Sender,
+  type Chunk,
+  type Counted,
+  type ImportFunctions,
+} from "../import/sender";
 import { formatCount } from "../report/format";
 import { formatEndpoint, parseServerUrl } from "../url";
 import { pause } from "../wait";
@@ -154,7 +161,12 @@ class Mirror {
       const part = entries.slice(at, at + CALL_EVENTS);
       ordinal += part.length;
       const reached = { id: part.at(-1)!.id, ordinal };
-      chunks.push({ from: formatKept(kept), to: formatKept(reached), events: part.map(eventOf), nowMs: clockOf(part.at(-1)!) });
+      chunks.push({
+        from: formatKept(kept),
+        to: formatKept(reached),
+        events: part.map(eventOf),
+        nowMs: clockOf(part.at(-1)!),
+      });
       kept = reached;
     }
     await this.#send(chunks);
@@ -179,7 +191,11 @@ class Mirror {
     if (signal.aborted) return;
     if (!(error instanceof UnavailableError) && !(error instanceof OvertakenError)) throw error;
     if (this.#attempt === 0) {
-      say(error instanceof OvertakenError ? "another mirror of this stream is at work; each entry counts once all the same" : `${describeError(error)}; trying again`);
+      say(
+        error instanceof OvertakenError
+          ? "another mirror of this stream is at work; each entry counts once all the same"
+          : `${describeError(error)}; trying again`,
+      );
     }
     await pause(backoffMs(this.#attempt), signal);
     this.#attempt += 1;

@@ -45,7 +45,12 @@ const BLOCK_MS = 5000;
  *
  * @param place undefined to begin with the first entry there is
  */
-export async function readBatch(connection: Connection, stream: string, place: StreamPosition | undefined, count: number): Promise<Batch> {
+export async function readBatch(
+  connection: Connection,
+  stream: string,
+  place: StreamPosition | undefined,
+  count: number,
+): Promise<Batch> {
   const after = place?.id ?? FIRST_ID;
   for (;;) {
     const [entries, info] = await Promise.all([range(connection, stream, after, count), inspect(connection, stream)]);
@@ -61,7 +66,12 @@ export async function readBatch(connection: Connection, stream: string, place: S
 }
 
 /** How many entries were ever added before the first one read; undefined where the stream was trimmed past them all since. */
-function ordinalBefore(entries: readonly Entry[], info: StreamInfo, after: string, place: StreamPosition | undefined): number | undefined {
+function ordinalBefore(
+  entries: readonly Entry[],
+  info: StreamInfo,
+  after: string,
+  place: StreamPosition | undefined,
+): number | undefined {
   const removed = info.added - info.length;
   const { firstId } = info;
   if (firstId === undefined) return entries.length === 0 ? info.added : undefined;
@@ -91,7 +101,9 @@ export function compareIds(a: string, b: string): number {
 }
 
 async function range(connection: Connection, stream: string, after: string, count: number): Promise<Entry[]> {
-  const reply = (await connection.send(["XRANGE", stream, `(${after}`, "+", "COUNT", String(count)], { routingKey: stream })) as [string, string[]][];
+  const reply = (await connection.send(["XRANGE", stream, `(${after}`, "+", "COUNT", String(count)], {
+    routingKey: stream,
+  })) as [string, string[]][];
   return reply.map(([id, flat]) => ({ id, fields: Object.fromEntries(pairs(flat)) }));
 }
 
@@ -104,7 +116,12 @@ async function inspect(connection: Connection, stream: string): Promise<StreamIn
   const value = (name: string): unknown => flat[flat.indexOf(name) + 1];
   if (flat.length === 0) return { length: 0, added: 0, lastId: FIRST_ID, firstId: undefined };
   const first = value("first-entry") as [string] | null;
-  return { length: Number(value("length")), added: Number(value("entries-added")), lastId: String(value("last-generated-id")), firstId: first?.[0] };
+  return {
+    length: Number(value("length")),
+    added: Number(value("entries-added")),
+    lastId: String(value("last-generated-id")),
+    firstId: first?.[0],
+  };
 }
 
 async function infoOf(connection: Connection, stream: string): Promise<unknown[]> {
@@ -118,5 +135,7 @@ async function infoOf(connection: Connection, stream: string): Promise<unknown[]
 
 /** Waits for an entry after a place, a few seconds at most. */
 export async function waitForEntry(connection: Connection, stream: string, after: string): Promise<void> {
-  await connection.send(["XREAD", "COUNT", "1", "BLOCK", String(BLOCK_MS), "STREAMS", stream, after], { routingKey: stream });
+  await connection.send(["XREAD", "COUNT", "1", "BLOCK", String(BLOCK_MS), "STREAMS", stream, after], {
+    routingKey: stream,
+  });
 }

@@ -197,17 +197,15 @@ function sitesPart({ sites, total }: ReportData, paper: Paper): string[] {
 
 function pagesPart({ pages }: ReportData, paper: Paper): string[] {
   const columns: Column[] = [{ title: "page", flexible: "middle" }, VIEWS, DEVICES];
-  const rows = pages.map((page) => [printable(page.title ? `${page.title} · ${page.url}` : page.url), ...figures(page)]);
+  const rows = pages.map((page) => [
+    printable(page.title ? `${page.title} · ${page.url}` : page.url),
+    ...figures(page),
+  ]);
   return tablePart("Top pages", columns, rows, paper);
 }
 
 function sectionsPart({ sections }: ReportData, paper: Paper): string[] {
-  const columns: Column[] = [
-    { title: "section", flexible: "end" },
-    { title: "site", dropRank: 1 },
-    VIEWS,
-    DEVICES,
-  ];
+  const columns: Column[] = [{ title: "section", flexible: "end" }, { title: "site", dropRank: 1 }, VIEWS, DEVICES];
   const rows = sections.map((section) => [
     printable(section.name),
     truncate(printable(section.website), 24),
@@ -263,7 +261,9 @@ function countsPart(name: string, counts: readonly NamedCount[], paper: Paper): 
     { title: "reason", flexible: "end" },
     { title: "count", align: "right" },
   ];
-  const rows = counts.filter(({ count }) => count > 0).map((entry) => [printable(entry.name), formatCount(entry.count)]);
+  const rows = counts
+    .filter(({ count }) => count > 0)
+    .map((entry) => [printable(entry.name), formatCount(entry.count)]);
   return tablePart(`${name}: ${formatCount(sumOf(counts))}`, columns, rows, paper);
 }
 

@@ -48,7 +48,9 @@ export function drawPlot({ values, startMs, stepMs }: Plot, { width, height }: P
   });
   const indent = " ".repeat(labelWidth + 1);
   lines.push(`${indent}└${"─".repeat(columns.length)}`);
-  lines.push(`${indent} ${timeLabels({ startMs, columnMs: (stepMs * perColumn) / repeat, columns: columns.length, repeat })}`.trimEnd());
+  lines.push(
+    `${indent} ${timeLabels({ startMs, columnMs: (stepMs * perColumn) / repeat, columns: columns.length, repeat })}`.trimEnd(),
+  );
   return { lines, windowsPerColumn: perColumn / repeat };
 }
 

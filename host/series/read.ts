@@ -19,7 +19,10 @@ const VIEWS_POINT_MS = TIER_LENGTHS_MS["5MINUTES"];
 /** Reads views and devices of a span. */
 export async function readSeries(target: Target, span: SeriesSpan): Promise<SeriesData> {
   const lengthMs = TIER_LENGTHS_MS[span.tier];
-  const [views, devices] = [await readPoints(target, span, "rangePg", VIEWS_POINT_MS), await readPoints(target, span, "rangeUd", lengthMs)];
+  const [views, devices] = [
+    await readPoints(target, span, "rangePg", VIEWS_POINT_MS),
+    await readPoints(target, span, "rangeUd", lengthMs),
+  ];
   const count = (span.toMs - span.fromMs) / lengthMs;
   const starts = Array.from({ length: count }, (_, at) => span.fromMs + at * lengthMs);
   return {
@@ -31,16 +34,25 @@ export async function readSeries(target: Target, span: SeriesSpan): Promise<Seri
   };
 }
 
-async function readPoints({ source, dimension, id }: Target, span: SeriesSpan, name: "rangePg" | "rangeUd", pointMs: number): Promise<Map<number, number>> {
+async function readPoints(
+  { source, dimension, id }: Target,
+  span: SeriesSpan,
+  name: "rangePg" | "rangeUd",
+  pointMs: number,
+): Promise<Map<number, number>> {
   const points = new Map<number, number>();
   const tier: Tier = span.tier;
   for (const { fromMs, toMs } of partsOf(span, pointMs)) {
-    for (const [startMs, value] of await source.functions[name]({ dimension, id, tier, from: fromMs, to: toMs })) points.set(startMs, value);
+    for (const [startMs, value] of await source.functions[name]({ dimension, id, tier, from: fromMs, to: toMs }))
+      points.set(startMs, value);
   }
   return points;
 }
 
-async function countDevices({ source, dimension, id }: Target, { fromMs, toMs }: SeriesSpan): Promise<SeriesData["devicesInAll"]> {
+async function countDevices(
+  { source, dimension, id }: Target,
+  { fromMs, toMs }: SeriesSpan,
+): Promise<SeriesData["devicesInAll"]> {
   const counted = await source.functions.countUd({ dimension, id, from: fromMs, to: toMs });
   return counted === null ? null : { value: counted.value, fromMs: counted.from, toMs: counted.to };
 }

@@ -17,10 +17,21 @@ export interface SeriesStyle {
 /** Lines of the curve: one plot may be higher than each of two. */
 const HEIGHT = { one: 10, each: 6 };
 
-const KINDS: Record<Target["dimension"], string> = { P: "Page", S: "Section", W: "Website", A: "Audio", V: "Video", PC: "Podcast" };
+const KINDS: Record<Target["dimension"], string> = {
+  P: "Page",
+  S: "Section",
+  W: "Website",
+  A: "Audio",
+  V: "Video",
+  PC: "Podcast",
+};
 
 /** The whole output; no line is wider than `width`. */
-export function renderSeries(data: SeriesData, metric: SeriesMetric, { width, colors: withColors }: SeriesStyle): string[] {
+export function renderSeries(
+  data: SeriesData,
+  metric: SeriesMetric,
+  { width, colors: withColors }: SeriesStyle,
+): string[] {
   const colors = pc.createColors(withColors);
   const { target, span } = data;
   const plots = metric === "both" ? (["pg", "ud"] as const) : [metric];
@@ -34,14 +45,21 @@ export function renderSeries(data: SeriesData, metric: SeriesMetric, { width, co
   return [...heading, ...plots.flatMap((each) => ["", ...plotLines(data, each, { width, height }, colors)])];
 }
 
-function plotLines(data: SeriesData, metric: "pg" | "ud", size: { width: number; height: number }, colors: ReturnType<typeof pc.createColors>): string[] {
+function plotLines(
+  data: SeriesData,
+  metric: "pg" | "ud",
+  size: { width: number; height: number },
+  colors: ReturnType<typeof pc.createColors>,
+): string[] {
   const { span } = data;
   const lengthMs = TIER_LENGTHS_MS[span.tier];
   const values = metric === "pg" ? data.views : data.devices;
   const { lines, windowsPerColumn } = drawPlot({ values, startMs: span.fromMs, stepMs: lengthMs }, size);
   const name = metric === "pg" ? "Page views" : "Unique devices";
   const grouped = windowsPerColumn > 1 ? `, each column the highest of ${windowsPerColumn}` : "";
-  const title = colors.bold(colors.green(truncate(`${name} in windows of ${formatDuration(lengthMs)}${grouped}`, size.width)));
+  const title = colors.bold(
+    colors.green(truncate(`${name} in windows of ${formatDuration(lengthMs)}${grouped}`, size.width)),
+  );
   const summary = metric === "pg" ? viewsSummary(data) : devicesSummary(data);
   return [title, ...lines.map((line) => paint(line, colors)), ...summary.map((line) => truncate(line, size.width))];
 }
@@ -60,7 +78,10 @@ function viewsSummary({ views, span }: SeriesData): string[] {
 
 /** Devices of windows do not add up: the same one is in many. */
 function devicesSummary({ devices, devicesInAll, span }: SeriesData): string[] {
-  const total = devicesInAll === null ? "devices of the whole time are not kept any more" : `${formatCount(devicesInAll.value)} devices in ${formatSpan(devicesInAll.fromMs, devicesInAll.toMs)}`;
+  const total =
+    devicesInAll === null
+      ? "devices of the whole time are not kept any more"
+      : `${formatCount(devicesInAll.value)} devices in ${formatSpan(devicesInAll.fromMs, devicesInAll.toMs)}`;
   const waiting = devices.includes(null) ? ["? has views, its devices are not merged yet"] : [];
   return [peakText(devices, span), total, ...waiting];
 }

@@ -6,7 +6,12 @@ const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
 const DAY_MS = 24 * HOUR_MS;
 
-export const TIER_LENGTHS_MS: Record<Tier, number> = { "5MINUTES": 5 * MINUTE_MS, "10MINUTES": 10 * MINUTE_MS, "1HOUR": HOUR_MS, "3HOURS": 3 * HOUR_MS };
+export const TIER_LENGTHS_MS: Record<Tier, number> = {
+  "5MINUTES": 5 * MINUTE_MS,
+  "10MINUTES": 10 * MINUTE_MS,
+  "1HOUR": HOUR_MS,
+  "3HOURS": 3 * HOUR_MS,
+};
 
 const UNITS_MS: Record<string, number> = { m: MINUTE_MS, h: HOUR_MS, d: DAY_MS, w: 7 * DAY_MS };
 
@@ -60,7 +65,10 @@ export function seriesSpan(tier: Tier, lastMs: number, rotatedUntilMs: number): 
 }
 
 /** A span in parts that one call answers. */
-export function partsOf({ fromMs, toMs }: Pick<SeriesSpan, "fromMs" | "toMs">, pointMs: number): { fromMs: number; toMs: number }[] {
+export function partsOf(
+  { fromMs, toMs }: Pick<SeriesSpan, "fromMs" | "toMs">,
+  pointMs: number,
+): { fromMs: number; toMs: number }[] {
   // Parts end where windows of every tier do.
   const stepMs = Math.floor((MAX_POINTS * pointMs) / DAY_MS) * DAY_MS;
   const parts: { fromMs: number; toMs: number }[] = [];

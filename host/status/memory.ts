@@ -37,7 +37,13 @@ export async function readMemory(functions: Pick<HotpathFunctions, "getTrackerMe
       sorts.push(...rows.map(([what, of, keys, bytes, samples]) => ({ what, dimension: of, keys, bytes, samples })));
     }
     const sum = (field: "keys" | "bytes" | "samples"): number => sorts.reduce((total, sort) => total + sort[field], 0);
-    parts.push({ part, keys: sum("keys"), bytes: sum("bytes"), samples: sum("samples"), sorts: sorts.sort((a, b) => b.bytes - a.bytes) });
+    parts.push({
+      part,
+      keys: sum("keys"),
+      bytes: sum("bytes"),
+      samples: sum("samples"),
+      sorts: sorts.sort((a, b) => b.bytes - a.bytes),
+    });
   }
   return parts;
 }
@@ -51,5 +57,9 @@ function dimensionsOf(part: MemoryPart): readonly ("W" | "S" | "P" | "A" | "V" |
 export async function readServerMemory(primary: Primary): Promise<ServerMemory> {
   const info = (await primary.send(["INFO", "memory"])) as string;
   const field = (name: string): string => new RegExp(`^${name}:(.*?)\r?$`, "m").exec(info)?.[1] ?? "";
-  return { usedBytes: Number(field("used_memory")), maxBytes: Number(field("maxmemory")), policy: field("maxmemory_policy") };
+  return {
+    usedBytes: Number(field("used_memory")),
+    maxBytes: Number(field("maxmemory")),
+    policy: field("maxmemory_policy"),
+  };
 }

@@ -15,7 +15,12 @@ const STREAM_WAIT_MS = MINUTE_MS;
 
 /** A window that is over is carried on at the next tick of its tier: after two lengths, two ticks have not come. */
 const LENGTHS_LATE = 2;
-const TIER_LENGTHS_MS: Record<string, number> = { "5MINUTES": 5 * MINUTE_MS, "10MINUTES": 10 * MINUTE_MS, "1HOUR": 60 * MINUTE_MS, "3HOURS": 180 * MINUTE_MS };
+const TIER_LENGTHS_MS: Record<string, number> = {
+  "5MINUTES": 5 * MINUTE_MS,
+  "10MINUTES": 10 * MINUTE_MS,
+  "1HOUR": 60 * MINUTE_MS,
+  "3HOURS": 180 * MINUTE_MS,
+};
 
 const MEMORY_FULL = 0.9;
 
@@ -43,7 +48,12 @@ function trackerProblems({ partition, error, delays, unread }: Status["tracker"]
   const streams = (delays?.streams ?? []).flatMap(([stream, entries, waitedMs]): Problem[] =>
     waitedMs <= STREAM_WAIT_MS
       ? []
-      : [{ kind: "stream", message: `${where}about ${formatCount(entries)} entries of ${stream} wait, the oldest for ${formatDuration(waitedMs)}; is hotpath serve running?` }],
+      : [
+          {
+            kind: "stream",
+            message: `${where}about ${formatCount(entries)} entries of ${stream} wait, the oldest for ${formatDuration(waitedMs)}; is hotpath serve running?`,
+          },
+        ],
   );
   const never = unread.map(({ stream, entries }): Problem => ({
     kind: "stream",
@@ -52,20 +62,40 @@ function trackerProblems({ partition, error, delays, unread }: Status["tracker"]
   return [...streams, ...never, ...(delays?.tiers ?? []).flatMap((tier) => rotationProblems(where, tier))];
 }
 
-function rotationProblems(where: string, [tier, viewsMs, devicesMs]: [tier: string, pgMs: number, udMs: number]): Problem[] {
+function rotationProblems(
+  where: string,
+  [tier, viewsMs, devicesMs]: [tier: string, pgMs: number, udMs: number],
+): Problem[] {
   const lateMs = LENGTHS_LATE * TIER_LENGTHS_MS[tier]!;
-  const late = [...(viewsMs > lateMs ? [`page views (${formatDuration(viewsMs)})`] : []), ...(devicesMs > lateMs ? [`devices (${formatDuration(devicesMs)})`] : [])];
+  const late = [
+    ...(viewsMs > lateMs ? [`page views (${formatDuration(viewsMs)})`] : []),
+    ...(devicesMs > lateMs ? [`devices (${formatDuration(devicesMs)})`] : []),
+  ];
   if (late.length === 0) return [];
-  return [{ kind: "rotation", message: `${where}${tier} is not rotated: a window that is over waits for its ${late.join(" and ")}; is hotpath serve running?` }];
+  return [
+    {
+      kind: "rotation",
+      message: `${where}${tier} is not rotated: a window that is over waits for its ${late.join(" and ")}; is hotpath serve running?`,
+    },
+  ];
 }
 
-function memoryProblems(address: string, { usedBytes, maxBytes, policy }: NonNullable<Status["primaries"][number]["memory"]>): Problem[] {
+function memoryProblems(
+  address: string,
+  { usedBytes, maxBytes, policy }: NonNullable<Status["primaries"][number]["memory"]>,
+): Problem[] {
   const problems: Problem[] = [];
   if (maxBytes > 0 && usedBytes > MEMORY_FULL * maxBytes) {
-    problems.push({ kind: "memory", message: `${address}: ${formatShare(usedBytes / maxBytes)} of maxmemory are used` });
+    problems.push({
+      kind: "memory",
+      message: `${address}: ${formatShare(usedBytes / maxBytes)} of maxmemory are used`,
+    });
   }
   if (maxBytes > 0 && policy !== "" && policy !== "noeviction") {
-    problems.push({ kind: "memory", message: `${address}: maxmemory-policy is ${policy}, which drops keys of the tracker; set noeviction` });
+    problems.push({
+      kind: "memory",
+      message: `${address}: maxmemory-policy is ${policy}, which drops keys of the tracker; set noeviction`,
+    });
   }
   return problems;
 }

@@ -55,7 +55,6 @@ export function decodeKeys(input: string): Key[] {
   const keys: Key[] = [];
   let rest = input;
   while (rest !== "") {
-     
     const sequence = /^\u001b(?:\[|O)([0-9;?<]*[A-Za-z~])/.exec(rest);
     if (sequence !== null) {
       const known = SEQUENCES[sequence[1]!];

@@ -16,14 +16,21 @@ export interface FilterOptions {
  *
  * @throws UserError where nothing is known by that name
  */
-export async function findFilter(sources: readonly Source[], { website, section }: FilterOptions): Promise<Filter | undefined> {
+export async function findFilter(
+  sources: readonly Source[],
+  { website, section }: FilterOptions,
+): Promise<Filter | undefined> {
   if (section !== undefined) return sectionFilter(sources, website, section);
   if (website === undefined) return undefined;
   const { source, id, name } = await findTarget(sources, website, "W");
   return { partition: source.partition, websiteId: id, website: name };
 }
 
-async function sectionFilter(sources: readonly Source[], website: string | undefined, section: string): Promise<Filter> {
+async function sectionFilter(
+  sources: readonly Source[],
+  website: string | undefined,
+  section: string,
+): Promise<Filter> {
   const site = website === undefined ? undefined : await findTarget(sources, website, "W");
   const isId = /^[0-9a-f]{40}$/i.test(section);
   const found = await findTarget(sources, site === undefined || isId ? section : `${site.name}/${section}`, "S");

@@ -92,7 +92,10 @@ export class LiveTop {
   async #refresh({ query, first }: TopState): Promise<void> {
     await this.#attempt(async () => {
       // With some rows around those in sight, so that the next one is known before it is moved to.
-      const data = await this.options.read(query, { first: Math.max(0, first - MARGIN), count: this.#fit() + 2 * MARGIN });
+      const data = await this.options.read(query, {
+        first: Math.max(0, first - MARGIN),
+        count: this.#fit() + 2 * MARGIN,
+      });
       if (this.#state.query !== query) return;
       this.#data = data;
       this.#state = inSight(this.#state, this.#visible());
@@ -141,7 +144,8 @@ export class LiveTop {
     this.#state = pressed(before, key, this.#visible());
     if (this.#state.ended) return this.#end();
     const { query, first, paused, sought } = this.#state;
-    if (query !== before.query || first !== before.first || paused !== before.paused || sought !== before.sought) this.#wake?.();
+    if (query !== before.query || first !== before.first || paused !== before.paused || sought !== before.sought)
+      this.#wake?.();
     this.#draw();
   }
 

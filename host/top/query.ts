@@ -100,7 +100,10 @@ export function placesSpanOf(window: WindowName, span: Span): Span | undefined {
 }
 
 /** What WEBSITE and SECTION of `rank_pg` are; a section has pages only, audio, video and podcasts have no filter. */
-export function filterArguments({ dimension, filter }: Pick<Query, "dimension" | "filter">): { website?: string; section?: string } {
+export function filterArguments({ dimension, filter }: Pick<Query, "dimension" | "filter">): {
+  website?: string;
+  section?: string;
+} {
   if (filter === undefined || !canFilter(dimension)) return {};
   if (filter.sectionId !== undefined && dimension === "P") return { section: filter.sectionId };
   return { website: filter.websiteId };

@@ -4,7 +4,17 @@ import type { HotpathFunctions } from "../contract";
 import type { Source } from "../source";
 import type { TopData, TopRow } from "./data";
 import { Memo } from "./memo";
-import { filterArguments, isSameSpan, placesSpanOf, POINT_MS, runningMinute, spanBefore, spanOf, type Query, type Span } from "./query";
+import {
+  filterArguments,
+  isSameSpan,
+  placesSpanOf,
+  POINT_MS,
+  runningMinute,
+  spanBefore,
+  spanOf,
+  type Query,
+  type Span,
+} from "./query";
 
 /** Calls under way at once: enough to hide the way to the server, few enough to leave it to others. */
 const CONCURRENCY = 8;
@@ -78,10 +88,20 @@ export class TopReader {
       this.#places(query, span, nowMs),
       this.#total(query, span, nowMs, RANKING_LIFE_MS),
     ]);
-    const asked: Asked = { query, nowMs, span, before, places, rotatedUntilMs: rotated, seriesSpan: seriesSpanOf(nowMs, rotated) };
+    const asked: Asked = {
+      query,
+      nowMs,
+      span,
+      before,
+      places,
+      rotatedUntilMs: rotated,
+      seriesSpan: seriesSpanOf(nowMs, rotated),
+    };
     const rows = await Promise.all(
       ranking.ranked.map(async (ranked, at) =>
-        at >= visible.first && at < visible.first + visible.count ? this.#fullRow(asked, ranked, at) : bareRow(asked, ranked, at),
+        at >= visible.first && at < visible.first + visible.count
+          ? this.#fullRow(asked, ranked, at)
+          : bareRow(asked, ranked, at),
       ),
     );
     return {
@@ -115,9 +135,14 @@ export class TopReader {
     const what = `rank ${dimension} ${span.fromMs} ${span.toMs} ${count} ${filter.website} ${filter.section}`;
     const args = { dimension, from: span.fromMs, to: span.toMs, count, now: nowMs, ...filter };
     const answers = await Promise.all(
-      this.#sourcesOf(query).map(async (source) => ({ source, answer: await this.#ask(source, what, RANKING_LIFE_MS, (functions) => functions.rankPg(args)) })),
+      this.#sourcesOf(query).map(async (source) => ({
+        source,
+        answer: await this.#ask(source, what, RANKING_LIFE_MS, (functions) => functions.rankPg(args)),
+      })),
     );
-    const ranked = answers.flatMap(({ source, answer }) => (answer?.ranking ?? []).map(([id, views]) => ({ source, id, views })));
+    const ranked = answers.flatMap(({ source, answer }) =>
+      (answer?.ranking ?? []).map(([id, views]) => ({ source, id, views })),
+    );
     const covered = answers.flatMap(({ answer }) => (answer === null ? [] : [answer]));
     return {
       span: {
@@ -135,7 +160,10 @@ export class TopReader {
     if (wanted === undefined) return undefined;
     const { span: covered, ranked } = await this.#rank(query, wanted, nowMs, MAX_RANKED);
     if (!isSameSpan(wanted, covered)) return undefined;
-    return { span: covered, byKey: new Map(ranked.map((each, at) => [keyOf(each), { rank: at + 1, views: each.views }])) };
+    return {
+      span: covered,
+      byKey: new Map(ranked.map((each, at) => [keyOf(each), { rank: at + 1, views: each.views }])),
+    };
   }
 
   /** Page views of the filter, or of all websites; null where there are more than can be added up. */
@@ -146,8 +174,16 @@ export class TopReader {
       this.#sourcesOf(query).map((source) => {
         const what = `total ${filter?.sectionId ?? filter?.websiteId} ${span.fromMs} ${span.toMs}`;
         if (filter !== undefined) {
-          const one = filter.sectionId === undefined ? { dimension: "W" as const, id: filter.websiteId } : { dimension: "S" as const, id: filter.sectionId };
-          return this.#ask(source, what, lifeMs, async (functions) => (await functions.countPg({ ...one, ...args }))?.value ?? 0);
+          const one =
+            filter.sectionId === undefined
+              ? { dimension: "W" as const, id: filter.websiteId }
+              : { dimension: "S" as const, id: filter.sectionId };
+          return this.#ask(
+            source,
+            what,
+            lifeMs,
+            async (functions) => (await functions.countPg({ ...one, ...args }))?.value ?? 0,
+          );
         }
         return this.#ask(source, what, lifeMs, async (functions) => {
           const ranking = (await functions.rankPg({ dimension: "W", count: MAX_RANKED, ...args }))?.ranking ?? [];
@@ -161,9 +197,19 @@ export class TopReader {
   /** End of what all partitions have made; null if one never did. */
   async #rotated(): Promise<number | null> {
     const ends = await Promise.all(
-      this.sources.map((source) => this.#ask(source, "status", RANKING_LIFE_MS, async (functions) => (await functions.getTrackerStatus()).rotatedUntil)),
+      this.sources.map((source) =>
+        this.#ask(
+          source,
+          "status",
+          RANKING_LIFE_MS,
+          async (functions) => (await functions.getTrackerStatus()).rotatedUntil,
+        ),
+      ),
     );
-    return ends.reduce<number | null>((least, end) => (least === null || end === null ? null : Math.min(least, end)), Infinity);
+    return ends.reduce<number | null>(
+      (least, end) => (least === null || end === null ? null : Math.min(least, end)),
+      Infinity,
+    );
   }
 
   async #fullRow(asked: Asked, ranked: Ranked, at: number): Promise<TopRow> {
@@ -173,12 +219,24 @@ export class TopReader {
       this.#points(asked, ranked, asked.seriesSpan),
       this.#describe(asked.query.dimension, ranked),
     ]);
-    return { ...bareRow(asked, ranked, at), isRead: true, devices, viewsBefore, series: spread(series, asked.seriesSpan), ...described };
+    return {
+      ...bareRow(asked, ranked, at),
+      isRead: true,
+      devices,
+      viewsBefore,
+      series: spread(series, asked.seriesSpan),
+      ...described,
+    };
   }
 
   #devices({ query: { dimension }, span, nowMs }: Asked, { source, id }: Ranked): Promise<number | null> {
     const args = { dimension, id, from: span.fromMs, to: span.toMs, now: nowMs };
-    return this.#ask(source, `devices ${dimension} ${id} ${span.fromMs} ${span.toMs}`, FIGURES_LIFE_MS, async (functions) => (await functions.countUd(args))?.value ?? null);
+    return this.#ask(
+      source,
+      `devices ${dimension} ${id} ${span.fromMs} ${span.toMs}`,
+      FIGURES_LIFE_MS,
+      async (functions) => (await functions.countUd(args))?.value ?? null,
+    );
   }
 
   /** From windows where they cover exactly that, else from the series, which outlives them; null where neither can tell. */
@@ -190,22 +248,36 @@ export class TopReader {
       if (known !== undefined) return known.views;
       const args = { dimension: query.dimension, id, from: before.fromMs, to: before.toMs, now: nowMs };
       const what = `views ${query.dimension} ${id} ${before.fromMs} ${before.toMs}`;
-      return this.#ask(source, what, FIGURES_LIFE_MS, async (functions) => (await functions.countPg(args))?.value ?? null);
+      return this.#ask(
+        source,
+        what,
+        FIGURES_LIFE_MS,
+        async (functions) => (await functions.countPg(args))?.value ?? null,
+      );
     }
     if (before.fromMs % POINT_MS !== 0 || before.toMs % POINT_MS !== 0) return null;
     if (rotatedUntilMs === null || rotatedUntilMs < before.toMs) return null;
     return sumOf(await this.#points(asked, ranked, before));
   }
 
-  #points({ query: { dimension } }: Asked, { source, id }: Ranked, { fromMs, toMs }: Span): Promise<[number, number][]> {
+  #points(
+    { query: { dimension } }: Asked,
+    { source, id }: Ranked,
+    { fromMs, toMs }: Span,
+  ): Promise<[number, number][]> {
     if (fromMs >= toMs) return Promise.resolve([]);
     const args = { dimension, id, tier: "5MINUTES" as const, from: fromMs, to: toMs };
-    return this.#ask(source, `points ${dimension} ${id} ${fromMs} ${toMs}`, FIGURES_LIFE_MS, (functions) => functions.rangePg(args));
+    return this.#ask(source, `points ${dimension} ${id} ${fromMs} ${toMs}`, FIGURES_LIFE_MS, (functions) =>
+      functions.rangePg(args),
+    );
   }
 
   async #describe(dimension: Query["dimension"], { source, id }: Ranked): Promise<Named> {
-    if (dimension !== "P" && dimension !== "S" && dimension !== "W") return { title: null, name: id, website: null, websiteId: null };
-    const json = await this.#ask(source, `document ${dimension} ${id}`, DOCUMENT_LIFE_MS, (functions) => functions.getDocument({ dimension, id, count: 1 }));
+    if (dimension !== "P" && dimension !== "S" && dimension !== "W")
+      return { title: null, name: id, website: null, websiteId: null };
+    const json = await this.#ask(source, `document ${dimension} ${id}`, DOCUMENT_LIFE_MS, (functions) =>
+      functions.getDocument({ dimension, id, count: 1 }),
+    );
     // Views outlive a document that was removed for lack of visits, if only just.
     if (json === null) return { title: null, name: id, website: null, websiteId: null };
     return describeDocument(dimension, JSON.parse(json) as Document);
@@ -226,7 +298,10 @@ interface Document {
 }
 
 /** What a record is called. */
-export function describeDocument(dimension: "P" | "S" | "W", { name = "", url = "", metadata, website }: Document): Named {
+export function describeDocument(
+  dimension: "P" | "S" | "W",
+  { name = "", url = "", metadata, website }: Document,
+): Named {
   const site = { website: website?.name.toLowerCase() ?? null, websiteId: website?.id ?? null };
   if (dimension === "P") return { title: metadata?.title || null, name: url, ...site };
   return { title: null, name: dimension === "W" ? name.toLowerCase() : name, ...site };
@@ -254,5 +329,16 @@ function bareRow({ places }: Asked, ranked: Ranked, at: number): TopRow {
   const { id, views, source } = ranked;
   const rankBefore = places && (places.byKey.get(keyOf(ranked))?.rank ?? null);
   const nameless = { title: null, name: id, website: null, websiteId: null };
-  return { isRead: false, rank: at + 1, rankBefore, id, partition: source.partition, ...nameless, views, viewsBefore: null, devices: null, series: [] };
+  return {
+    isRead: false,
+    rank: at + 1,
+    rankBefore,
+    id,
+    partition: source.partition,
+    ...nameless,
+    views,
+    viewsBefore: null,
+    devices: null,
+    series: [],
+  };
 }

@@ -1,6 +1,16 @@
 /** The screen of `hotpath top` as lines. Pure: what is shown follows from what is given. */
 import pc from "picocolors";
-import { displayWidth, formatCount, formatDuration, formatSpan, formatTime, pad, printable, sparkline, truncate } from "../report/format";
+import {
+  displayWidth,
+  formatCount,
+  formatDuration,
+  formatSpan,
+  formatTime,
+  pad,
+  printable,
+  sparkline,
+  truncate,
+} from "../report/format";
 import { renderTable, type Column } from "../report/table";
 import type { TopData, TopRow } from "./data";
 import { movement, shortChange, shortCount, shortRatio } from "./figures";
@@ -53,7 +63,10 @@ const LEAST_WIDTH = 4;
 export function renderTop(screen: TopScreen, style: TopStyle): string[] {
   const colors = pc.createColors(style.colors);
   const head = headLines(screen, style, colors);
-  const body = screen.data === undefined ? [] : tableLines(screen, screen.data, style, colors, rowsThatFit(head.length, style.height));
+  const body =
+    screen.data === undefined
+      ? []
+      : tableLines(screen, screen.data, style, colors, rowsThatFit(head.length, style.height));
   if (style.height === undefined) return [...head, ...body];
   const space = Math.max(0, style.height - head.length - FOOTER_LINES);
   const middle = body.slice(0, space);
@@ -126,10 +139,13 @@ function noteTexts({ exact, rankedBefore, before, rotatedUntilMs, nowMs, query }
   if (rankedBefore !== undefined && (rankedBefore.fromMs !== before.fromMs || rankedBefore.toMs !== before.toMs)) {
     notes.push(`Moves (▲▼) against the places of ${formatSpan(rankedBefore.fromMs, rankedBefore.toMs)}`);
   }
-  if (rankedBefore === undefined && query.window !== "7d") notes.push("Nothing is kept of the places before, so no moves (▲▼) are shown");
+  if (rankedBefore === undefined && query.window !== "7d")
+    notes.push("Nothing is kept of the places before, so no moves (▲▼) are shown");
   if (!exact) notes.push("More records than can be searched: the leaders of each window are added up");
-  if (rotatedUntilMs === null) notes.push("Rotation has never run: no curves, and no change for windows of an hour and more");
-  else if (nowMs - rotatedUntilMs > LATE_ROTATION_MS) notes.push(`Rotation has not run since ${formatTime(rotatedUntilMs)}: curves end there`);
+  if (rotatedUntilMs === null)
+    notes.push("Rotation has never run: no curves, and no change for windows of an hour and more");
+  else if (nowMs - rotatedUntilMs > LATE_ROTATION_MS)
+    notes.push(`Rotation has not run since ${formatTime(rotatedUntilMs)}: curves end there`);
   return notes;
 }
 
@@ -141,11 +157,17 @@ function tableLines(screen: TopScreen, data: TopData, style: TopStyle, colors: C
   const isLive = style.height !== undefined;
   if (style.width < LEAST_WIDTH) return [];
   const points = style.width >= SPARK.wideFrom ? SPARK.wide : SPARK.narrow;
-  const [titles, ...lines] = renderTable(columnsFor(data, rows, points, colors), rows.map((row) => cellsOf(row, data, points)), style.width - (isLive ? 2 : 0));
+  const [titles, ...lines] = renderTable(
+    columnsFor(data, rows, points, colors),
+    rows.map((row) => cellsOf(row, data, points)),
+    style.width - (isLive ? 2 : 0),
+  );
   if (!isLive) return [colors.dim(titles), ...lines];
   return [
     `  ${colors.dim(titles)}`,
-    ...lines.map((line, at) => (at + screen.first === screen.selected ? `${colors.cyan("›")} ${colors.bold(line)}` : `  ${line}`)),
+    ...lines.map((line, at) =>
+      at + screen.first === screen.selected ? `${colors.cyan("›")} ${colors.bold(line)}` : `  ${line}`,
+    ),
   ];
 }
 
@@ -153,12 +175,30 @@ function columnsFor({ query, seriesSpan }: TopData, rows: readonly TopRow[], poi
   const isSection = query.dimension === "S" && query.filter === undefined;
   return [
     { title: "#", align: "right" },
-    { title: "", dropRank: 5, paint: (cell) => paintChange(cell, cell.includes("▲") || cell.includes("new"), cell.includes("▼"), colors) },
-    { title: DIMENSION_NAMES[query.dimension].replace(/s$/, ""), flexible: "end", cut: (row) => (rows[row]!.title === null && query.dimension === "P" ? "middle" : "end") },
+    {
+      title: "",
+      dropRank: 5,
+      paint: (cell) => paintChange(cell, cell.includes("▲") || cell.includes("new"), cell.includes("▼"), colors),
+    },
+    {
+      title: DIMENSION_NAMES[query.dimension].replace(/s$/, ""),
+      flexible: "end",
+      cut: (row) => (rows[row]!.title === null && query.dimension === "P" ? "middle" : "end"),
+    },
     ...(isSection ? [{ title: "website", dropRank: 2 }] : []),
     { title: "views", align: "right" },
-    { title: "change", align: "right", dropRank: 4, paint: (cell) => paintChange(cell, cell.includes("+"), cell.includes("−"), colors) },
-    { title: "%", align: "right", dropRank: 6, paint: (cell) => paintChange(cell, /[+×n]/.test(cell), cell.includes("−"), colors) },
+    {
+      title: "change",
+      align: "right",
+      dropRank: 4,
+      paint: (cell) => paintChange(cell, cell.includes("+"), cell.includes("−"), colors),
+    },
+    {
+      title: "%",
+      align: "right",
+      dropRank: 6,
+      paint: (cell) => paintChange(cell, /[+×n]/.test(cell), cell.includes("−"), colors),
+    },
     { title: "devices", align: "right", dropRank: 3 },
     { title: seriesTitle(seriesSpan, points), dropRank: 1, paint: (cell) => colors.cyan(cell) },
   ];
@@ -203,9 +243,15 @@ const KEYS: { keys: string; does: string; brief: string }[] = [
 
 function footLine({ prompt, data, selected, first }: TopScreen, width: number, colors: Colors): string {
   if (prompt !== undefined) return truncate(`Website (enter: show it, esc: leave): ${printable(prompt)}_`, width);
-  const place = data === undefined || data.rows.length === 0 ? "" : `${Math.min(selected + 1, data.rows.length)}/${data.rows.length}${first > 0 ? " ↑" : ""}`;
+  const place =
+    data === undefined || data.rows.length === 0
+      ? ""
+      : `${Math.min(selected + 1, data.rows.length)}/${data.rows.length}${first > 0 ? " ↑" : ""}`;
   const full = KEYS.map(({ keys, does }) => `${keys} ${does}`).join("  ");
-  const brief = fitting(KEYS.map(({ keys, brief }) => `${keys} ${brief}`), width - displayWidth(place) - 2);
+  const brief = fitting(
+    KEYS.map(({ keys, brief }) => `${keys} ${brief}`),
+    width - displayWidth(place) - 2,
+  );
   return colors.dim(sides(displayWidth(full) + displayWidth(place) + 2 <= width ? full : brief, place, width));
 }
 

@@ -160,7 +160,10 @@ class Visitors {
     events: number,
   ) {
     this.random = seededRandom(seed);
-    this.siteIndex = weightedSampler(DEMO_SITES.map((site) => site.weight), this.random);
+    this.siteIndex = weightedSampler(
+      DEMO_SITES.map((site) => site.weight),
+      this.random,
+    );
     // Flatter than pages: a few devices come all day, most come a few times.
     const devices = Math.max(10, Math.ceil(events / EVENTS_PER_DEVICE));
     this.deviceIndex = weightedSampler(zipfWeights(devices, 0.6), this.random);

@@ -110,7 +110,9 @@ export function parseRequestLine(request: string): RequestLine | undefined {
  * @returns path and query with a leading slash, or undefined where the target names no path
  */
 export function pathOfTarget(target: string): string | undefined {
-  const path = /^https?:\/\//i.test(target) ? target.replace(/^https?:\/\/[^/?#]*/i, "").replace(/^(?!\/)/, "/") : target;
+  const path = /^https?:\/\//i.test(target)
+    ? target.replace(/^https?:\/\/[^/?#]*/i, "").replace(/^(?!\/)/, "/")
+    : target;
   return path.startsWith("/") ? percentEscaped(path) : undefined;
 }
 
@@ -122,5 +124,8 @@ function percentEscaped(path: string): string {
     .replace(LOG_ESCAPE, (_, hex: string | undefined, char: string) =>
       hex === undefined ? (NAMED_ESCAPES[char] ?? char) : `%${hex.toUpperCase()}`,
     )
-    .replace(/[\x00-\x20"\\<>^`{|}\x7f]/g, (char) => `%${char.charCodeAt(0).toString(16).toUpperCase().padStart(2, "0")}`);
+    .replace(
+      /[\x00-\x20"\\<>^`{|}\x7f]/g,
+      (char) => `%${char.charCodeAt(0).toString(16).toUpperCase().padStart(2, "0")}`,
+    );
 }

@@ -126,7 +126,7 @@ export async function* counted(
 export async function* unpacked(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void, undefined> {
   const iterator = chunks[Symbol.asyncIterator]();
   let head = Buffer.alloc(0);
-  for (let done = false; head.length < 2 && !done; ) {
+  for (let done = false; head.length < 2 && !done;) {
     const result = await iterator.next();
     done = result.done === true;
     head = done ? head : Buffer.concat([head, result.value as Uint8Array]);

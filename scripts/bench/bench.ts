@@ -29,7 +29,9 @@ export interface Bench {
 }
 
 function connect(url: string) {
-  return createClient({ url, RESP: 2 }).on("error", (error: Error) => console.error(error.message)).connect();
+  return createClient({ url, RESP: 2 })
+    .on("error", (error: Error) => console.error(error.message))
+    .connect();
 }
 
 type Client = Awaited<ReturnType<typeof connect>>;
@@ -72,7 +74,11 @@ async function connected(server: EmbeddedServer, quick: boolean): Promise<{ benc
  *
  * @throws Error if `path` is no server
  */
-export async function withServer(path: string | undefined, quick: boolean, run: (bench: Bench) => Promise<void>): Promise<void> {
+export async function withServer(
+  path: string | undefined,
+  quick: boolean,
+  run: (bench: Bench) => Promise<void>,
+): Promise<void> {
   const program = path === undefined ? undefined : inspectServer(resolve(path));
   if (path !== undefined && program === undefined) throw new Error(`${path} is no Redis or Valkey server.`);
   const dir = mkdtempSync(join(tmpdir(), "hotpath-bench-"));

@@ -20,7 +20,20 @@ import { rotationOfDevices } from "./rows/rotate-ud";
 import { rotationOfViews } from "./rows/rotate-pg";
 import { tableOf } from "./table";
 
-const GROUPS: readonly Group[] = [counting, rotationOfDevices, rotationOfViews, ranking, documents, memory, notifier, patchIndex, metadataPlans, metadataQuery, catalogProducts, catalogTasks];
+const GROUPS: readonly Group[] = [
+  counting,
+  rotationOfDevices,
+  rotationOfViews,
+  ranking,
+  documents,
+  memory,
+  notifier,
+  patchIndex,
+  metadataPlans,
+  metadataQuery,
+  catalogProducts,
+  catalogTasks,
+];
 const DOCUMENT = fileURLToPath(new URL("../../docs/benchmarks.md", import.meta.url));
 
 async function measure(bench: Bench, groups: readonly Group[]): Promise<Findings> {
@@ -36,7 +49,10 @@ async function measure(bench: Bench, groups: readonly Group[]): Promise<Findings
   return all;
 }
 
-const options = readOptions(process.argv.slice(2), GROUPS.map((group) => group.name));
+const options = readOptions(
+  process.argv.slice(2),
+  GROUPS.map((group) => group.name),
+);
 const groups = options.only.length === 0 ? GROUPS : GROUPS.filter((group) => options.only.includes(group.name));
 
 await withServer(options.server, options.quick, async (bench) => {

@@ -102,7 +102,11 @@ export function oneOfEach(pages: readonly Page[], startMs: number): Event[] {
 export function rawCommands(events: readonly Event[]): Buffer[] {
   return events.flatMap(({ page, device, timeMs }) => {
     const start = timeMs - (timeMs % MINUTE_MS);
-    const ids = [["W", page.websiteId], ["S", page.sectionId], ["P", page.pageId]] as const;
+    const ids = [
+      ["W", page.websiteId],
+      ["S", page.sectionId],
+      ["P", page.pageId],
+    ] as const;
     return ids.flatMap(([dimension, id]) => [
       encode(["ZINCRBY", `SS:1MINUTE:${dimension}::${start}:PG`, 1, id]),
       encode(["PFADD", `HLL:1MINUTE:${dimension}:${id}:${start}:UD`, device]),

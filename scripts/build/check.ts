@@ -7,8 +7,28 @@ const ALLOWED_LUALIB: Record<string, string> = {};
 
 /** All that a running function may read; anything else raises "nonexistent global variable" inside Redis. */
 const ALLOWED_GLOBALS = new Set([
-  "redis", "cjson", "string", "table", "math", "type", "tonumber", "tostring", "pcall", "xpcall", "error", "ipairs", "pairs",
-  "next", "select", "collectgarbage", "unpack", "assert", "setmetatable", "getmetatable", "rawget", "rawset",
+  "redis",
+  "cjson",
+  "string",
+  "table",
+  "math",
+  "type",
+  "tonumber",
+  "tostring",
+  "pcall",
+  "xpcall",
+  "error",
+  "ipairs",
+  "pairs",
+  "next",
+  "select",
+  "collectgarbage",
+  "unpack",
+  "assert",
+  "setmetatable",
+  "getmetatable",
+  "rawget",
+  "rawset",
 ]);
 
 /** The head of an assembled library, before the chunk itself. */

@@ -4,10 +4,12 @@ import type { ArgumentType, Declaration, Option, ReplyType } from "../../functio
 /** The property of what may come any number of times. */
 const plural = (name: string): string => camel(name).replace(/y?$/, (end) => (end === "" ? "s" : "ies"));
 
-const camel = (name: string): string => name.toLowerCase().replace(/_(\w)/g, (_, letter: string) => letter.toUpperCase());
+const camel = (name: string): string =>
+  name.toLowerCase().replace(/_(\w)/g, (_, letter: string) => letter.toUpperCase());
 
 function argumentTs(type: ArgumentType<unknown>): string {
-  if (type.kind === "pair") return `[${type.parts!.map((part) => `${part.name}: ${argumentTs(part.type)}`).join(", ")}]`;
+  if (type.kind === "pair")
+    return `[${type.parts!.map((part) => `${part.name}: ${argumentTs(part.type)}`).join(", ")}]`;
   if (type.kind === "choice") return type.values!.map((value) => JSON.stringify(value)).join(" | ");
   return type.kind === "integer" || type.kind === "time" ? "number" : "string";
 }
@@ -41,9 +43,11 @@ function parameters(declaration: Declaration): string {
   };
   for (const each of declaration.positional) line(camel(each.name), false, argumentTs(each.type), each.doc);
   if (declaration.rest) line(plural(declaration.rest.name), false, "string[]", declaration.rest.doc);
-  for (const each of declaration.options) line(camel(each.name), !each.required, argumentTs(each.type), optionDoc(each));
+  for (const each of declaration.options)
+    line(camel(each.name), !each.required, argumentTs(each.type), optionDoc(each));
   if (lines.length === 0) return "";
-  const optional = declaration.positional.length === 0 && !declaration.rest && !declaration.options.some((o) => o.required);
+  const optional =
+    declaration.positional.length === 0 && !declaration.rest && !declaration.options.some((o) => o.required);
   return `args${optional ? "?" : ""}: {\n${lines.join("\n")}\n  }`;
 }
 

@@ -21,7 +21,8 @@ function problemsOf(declaration: Declaration): string[] {
   if (!/^[a-z][a-z_]*$/.test(declaration.name)) problems.push("name is not lower case with underscores");
   if (declaration.summary.trim() === "") problems.push("summary is missing");
   if (!declaration.role) problems.push("role is missing");
-  if (declaration.keysForm && declaration.keysForm.keys.length < 2) problems.push("a form with keys needs two, or they would be taken for a routing key");
+  if (declaration.keysForm && declaration.keysForm.keys.length < 2)
+    problems.push("a form with keys needs two, or they would be taken for a routing key");
   if (declaration.errors.length === 0) problems.push("errors are missing; every function can answer BADARG");
   for (const each of documented) {
     if (each.doc.trim() === "") problems.push(`${each.name} has no doc`);

@@ -27,7 +27,8 @@ function isConcat(expression: lua.Expression): expression is lua.BinaryExpressio
 function iteratedList({ names, expressions }: lua.ForInStatement): lua.Expression | undefined {
   const [call, ...others] = expressions;
   if (call === undefined || others.length > 0 || names.length !== 2 || names[0]!.text !== "____") return undefined;
-  if (!lua.isCallExpression(call) || !lua.isIdentifier(call.expression) || call.expression.text !== "ipairs") return undefined;
+  if (!lua.isCallExpression(call) || !lua.isIdentifier(call.expression) || call.expression.text !== "ipairs")
+    return undefined;
   return call.params[0];
 }
 
@@ -68,7 +69,9 @@ class LibraryPrinter extends tstl.LuaPrinter {
   }
 
   /** `redis.call` by the local that stands for it. */
-  override printTableIndexExpression(expression: lua.TableIndexExpression): ReturnType<tstl.LuaPrinter["printExpression"]> {
+  override printTableIndexExpression(
+    expression: lua.TableIndexExpression,
+  ): ReturnType<tstl.LuaPrinter["printExpression"]> {
     const { table, index } = expression;
     const local = lua.isIdentifier(table) && lua.isStringLiteral(index) ? hotLocal(table.text, index.value) : undefined;
     return local === undefined ? super.printTableIndexExpression(expression) : this.createSourceNode(expression, local);

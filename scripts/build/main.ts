@@ -45,7 +45,12 @@ interface BuiltLibrary extends AssembledLibrary {
 }
 
 /** Builds one library, with the rights that its functions need. */
-function buildLibrary(name: string, version: string, declarations: readonly Declaration[], budgetBytes: number): BuiltLibrary {
+function buildLibrary(
+  name: string,
+  version: string,
+  declarations: readonly Declaration[],
+  budgetBytes: number,
+): BuiltLibrary {
   const chunk = compileLibrary(ROOT, name);
   const problems = checkLua(chunk, budgetBytes);
   if (problems.length > 0) throw new Error(`${name}:\n${problems.map((problem) => `  ${problem}`).join("\n")}`);

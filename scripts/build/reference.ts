@@ -23,13 +23,23 @@ function argumentText(type: ArgumentType<unknown>): string {
 
 function signature(declaration: Declaration): string {
   const option = (each: Option): string => {
-    const value = each.type.parts ? each.type.parts.map((part) => part.name).join(" ") : each.type.kind === "choice" ? each.type.values!.join("|") : each.type.kind === "time" ? "ms" : each.type.kind === "integer" ? "n" : each.type.kind;
+    const value = each.type.parts
+      ? each.type.parts.map((part) => part.name).join(" ")
+      : each.type.kind === "choice"
+        ? each.type.values!.join("|")
+        : each.type.kind === "time"
+          ? "ms"
+          : each.type.kind === "integer"
+            ? "n"
+            : each.type.kind;
     return each.required ? `${each.name} ${value}` : `[${each.name} ${value}]`;
   };
   return [
     `FCALL${declaration.flags.includes("no-writes") ? "_RO" : ""} ${declaration.name} 0`,
     ...declaration.positional.map((each) => each.name),
-    ...(declaration.rest ? [...(declaration.rest.optional ? [] : [declaration.rest.name]), `[${declaration.rest.name} …]`] : []),
+    ...(declaration.rest
+      ? [...(declaration.rest.optional ? [] : [declaration.rest.name]), `[${declaration.rest.name} …]`]
+      : []),
     ...declaration.options.map(option),
   ].join(" ");
 }
@@ -57,10 +67,13 @@ function argumentTable(declaration: Declaration): string[] {
   const rows = [
     ...declaration.positional.map((each) => `| \`${each.name}\` | ${argumentText(each.type)} | ${each.doc} |`),
     ...(declaration.rest
-      ? [`| \`${declaration.rest.name} …\` | JSON objects, ${declaration.rest.optional ? 0 : 1} to ${declaration.rest.max} | ${declaration.rest.doc} |`]
+      ? [
+          `| \`${declaration.rest.name} …\` | JSON objects, ${declaration.rest.optional ? 0 : 1} to ${declaration.rest.max} | ${declaration.rest.doc} |`,
+        ]
       : []),
     ...declaration.options.map(
-      (each) => `| \`${each.name}\`${each.required ? " (required)" : ""} | ${argumentText(each.type)} | ${optionDoc(each)} |`,
+      (each) =>
+        `| \`${each.name}\`${each.required ? " (required)" : ""} | ${argumentText(each.type)} | ${optionDoc(each)} |`,
     ),
   ];
   return rows.length === 0 ? [] : ["| argument | is | means |", "|---|---|---|", ...rows, ""];
@@ -68,14 +81,19 @@ function argumentTable(declaration: Declaration): string[] {
 
 function replySection(type: ReplyType): string[] {
   const inner = type.kind === "nullable" ? type.of! : type;
-  if (inner.kind === "tuple") return [`Reply: ${replyText(type)}; ${inner.items!.map(({ name, doc }) => `${name}: ${doc}`).join("; ")}.`, ""];
+  if (inner.kind === "tuple")
+    return [`Reply: ${replyText(type)}; ${inner.items!.map(({ name, doc }) => `${name}: ${doc}`).join("; ")}.`, ""];
   if (inner.kind !== "record") return [`Reply: ${replyText(type)}.`, ""];
   const rows = inner.items!.map((item) => `| \`${item.name}\` | ${replyText(item.type)} | ${item.doc} |`);
   return [`Reply: ${replyText(type)}`, "", "| field | is | means |", "|---|---|---|", ...rows, ""];
 }
 
 function keysSection(name: string, { keys, rest, doc, reply }: KeysForm): string[] {
-  const call = [`FCALL ${name} ${keys.length}`, ...keys.map((each) => each.name), ...(rest ? [`[${rest.name} …]`] : [])];
+  const call = [
+    `FCALL ${name} ${keys.length}`,
+    ...keys.map((each) => each.name),
+    ...(rest ? [`[${rest.name} …]`] : []),
+  ];
   return [
     doc,
     "",

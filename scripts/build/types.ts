@@ -20,7 +20,8 @@ export function declareTypes(entry: string): Map<string, string> {
     const text = declarationOf(path);
     const imports = ts.preProcessFile(text).importedFiles;
     const foreign = imports.filter(({ fileName }) => !/^(\.|node:)/.test(fileName));
-    if (foreign.length > 0) throw new Error(`The types of ${path} need ${foreign.map(({ fileName }) => fileName).join(", ")}`);
+    if (foreign.length > 0)
+      throw new Error(`The types of ${path} need ${foreign.map(({ fileName }) => fileName).join(", ")}`);
     const own = imports.filter(({ fileName }) => fileName.startsWith("."));
     waiting.push(...own.map(({ fileName }) => join(dirname(path), `${fileName}.ts`)));
     declarations.set(target, withExtensions(text, own));

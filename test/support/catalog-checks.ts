@@ -13,7 +13,12 @@ export async function checkCatalog(catalog: TestCatalog, model: CatalogModel, no
   await checkHistories(catalog, model);
   for (const filters of questions(nowMs)) await checkFind(catalog, model, filters);
   const recent = ((await catalog.read("recent_products")) as string[]).map((each) => JSON.parse(each) as ProductJson);
-  expect(recent).toEqual(model.find({}).slice(0, 5).map((id) => model.products.get(id)));
+  expect(recent).toEqual(
+    model
+      .find({})
+      .slice(0, 5)
+      .map((id) => model.products.get(id)),
+  );
 }
 
 function questions(nowMs: number): Filters[] {
@@ -33,7 +38,8 @@ async function checkCounts(catalog: TestCatalog, model: CatalogModel): Promise<v
   for (const vendor of VENDORS) {
     expect(await catalog.read("count_products", "BY", "year", "VENDOR", vendor)).toEqual(model.countByYear(vendor));
     const status = await catalog.status(vendor);
-    for (const outcome of OUTCOMES) expect(status[outcome], outcome).toBe(model.outcomes.get(`${vendor} ${outcome}`) ?? 0);
+    for (const outcome of OUTCOMES)
+      expect(status[outcome], outcome).toBe(model.outcomes.get(`${vendor} ${outcome}`) ?? 0);
   }
 }
 
@@ -41,7 +47,13 @@ async function checkHistories(catalog: TestCatalog, model: CatalogModel): Promis
   for (const id of new Set([...model.products.keys(), ...model.history.keys()])) {
     expect(await catalog.history(id)).toEqual(model.history.get(id) ?? []);
     for (const field of AUDITED) {
-      const flat = (await catalog.client.sendCommand(["ZRANGE", `ornaments:product:${id}:${field}`, "0", "-1", "WITHSCORES"])) as unknown as string[];
+      const flat = (await catalog.client.sendCommand([
+        "ZRANGE",
+        `ornaments:product:${id}:${field}`,
+        "0",
+        "-1",
+        "WITHSCORES",
+      ])) as unknown as string[];
       const values = new Map<string, number>();
       for (let at = 0; at < flat.length; at += 2) values.set(flat[at]!, Number(flat[at + 1]));
       expect(values, field).toEqual(model.auditOf(id, field));

@@ -26,8 +26,14 @@ export function testCatalog(
   settings: object = {},
   worker = "test",
 ): Catalog {
-  const config = { ...catalogSchema.parse({ maxSleepSeconds: 0.05, patienceSeconds: 1, ...settings }), vendors: shops.map((shop) => loopbackVendor(shop)) };
-  return new Catalog({ worker, connection, functions: () => functions }, config, { log: { debug: () => undefined }, onRequest: () => undefined });
+  const config = {
+    ...catalogSchema.parse({ maxSleepSeconds: 0.05, patienceSeconds: 1, ...settings }),
+    vendors: shops.map((shop) => loopbackVendor(shop)),
+  };
+  return new Catalog({ worker, connection, functions: () => functions }, config, {
+    log: { debug: () => undefined },
+    onRequest: () => undefined,
+  });
 }
 
 export interface TestCrew {

@@ -38,16 +38,31 @@ export class CatalogModel {
   #create(vendor: string, said: Said, nowMs: number): { outcome: string; fields: string[] } {
     const { sku, name, price = null, availability = null, release_year: year = null } = said;
     const id = idOf(vendor, sku);
-    const product = { id, vendor, sku, name: name!, price, availability, brand: null, release_year: year, link: null, created_at: nowMs, last_synced_at: nowMs };
+    const product = {
+      id,
+      vendor,
+      sku,
+      name: name!,
+      price,
+      availability,
+      brand: null,
+      release_year: year,
+      link: null,
+      created_at: nowMs,
+      last_synced_at: nowMs,
+    };
     this.products.set(id, product);
-    for (const field of CONTENT) if (product[field] !== null) this.#note(id, { at: nowMs, field, old: null, new: product[field] });
+    for (const field of CONTENT)
+      if (product[field] !== null) this.#note(id, { at: nowMs, field, old: null, new: product[field] });
     return { outcome: "created", fields: [] };
   }
 
   #update(product: ProductJson, said: Said, nowMs: number): { outcome: string; fields: string[] } {
     if (nowMs < product.last_synced_at) return { outcome: "outdated", fields: [] };
     product.last_synced_at = nowMs;
-    const fields = CONTENT.filter((field) => field in said && !isSame(field, said[field as keyof Said] ?? null, product[field]));
+    const fields = CONTENT.filter(
+      (field) => field in said && !isSame(field, said[field as keyof Said] ?? null, product[field]),
+    );
     for (const field of fields) {
       const after = said[field as keyof Said] ?? null;
       this.#note(product.id, { at: nowMs, field, old: product[field], new: after });
@@ -60,7 +75,8 @@ export class CatalogModel {
     const product = this.products.get(id);
     if (product === undefined) return false;
     const at = Math.max(nowMs, product.last_synced_at);
-    for (const field of CONTENT) if (product[field] !== null) this.#note(id, { at, field, old: product[field], new: null });
+    for (const field of CONTENT)
+      if (product[field] !== null) this.#note(id, { at, field, old: product[field], new: null });
     this.products.delete(id);
     this.#count(product.vendor, "removed");
     return true;
@@ -79,7 +95,8 @@ export class CatalogModel {
   /** Value and second of each value that a field has had, as the audit has them. */
   auditOf(id: string, field: string): Map<string, number> {
     const values = new Map<string, number>();
-    for (const each of this.history.get(id) ?? []) if (each.field === field && each.new !== null) values.set(String(each.new), Math.floor(each.at / 1000));
+    for (const each of this.history.get(id) ?? [])
+      if (each.field === field && each.new !== null) values.set(String(each.new), Math.floor(each.at / 1000));
     return values;
   }
 
@@ -87,7 +104,8 @@ export class CatalogModel {
   countByYear(vendor?: string): [string | null, number][] {
     const skus = new Map<number | null, Set<string>>();
     for (const each of this.products.values()) {
-      if (vendor === undefined || each.vendor === vendor) skus.set(each.release_year, (skus.get(each.release_year) ?? new Set()).add(each.sku));
+      if (vendor === undefined || each.vendor === vendor)
+        skus.set(each.release_year, (skus.get(each.release_year) ?? new Set()).add(each.sku));
     }
     const sorted = [...skus].sort(([a], [b]) => (a ?? Infinity) - (b ?? Infinity));
     return sorted.map(([year, found]) => [year === null ? null : String(year), found.size]);
@@ -105,11 +123,13 @@ export class CatalogModel {
         (vendor === undefined || each.vendor === vendor) &&
         (year === undefined || each.release_year === year) &&
         (availability === undefined || each.availability === availability) &&
-        (price === undefined || (each.price !== null && Number(each.price) >= price[0] && Number(each.price) <= price[1])) &&
+        (price === undefined ||
+          (each.price !== null && Number(each.price) >= price[0] && Number(each.price) <= price[1])) &&
         (syncedBefore === undefined || each.last_synced_at < syncedBefore),
     );
     const isRising = syncedBefore !== undefined || price !== undefined;
-    const scoreOf = (each: ProductJson): number => (syncedBefore !== undefined ? each.last_synced_at : price !== undefined ? Number(each.price) : each.created_at);
+    const scoreOf = (each: ProductJson): number =>
+      syncedBefore !== undefined ? each.last_synced_at : price !== undefined ? Number(each.price) : each.created_at;
     found.sort((a, b) => scoreOf(a) - scoreOf(b) || (a.id < b.id ? -1 : 1));
     const ids = found.map(({ id }) => id);
     return isRising ? ids : ids.reverse();

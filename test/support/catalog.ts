@@ -77,13 +77,19 @@ export function useCatalog(options: TestServerOptions = {}): TestCatalog {
   const functions = useFunctions("catalog", options);
   return Object.assign(functions, {
     upsert: async (vendor: string, product: object, nowMs: number) =>
-      decodeRecord(await functions.call("upsert_product", vendor, JSON.stringify(product), "NOW", nowMs)) as unknown as Upserted,
-    product: async (id: string) => JSON.parse(((await functions.read("get_product", id)) as string | null) ?? "null") as ProductJson | null,
+      decodeRecord(
+        await functions.call("upsert_product", vendor, JSON.stringify(product), "NOW", nowMs),
+      ) as unknown as Upserted,
+    product: async (id: string) =>
+      JSON.parse(((await functions.read("get_product", id)) as string | null) ?? "null") as ProductJson | null,
     find: async (...args: Argument[]) => {
       const [total, ...ids] = (await functions.read("find_products", ...args)) as [number | null, ...string[]];
       return { total, ids };
     },
-    history: async (id: string, ...args: Argument[]) => ((await functions.read("get_history", "product", id, ...args)) as string[]).map((each) => JSON.parse(each) as ChangeJson),
+    history: async (id: string, ...args: Argument[]) =>
+      ((await functions.read("get_history", "product", id, ...args)) as string[]).map(
+        (each) => JSON.parse(each) as ChangeJson,
+      ),
     links: async (vendor: string, ...args: Argument[]) => {
       const [total, ...links] = (await functions.read("list_links", vendor, ...args)) as [number, ...string[]];
       return { total, links: links.map((each) => JSON.parse(each) as LinkJson) };

@@ -43,7 +43,13 @@ export function readDeclarations(library: string): Declaration[] {
 
 const encode = (argument: Argument): string | Buffer => (typeof argument === "number" ? String(argument) : argument);
 
-function send(client: TestClient, command: "FCALL" | "FCALL_RO", keys: string[], name: string, args: Argument[]): Promise<unknown> {
+function send(
+  client: TestClient,
+  command: "FCALL" | "FCALL_RO",
+  keys: string[],
+  name: string,
+  args: Argument[],
+): Promise<unknown> {
   return client.sendCommand([command, name, String(keys.length), ...keys, ...args.map(encode)]);
 }
 

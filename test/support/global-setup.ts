@@ -43,10 +43,15 @@ async function useContainer(project: TestProject, noServer: Error): Promise<() =
   if (process.env["HOTPATH_SERVER"] || process.env["HOTPATH_NO_INSTALL"] === "1") throw noServer;
   try {
     const container = await new GenericContainer(IMAGE).withExposedPorts(PORT).start();
-    project.provide("redis", { mode: "shared", url: `redis://${container.getHost()}:${container.getMappedPort(PORT)}` });
+    project.provide("redis", {
+      mode: "shared",
+      url: `redis://${container.getHost()}:${container.getMappedPort(PORT)}`,
+    });
     return async () => void (await container.stop());
   } catch (noDocker) {
-    throw new Error(`${noServer.message}\nDocker would do too, but: ${(noDocker as Error).message}`, { cause: noServer });
+    throw new Error(`${noServer.message}\nDocker would do too, but: ${(noDocker as Error).message}`, {
+      cause: noServer,
+    });
   }
 }
 

@@ -64,7 +64,9 @@ export function useHosts(options: TestServerOptions = {}): TestHosts {
       return path;
     },
     hotpath: (config, command, env = {}) =>
-      runNode(["host/cli.ts", ...command], { env: { REDIS_URL: server.url, CONFIG_PATH: config, ENV: undefined, ...env } }),
+      runNode(["host/cli.ts", ...command], {
+        env: { REDIS_URL: server.url, CONFIG_PATH: config, ENV: undefined, ...env },
+      }),
   };
 }
 

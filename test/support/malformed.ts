@@ -41,7 +41,21 @@ interface Library {
 }
 
 const MAX_QUOTED = 64;
-const NO_INTEGER = ["", "yesterday", "1.5", "1e3", " 1", "+1", "0x10", "1 ", "--1", "nan", "9".repeat(16), "9".repeat(400), "1\r\n2"];
+const NO_INTEGER = [
+  "",
+  "yesterday",
+  "1.5",
+  "1e3",
+  " 1",
+  "+1",
+  "0x10",
+  "1 ",
+  "--1",
+  "nan",
+  "9".repeat(16),
+  "9".repeat(400),
+  "1\r\n2",
+];
 /** What no reply may show: where in a script something went wrong. */
 const TRACE = /user_function|@user|script:|\.lua|\.ts\b|stack traceback|attempt to|\[string/;
 
@@ -84,7 +98,9 @@ export class Calls {
     const known = this.#known.good[name];
     if (known !== undefined) return [known].flat();
     if (!type.parts) return [this.#goodValue(type)];
-    return type.parts.map((part, at) => (part.type.kind === "time" ? String(this.#known.timeMs + at) : this.#goodValue(part.type)));
+    return type.parts.map((part, at) =>
+      part.type.kind === "time" ? String(this.#known.timeMs + at) : this.#goodValue(part.type),
+    );
   }
 
   /** A call with all that is required, and NOW. */
@@ -92,7 +108,9 @@ export class Calls {
     return {
       positional: positional.flatMap((each) => this.good(each)),
       rest: rest ? [this.#known.rest!(0)] : [],
-      options: options.filter(({ required, name }) => required === true || name === "NOW").map((each) => [each.name, ...this.good(each)]),
+      options: options
+        .filter(({ required, name }) => required === true || name === "NOW")
+        .map((each) => [each.name, ...this.good(each)]),
     };
   }
 
@@ -144,7 +162,12 @@ export class Calls {
   #badPositional({ positional }: Declaration, good: GoodCall): Malformed[] {
     return positional.flatMap((parameter, at) => {
       const { name, type } = parameter;
-      const missing: Malformed = { what: `without ${name}`, args: good.positional.slice(0, at), code: "BADARG", names: [name, "missing"] };
+      const missing: Malformed = {
+        what: `without ${name}`,
+        args: good.positional.slice(0, at),
+        code: "BADARG",
+        names: [name, "missing"],
+      };
       const bad = this.#bad(type).map((value): Malformed => {
         const args = flat({ ...good, positional: good.positional.with(at, value) });
         return { what: `${name} ${quoted(value)}`, args, code: "BADARG", names: [name, "must be", quoted(value)] };
@@ -157,30 +180,59 @@ export class Calls {
     if (!rest) return [];
     const { name, max } = rest;
     const many = Array.from({ length: max + 1 }, (_, at) => this.#known.rest!(at));
-    const tooMany: Malformed = { what: "too much JSON", args: flat({ ...good, rest: many }), code: "LIMIT", names: [name, String(max), String(max + 1)] };
+    const tooMany: Malformed = {
+      what: "too much JSON",
+      args: flat({ ...good, rest: many }),
+      code: "LIMIT",
+      names: [name, String(max), String(max + 1)],
+    };
     if (rest.optional) return [tooMany];
     const others = ["", "[]", "null", "url", "NOW"].map((value): Malformed => {
-      return { what: `${quoted(value)} for JSON`, args: [...good.positional, value], code: "BADARG", names: [name, quoted(value)] };
+      return {
+        what: `${quoted(value)} for JSON`,
+        args: [...good.positional, value],
+        code: "BADARG",
+        names: [name, quoted(value)],
+      };
     });
-    return [tooMany, { what: "without JSON", args: good.positional, code: "BADARG", names: [name, "nothing"] }, ...others];
+    return [
+      tooMany,
+      { what: "without JSON", args: good.positional, code: "BADARG", names: [name, "nothing"] },
+      ...others,
+    ];
   }
 
   #badOptions(declaration: Declaration, good: GoodCall): Malformed[] {
     const calls: Malformed[] = [];
-    const add = (what: string, args: string[], ...names: string[]): void => void calls.push({ what, args, names, code: "BADARG" });
+    const add = (what: string, args: string[], ...names: string[]): void =>
+      void calls.push({ what, args, names, code: "BADARG" });
     for (const option of declaration.options) {
       const { name, type, required } = option;
       const values = this.good(option);
       const put = (...words: string[]): string[] => this.withOption(declaration, name, ...words);
-      if (required) add(`without ${name}`, flat({ ...good, options: good.options.filter(([each]) => each !== name) }), name, "missing");
+      if (required)
+        add(
+          `without ${name}`,
+          flat({ ...good, options: good.options.filter(([each]) => each !== name) }),
+          name,
+          "missing",
+        );
       add(`${name} without a value`, put(name), name, "no value");
       add(`${name} twice`, put(name, ...values, name, ...values), name, "twice");
       add(`${name} twice, in two spellings`, put(name, ...values, name.toLowerCase(), ...values), name, "twice");
-      for (const value of this.#bad(type)) add(`${name} ${quoted(value)}`, put(name, value), name, "must be", quoted(value));
+      for (const value of this.#bad(type))
+        add(`${name} ${quoted(value)}`, put(name, value), name, "must be", quoted(value));
       for (const [at, part] of (type.parts ?? []).entries()) {
         add(`${name} without ${part.name}`, put(name, ...values.slice(0, at)), name, part.name, "no value");
         for (const value of this.#bad(part.type)) {
-          add(`${name} ${part.name} ${quoted(value)}`, put(name, ...values.with(at, value)), name, part.name, "must be", quoted(value));
+          add(
+            `${name} ${part.name} ${quoted(value)}`,
+            put(name, ...values.with(at, value)),
+            name,
+            part.name,
+            "must be",
+            quoted(value),
+          );
         }
       }
     }
@@ -203,7 +255,13 @@ export class Calls {
       ...this.#badOptions(declaration, good),
       ...(this.#known.more?.(declaration, this) ?? []),
       { what: "two routing keys", keys, args, code: "BADARG", names: ["routing key", String(keys.length)] },
-      { what: "a colon in the braces of the routing key", keys: ["x{a:b}y"], args, code: "BADARG", names: ["routing key", "'x{a:b}y'"] },
+      {
+        what: "a colon in the braces of the routing key",
+        keys: ["x{a:b}y"],
+        args,
+        code: "BADARG",
+        names: ["routing key", "'x{a:b}y'"],
+      },
     ];
   }
 }
@@ -214,7 +272,12 @@ export class Calls {
  *
  * @param seed brings the database into a state in which a call that writes what it should not changes something
  */
-export function itRefusesMalformedCalls(library: Library, calls: Calls, declaration: Declaration, seed: () => Promise<void>): void {
+export function itRefusesMalformedCalls(
+  library: Library,
+  calls: Calls,
+  declaration: Declaration,
+  seed: () => Promise<void>,
+): void {
   const malformed = calls.malformed(declaration);
   let before: Record<string, string>;
 
@@ -250,14 +313,24 @@ export function itTakesBothEnds(library: Library, calls: Calls, declaration: Dec
     const good = calls.goodCall(declaration);
     const requireTaken = async (argument: string, value: string, args: string[]): Promise<void> => {
       const message = (await refusalOf(library.routed([], name, ...args))) ?? "";
-      expect.soft(message, `${argument} ${quoted(value)}`).not.toMatch(new RegExp(`${argument} must be (text of |an integer from |a unix time in |one of |an id of |a JSON object of )|^ERR `));
+      expect
+        .soft(message, `${argument} ${quoted(value)}`)
+        .not.toMatch(
+          new RegExp(
+            `${argument} must be (text of |an integer from |a unix time in |one of |an id of |a JSON object of )|^ERR `,
+          ),
+        );
     };
-    expect((await refusalOf(library.routed([], name, ...flat(good)))) ?? "NOTFOUND", "a good call").toMatch(/^NOTFOUND/);
+    expect((await refusalOf(library.routed([], name, ...flat(good)))) ?? "NOTFOUND", "a good call").toMatch(
+      /^NOTFOUND/,
+    );
     for (const [at, parameter] of positional.entries()) {
-      for (const value of calls.bounds(parameter)) await requireTaken(parameter.name, value, flat({ ...good, positional: good.positional.with(at, value) }));
+      for (const value of calls.bounds(parameter))
+        await requireTaken(parameter.name, value, flat({ ...good, positional: good.positional.with(at, value) }));
     }
     for (const option of options) {
-      for (const value of calls.bounds(option)) await requireTaken(option.name, value, calls.withOption(declaration, option.name, option.name, value));
+      for (const value of calls.bounds(option))
+        await requireTaken(option.name, value, calls.withOption(declaration, option.name, option.name, value));
     }
   });
 }

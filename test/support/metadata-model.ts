@@ -62,7 +62,8 @@ export class IndexModel {
       return this.#plan(entry, nowS);
     }
     const [, plan] = this.#find(before);
-    if (plan !== undefined && this.#isMerge(plan)) plan.size = Math.max(plan.size - before.size_bytes, 0) + entry.size_bytes;
+    if (plan !== undefined && this.#isMerge(plan))
+      plan.size = Math.max(plan.size - before.size_bytes, 0) + entry.size_bytes;
   }
 
   #isMerge(plan: Plan): boolean {
@@ -75,7 +76,11 @@ export class IndexModel {
     this.files.delete(path);
     this.#takeOut(before);
     const queue = `drop:d:t:${layer ?? before.layer}:${writer ?? before.writer_id}`;
-    this.#list(this.waiting, queue).push({ paths: [path], size: 0, timeS: nowS === undefined ? undefined : nowS + DROP_S });
+    this.#list(this.waiting, queue).push({
+      paths: [path],
+      size: 0,
+      timeS: nowS === undefined ? undefined : nowS + DROP_S,
+    });
   }
 
   /** The plan that waits with a file, and its queue. */
@@ -93,10 +98,18 @@ export class IndexModel {
     if (plan === undefined) return;
     plan.paths = plan.paths.filter((path) => path !== entry.path);
     plan.size = Math.max(plan.size - entry.size_bytes, 0);
-    if (plan.paths.length === 0) this.#replace(this.waiting, name, this.waiting.get(name)!.filter((each) => each !== plan));
+    if (plan.paths.length === 0)
+      this.#replace(
+        this.waiting,
+        name,
+        this.waiting.get(name)!.filter((each) => each !== plan),
+      );
   }
 
-  #plan({ path, layer, writer_id: writer, size_bytes: size, str_chunk_time: chunk }: Entry, nowS: number | undefined): void {
+  #plan(
+    { path, layer, writer_id: writer, size_bytes: size, str_chunk_time: chunk }: Entry,
+    nowS: number | undefined,
+  ): void {
     const { merge, layers } = this.#configuration;
     const iteration = iterationOf(path);
     const step = merge[iteration - 1];
@@ -131,7 +144,9 @@ export class IndexModel {
   due(pattern: RegExp, nowS: number): { name: string; plan: Plan }[] {
     const names = [...new Set([...this.waiting.keys(), ...this.out.keys()])].filter((name) => pattern.test(name));
     return names.flatMap((name) => {
-      const plan = [this.waiting.get(name)?.[0], this.out.get(name)?.[0]].find((each) => each !== undefined && each.timeS! <= nowS);
+      const plan = [this.waiting.get(name)?.[0], this.out.get(name)?.[0]].find(
+        (each) => each !== undefined && each.timeS! <= nowS,
+      );
       return plan === undefined ? [] : [{ name, plan }];
     });
   }
@@ -152,7 +167,11 @@ export class IndexModel {
   end(kind: string, id: string): boolean {
     for (const [name, plans] of this.out) {
       if (!name.startsWith(`${kind}:`) || !plans.some((plan) => plan.id === id)) continue;
-      this.#replace(this.out, name, plans.filter((plan) => plan.id !== id));
+      this.#replace(
+        this.out,
+        name,
+        plans.filter((plan) => plan.id !== id),
+      );
       return true;
     }
     return false;

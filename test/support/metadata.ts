@@ -46,8 +46,21 @@ export interface Entry {
 /** An entry of a file in its hour's folder. */
 export function entryOf(given: Partial<Entry> & { path: string }): Entry {
   return {
-    layer: "l", database: "d", table: "t", size_bytes: 1000, row_count: 10, chunk_time: 0, min: null, max: null,
-    min_time: 0, max_time: 0, writer_id: "w", str_min_time: "0", str_max_time: "0", str_chunk_time: "0", cmd: "ADD",
+    layer: "l",
+    database: "d",
+    table: "t",
+    size_bytes: 1000,
+    row_count: 10,
+    chunk_time: 0,
+    min: null,
+    max: null,
+    min_time: 0,
+    max_time: 0,
+    writer_id: "w",
+    str_min_time: "0",
+    str_max_time: "0",
+    str_chunk_time: "0",
+    cmd: "ADD",
     ...given,
   };
 }
@@ -92,7 +105,10 @@ export function useMetadata(options: TestServerOptions = {}): TestMetadata {
       const entries: Entry[] = [];
       let cursor = "0";
       for (let calls = 1; calls <= MOST_CALLS; calls += 1) {
-        const [next, ...found] = (await functions.read("query_index", db, table, ...args, "CURSOR", cursor)) as [string, ...string[]];
+        const [next, ...found] = (await functions.read("query_index", db, table, ...args, "CURSOR", cursor)) as [
+          string,
+          ...string[],
+        ];
         entries.push(...found.map((each) => JSON.parse(each) as Entry));
         if (next === "0") return { entries, calls };
         cursor = next;

@@ -78,7 +78,9 @@ export class NotifierModel {
 
   /** How many go out now: those ready, in order of time; which of those of one time is the server's to choose. */
   ready(nowMs: number): Notification[] {
-    return this.notifications.filter(({ state, atMs }) => state === "ready" && atMs <= nowMs).sort((a, b) => a.atMs - b.atMs);
+    return this.notifications
+      .filter(({ state, atMs }) => state === "ready" && atMs <= nowMs)
+      .sort((a, b) => a.atMs - b.atMs);
   }
 
   /** Finds what a claim has given out, and leases it; undefined if nothing like it was ready. */
@@ -91,7 +93,13 @@ export class NotifierModel {
       each.items.join() === claimed.items.join();
     const found = this.ready(nowMs).find(isIt);
     if (found === undefined) return undefined;
-    Object.assign(found, { state: "leased", atMs: nowMs + this.settings.lease, attempt: found.attempt + 1, id: claimed.id, token: claimed.token });
+    Object.assign(found, {
+      state: "leased",
+      atMs: nowMs + this.settings.lease,
+      attempt: found.attempt + 1,
+      id: claimed.id,
+      token: claimed.token,
+    });
     return found;
   }
 

@@ -37,7 +37,11 @@ export interface TestNotifier extends TestFunctions {
 }
 
 /** Claims on any connection. */
-export async function claimOn(client: TestClient, topic: string, ...args: Argument[]): Promise<{ next: number | null; claimed: Claimed[] }> {
+export async function claimOn(
+  client: TestClient,
+  topic: string,
+  ...args: Argument[]
+): Promise<{ next: number | null; claimed: Claimed[] }> {
   const [next, ...json] = (await fcall(client, "claim_notifications", topic, ...args)) as [number | null, ...string[]];
   return { next, claimed: json.map((each) => JSON.parse(each) as Claimed) };
 }
@@ -46,7 +50,8 @@ export async function claimOn(client: TestClient, topic: string, ...args: Argume
 export function useNotifier(options: TestServerOptions = {}): TestNotifier {
   const functions = useFunctions("notifier", options);
   return Object.assign(functions, {
-    add: async (stream: string, id: string, ...fields: string[]) => String(await functions.client.sendCommand(["XADD", stream, id, ...fields])),
+    add: async (stream: string, id: string, ...fields: string[]) =>
+      String(await functions.client.sendCommand(["XADD", stream, id, ...fields])),
     claim: (topic: string, ...args: Argument[]) => claimOn(functions.client, topic, ...args),
     list: async (topic: string, ...args: Argument[]) => {
       const [total, ...json] = (await functions.read("list_notifications", topic, ...args)) as [number, ...string[]];

@@ -100,7 +100,9 @@ async function awaitLine(
   });
   const match = find();
   if (match !== undefined) return match;
-  throw new Error(`The process ended without a line that matches ${pattern}.\n${[...handle.lines, ...handle.errors].join("\n")}`);
+  throw new Error(
+    `The process ended without a line that matches ${pattern}.\n${[...handle.lines, ...handle.errors].join("\n")}`,
+  );
 }
 
 function endWithTest(handle: RunningProcess): void {

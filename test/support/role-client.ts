@@ -19,12 +19,17 @@ const PASSWORD = "of-a-test";
 const functions = AS_ROLES ? readBundle().flatMap(({ rated }) => rated) : [];
 const roleOf = new Map(functions.map(({ name, role }) => [`FCALL ${name}`, role as UserRole]));
 // How Redis refuses FCALL_RO of a function that writes is seen by those alone who may call it.
-for (const { name, role, flags } of functions) if (flags.includes("no-writes")) roleOf.set(`FCALL_RO ${name}`, role as UserRole);
+for (const { name, role, flags } of functions)
+  if (flags.includes("no-writes")) roleOf.set(`FCALL_RO ${name}`, role as UserRole);
 const userOf = (role: UserRole): string => `${PREFIX}${role}`;
 
 /** An ACL file with the user of each role, beside the one who may do all. */
 export function aclFile(userKeys: readonly string[] = TEST_KEYS): string {
-  const users = aclUsers(functions, { prefix: PREFIX, roles: USERS, userKeys: userKeys.map((pattern) => ({ pattern })) });
+  const users = aclUsers(functions, {
+    prefix: PREFIX,
+    roles: USERS,
+    userKeys: userKeys.map((pattern) => ({ pattern })),
+  });
   const lines = users.map((user) => configurationLine(user).replace(`\${${passwordVariable(user.role)}}`, PASSWORD));
   return `${["user default on nopass sanitize-payload ~* &* +@all", ...lines].join("\n")}\n`;
 }
@@ -38,7 +43,11 @@ export function callAsRoles<Client extends { sendCommand: unknown }>(client: Cli
     const role = roleOf.get(`${String(args[0])} ${String(args[1])}`);
     if (role === undefined) return send(args, ...options);
     // All in one turn, so that nothing comes between them on the connection.
-    const [, reply] = await Promise.all([send(["AUTH", userOf(role), PASSWORD]), send(args, ...options), send(["AUTH", "default", PASSWORD])]);
+    const [, reply] = await Promise.all([
+      send(["AUTH", userOf(role), PASSWORD]),
+      send(args, ...options),
+      send(["AUTH", "default", PASSWORD]),
+    ]);
     return reply;
   };
   return Object.assign(client, { sendCommand });
@@ -50,9 +59,15 @@ export function asHost(url: string): string {
 }
 
 /** What the server has refused to the users of roles; nothing of a server that is gone. */
-export async function refusedAsRoles(client: { isReady: boolean; sendCommand: unknown } | undefined): Promise<string[]> {
+export async function refusedAsRoles(
+  client: { isReady: boolean; sendCommand: unknown } | undefined,
+): Promise<string[]> {
   if (!client?.isReady) return [];
   const entries = (await (client.sendCommand as SendCommand).call(client, ["ACL", "LOG"])) as unknown[][];
-  const fields = entries.map((flat) => Object.fromEntries(Array.from({ length: flat.length / 2 }, (_, at) => [String(flat[2 * at]), flat[2 * at + 1]])));
-  return fields.filter(({ username }) => String(username).startsWith(PREFIX)).map(({ username, reason, context, object }) => [username, reason, context, object].join(" "));
+  const fields = entries.map((flat) =>
+    Object.fromEntries(Array.from({ length: flat.length / 2 }, (_, at) => [String(flat[2 * at]), flat[2 * at + 1]])),
+  );
+  return fields
+    .filter(({ username }) => String(username).startsWith(PREFIX))
+    .map(({ username, reason, context, object }) => [username, reason, context, object].join(" "));
 }

@@ -24,7 +24,9 @@ it.runIf(isShared)("keeps away from database 0 of a shared server", async () => 
 it("waits for what comes late, and says what did not come", async () => {
   let looks = 0;
   expect(await until(() => ++looks === 3 && "there")).toBe("there");
-  await expect(until(() => false, { timeoutMs: 20, what: "a miracle" })).rejects.toThrow("Waited 20 ms in vain for: a miracle");
+  await expect(until(() => false, { timeoutMs: 20, what: "a miracle" })).rejects.toThrow(
+    "Waited 20 ms in vain for: a miracle",
+  );
 });
 
 describeWithOwnServer("a server that is killed", () => {

@@ -61,7 +61,8 @@ export function useServer(options: TestServerOptions = {}): TestServer {
   const clients: TestClient[] = [];
   let backend: Backend | undefined;
   const ready = (): Backend => {
-    if (backend === undefined) throw new Error("The test server is there from beforeAll on, not while tests are collected.");
+    if (backend === undefined)
+      throw new Error("The test server is there from beforeAll on, not while tests are collected.");
     return backend;
   };
   const connect = async (): Promise<TestClient> => {

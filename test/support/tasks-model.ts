@@ -15,7 +15,15 @@ export interface TypeSettings {
 
 type Ended = "finished" | "dead" | "cancelled";
 export type State = "held" | "waiting" | "leased" | "waiting_children" | Ended;
-export const STATES: readonly State[] = ["held", "waiting", "leased", "waiting_children", "finished", "dead", "cancelled"];
+export const STATES: readonly State[] = [
+  "held",
+  "waiting",
+  "leased",
+  "waiting_children",
+  "finished",
+  "dead",
+  "cancelled",
+];
 
 export interface ModelTask {
   id: string;
@@ -61,7 +69,8 @@ const byTime = (a: ModelTask, b: ModelTask): number => a.atMs - b.atMs || (a.id 
 
 const ENDED: readonly State[] = ["finished", "dead", "cancelled"];
 const isAlive = ({ state }: ModelTask): boolean => !ENDED.includes(state);
-const openChildren = ({ children }: ModelTask): number => children.total - children.finished - children.dead - children.cancelled;
+const openChildren = ({ children }: ModelTask): number =>
+  children.total - children.finished - children.dead - children.cancelled;
 
 export class TasksModel {
   readonly types = new Map<string, TypeSettings>();
@@ -95,14 +104,31 @@ export class TasksModel {
     const above = parent === undefined ? undefined : this.#require(parent);
     if (above !== undefined && !isAlive(above)) throw new Refusal("CONFLICT");
     if (known !== undefined) this.tasks.delete(known.id);
-    return this.#create({ queue, type, payload, priority, ...(id === undefined ? {} : { id }), ...(above && { parent: above }) }, nowMs + delay, nowMs).id;
+    return this.#create(
+      { queue, type, payload, priority, ...(id === undefined ? {} : { id }), ...(above && { parent: above }) },
+      nowMs + delay,
+      nowMs,
+    ).id;
   }
 
-  #create(given: Pick<ModelTask, "queue" | "type" | "payload" | "priority"> & Partial<ModelTask>, readyMs: number, nowMs: number): ModelTask {
+  #create(
+    given: Pick<ModelTask, "queue" | "type" | "payload" | "priority"> & Partial<ModelTask>,
+    readyMs: number,
+    nowMs: number,
+  ): ModelTask {
     this.#serial += 1;
     const serial = this.#serial;
     const children = { total: 0, finished: 0, dead: 0, cancelled: 0, fromMs: 0, toMs: 0 };
-    const task: ModelTask = { id: String(serial), ...given, serial, state: "waiting", attempt: 0, enqueuedMs: nowMs, atMs: readyMs, children };
+    const task: ModelTask = {
+      id: String(serial),
+      ...given,
+      serial,
+      state: "waiting",
+      attempt: 0,
+      enqueuedMs: nowMs,
+      atMs: readyMs,
+      children,
+    };
     this.tasks.set(task.id, task);
     if (task.parent !== undefined) {
       task.parent.children.total += 1;
@@ -115,11 +141,23 @@ export class TasksModel {
   #hold(task: ModelTask, readyMs: number, nowMs: number): void {
     Object.assign(task, { state: "held", atMs: nowMs });
     const { id, payload } = task;
-    this.#startHook({ kind: "pre", at: 1, of: task }, { hook: "pre", task: id, payload }, task.priority, readyMs, nowMs);
+    this.#startHook(
+      { kind: "pre", at: 1, of: task },
+      { hook: "pre", task: id, payload },
+      task.priority,
+      readyMs,
+      nowMs,
+    );
   }
 
   /** False if the type has no such hook. */
-  #startHook(hook: NonNullable<ModelTask["hook"]>, rest: Record<string, unknown>, priority: number, readyMs: number, nowMs: number): boolean {
+  #startHook(
+    hook: NonNullable<ModelTask["hook"]>,
+    rest: Record<string, unknown>,
+    priority: number,
+    readyMs: number,
+    nowMs: number,
+  ): boolean {
     const { kind, at, of } = hook;
     const type = this.types.get(of.type)![kind][at - 1];
     if (type === undefined) return false;
@@ -134,7 +172,9 @@ export class TasksModel {
   }
 
   #leaseEnded(queue: string, nowMs: number): void {
-    for (const task of this.in(queue, "leased").filter(({ atMs }) => atMs <= nowMs).sort(byTime)) {
+    for (const task of this.in(queue, "leased")
+      .filter(({ atMs }) => atMs <= nowMs)
+      .sort(byTime)) {
       this.#giveBack(task, task.atMs, `the lease of ${task.worker} ended`, nowMs);
     }
   }
@@ -163,7 +203,13 @@ export class TasksModel {
 
   lease(task: ModelTask, claimed: ClaimedTask, worker: string, leaseMs: number | undefined, nowMs: number): void {
     const { lease } = this.types.get(task.type)!;
-    Object.assign(task, { state: "leased", attempt: task.attempt + 1, token: claimed.token, worker, atMs: nowMs + (leaseMs ?? lease) });
+    Object.assign(task, {
+      state: "leased",
+      attempt: task.attempt + 1,
+      token: claimed.token,
+      worker,
+      atMs: nowMs + (leaseMs ?? lease),
+    });
   }
 
   #requireLeased(id: string, token: string | undefined): ModelTask {
@@ -200,7 +246,8 @@ export class TasksModel {
     const heldBy = task.state === "held" ? task.heldBy : undefined;
     if (task.state === "dead") this.#close(task, "cancelled", nowMs);
     else this.#settle(task, "cancelled", nowMs);
-    if (heldBy !== undefined && this.#isKnown(heldBy) && heldBy.state === "waiting") this.#settle(heldBy, "cancelled", nowMs);
+    if (heldBy !== undefined && this.#isKnown(heldBy) && heldBy.state === "waiting")
+      this.#settle(heldBy, "cancelled", nowMs);
   }
 
   retry(id: string, nowMs: number): void {
@@ -220,7 +267,13 @@ export class TasksModel {
     // Out of every state until what follows is done, but not yet ended.
     if (how === "finished" && task.hook === undefined) {
       const { id, payload, result } = task;
-      this.#startHook({ kind: "post", at: 1, of: task }, { hook: "post", task: id, payload, ...(result && { result }) }, task.priority, nowMs, nowMs);
+      this.#startHook(
+        { kind: "post", at: 1, of: task },
+        { hook: "post", task: id, payload, ...(result && { result }) },
+        task.priority,
+        nowMs,
+        nowMs,
+      );
     }
     if (this.#isKnown(task.parent)) this.#tellParent(task.parent, how, nowMs);
     if (task.hook !== undefined) this.#afterHook(task, task.hook, how, nowMs);
@@ -242,7 +295,11 @@ export class TasksModel {
       const isStarted = this.#startHook({ kind, at: at + 1, of }, task.payload, task.priority, nowMs, nowMs);
       if (!isStarted && isHeld) Object.assign(of, { state: "waiting", atMs: nowMs });
     } else if (isHeld) {
-      Object.assign(of, { state: "dead", atMs: nowMs, reason: `its hook ${task.type} ${how === "dead" ? "died" : "was cancelled"}` });
+      Object.assign(of, {
+        state: "dead",
+        atMs: nowMs,
+        reason: `its hook ${task.type} ${how === "dead" ? "died" : "was cancelled"}`,
+      });
       this.#settle(of, "dead", nowMs);
     }
   }
@@ -273,7 +330,22 @@ export class TasksModel {
 
   /** As get_task and list_tasks show it. */
   show(task: ModelTask): ShownTask {
-    const { id, queue, type, state, priority, attempt, payload, worker, reason, parent, heldBy, hook, result, children } = task;
+    const {
+      id,
+      queue,
+      type,
+      state,
+      priority,
+      attempt,
+      payload,
+      worker,
+      reason,
+      parent,
+      heldBy,
+      hook,
+      result,
+      children,
+    } = task;
     const open = openChildren(task);
     return {
       id,

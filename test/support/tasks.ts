@@ -59,9 +59,11 @@ export async function claimOn(client: TestClient, queue: string, ...args: Argume
 export function useTasks(options: TestServerOptions = {}): TestTasks {
   const functions = useFunctions("catalog", options);
   return Object.assign(functions, {
-    enqueue: async (queue: string, task: Record<string, unknown>, ...args: Argument[]) => String(await functions.call("enqueue_task", queue, JSON.stringify(task), ...args)),
+    enqueue: async (queue: string, task: Record<string, unknown>, ...args: Argument[]) =>
+      String(await functions.call("enqueue_task", queue, JSON.stringify(task), ...args)),
     claim: (queue: string, ...args: Argument[]) => claimOn(functions.client, queue, ...args),
-    get: async (id: string) => JSON.parse(((await functions.read("get_task", id)) as string | null) ?? "null") as ShownTask | null,
+    get: async (id: string) =>
+      JSON.parse(((await functions.read("get_task", id)) as string | null) ?? "null") as ShownTask | null,
     list: async (queue: string, ...args: Argument[]) => {
       const [total, ...json] = (await functions.read("list_tasks", queue, ...args)) as [number, ...string[]];
       return { total, listed: json.map((each) => JSON.parse(each) as ShownTask) };

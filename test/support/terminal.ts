@@ -65,12 +65,20 @@ export function openTerminal(args: string[], { columns = 80, rows = 24, env = {}
   const terminal: Terminal = {
     output: () => text,
     screen: () => lastScreen(text),
-    line: (pattern) => until(() => terminal.screen().find((line) => pattern.test(line)), { timeoutMs: 20_000, what: `${pattern} on the screen` }).catch((error: Error) => {
-      throw new Error(`${error.message}\n${terminal.screen().join("\n")}`, { cause: error });
-    }),
+    line: (pattern) =>
+      until(() => terminal.screen().find((line) => pattern.test(line)), {
+        timeoutMs: 20_000,
+        what: `${pattern} on the screen`,
+      }).catch((error: Error) => {
+        throw new Error(`${error.message}\n${terminal.screen().join("\n")}`, { cause: error });
+      }),
     type: (keys) => void child.stdin.write(keys),
     resize: (toColumns, toRows) => {
-      const set = spawnSync("stty", ["-F", find(/pid \d+ (\S+)/)[1]!, "cols", String(toColumns), "rows", String(toRows)], { encoding: "utf8" });
+      const set = spawnSync(
+        "stty",
+        ["-F", find(/pid \d+ (\S+)/)[1]!, "cols", String(toColumns), "rows", String(toRows)],
+        { encoding: "utf8" },
+      );
       if (set.status !== 0) throw new Error(set.stderr);
     },
     signal: (signal) => void process.kill(Number(find(/pid (\d+)/)[1]), signal),
@@ -88,11 +96,12 @@ function lastScreen(text: string): string[] {
   const end = text.lastIndexOf(END_FRAME);
   if (end < 0) return [];
   const frame = text.slice(text.lastIndexOf(BEGIN_FRAME, end), end);
-  return plain(frame).split("\r\n").map((line) => line.trimEnd());
+  return plain(frame)
+    .split("\r\n")
+    .map((line) => line.trimEnd());
 }
 
 /** Text without escape sequences. */
 export function plain(text: string): string {
-   
   return text.replace(/\u001b\[[0-9;?]*[A-Za-z]/g, "");
 }

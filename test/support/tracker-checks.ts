@@ -28,7 +28,9 @@ export async function expectCounts(
   const bounds = reference.bounds(fromMs, toMs, nowMs);
   const options = ["FROM", fromMs, "TO", toMs, "NOW", nowMs];
   const ask = (name: string): Promise<unknown[]> =>
-    Promise.all(ids.map(async ([dimension, id]) => [dimension, id, await record(client, name, dimension, id, ...options)]));
+    Promise.all(
+      ids.map(async ([dimension, id]) => [dimension, id, await record(client, name, dimension, id, ...options)]),
+    );
   const expected = (value: (views: number, devices: number) => number): unknown[] =>
     ids.map(([dimension, id]) => {
       if (bounds === undefined) return [dimension, id, undefined];
@@ -108,7 +110,15 @@ const RANGE_MS = 30 * DAY_MS;
 
 type Point = [startMs: number, value: number];
 
-async function points(client: TestClient, name: string, dimension: Dimension, id: string, tier: string, fromMs: number, toMs: number): Promise<Point[]> {
+async function points(
+  client: TestClient,
+  name: string,
+  dimension: Dimension,
+  id: string,
+  tier: string,
+  fromMs: number,
+  toMs: number,
+): Promise<Point[]> {
   const found: Point[] = [];
   for (let atMs = fromMs; atMs < toMs; atMs += RANGE_MS) {
     const options = ["TIER", tier, "FROM", atMs, "TO", Math.min(atMs + RANGE_MS, toMs)];
@@ -123,7 +133,9 @@ export async function seriesTotal(client: TestClient, reference: Reference, dime
   if (span === undefined) return 0;
   const fromMs = floorTo(TIERS.at(-1)!.lengthMs, span.firstMs);
   const series = await Promise.all(
-    reference.ids(dimension).map((id) => points(client, "range_pg", dimension, id, "5MINUTES", fromMs, span.lastMs + MINUTE_MS)),
+    reference
+      .ids(dimension)
+      .map((id) => points(client, "range_pg", dimension, id, "5MINUTES", fromMs, span.lastMs + MINUTE_MS)),
   );
   return series.flat().reduce((sum, [, value]) => sum + value, 0);
 }
@@ -142,10 +154,17 @@ export async function expectSeries(client: TestClient, reference: Reference, now
         const tier = TIERS.find((each) => each.name === name)!;
         const expected = reference.windows(dimension, id, tier.lengthMs);
         const [pg, ud] = await Promise.all(
-          ["range_pg", "range_ud"].map((each) => points(client, each, dimension, id, name, fromMs, span.lastMs + MINUTE_MS)),
+          ["range_pg", "range_ud"].map((each) =>
+            points(client, each, dimension, id, name, fromMs, span.lastMs + MINUTE_MS),
+          ),
         );
-        expect(pg, `range_pg ${dimension} ${id} ${name}`).toEqual(expected.map(([startMs, tally]) => [startMs, tally.views]));
-        expect(ud!.map(([startMs]) => startMs), `range_ud ${dimension} ${id} ${name}`).toEqual(expected.map(([startMs]) => startMs));
+        expect(pg, `range_pg ${dimension} ${id} ${name}`).toEqual(
+          expected.map(([startMs, tally]) => [startMs, tally.views]),
+        );
+        expect(
+          ud!.map(([startMs]) => startMs),
+          `range_ud ${dimension} ${id} ${name}`,
+        ).toEqual(expected.map(([startMs]) => startMs));
         for (const [at, [startMs, { devices }]] of expected.entries()) {
           const value = ud![at]![1];
           const label = `range_ud ${dimension} ${id} ${name} ${startMs}`;
@@ -194,7 +213,8 @@ export async function expectNothingOpen(client: TestClient, nowMs: number): Prom
 }
 
 /** Documents, their indexes, what is pending, options and streams: all others expire by themselves. */
-const LASTING = /^(H:TRACKER(\.HOSTS)?|H:DOCUMENT|SS:(VISITED|SECTIONS|PAGES|NAMES|URLS)|S:LEVEL\.\d|SS:\w+\.PENDING|ST:\w+|H:TICK):/;
+const LASTING =
+  /^(H:TRACKER(\.HOSTS)?|H:DOCUMENT|SS:(VISITED|SECTIONS|PAGES|NAMES|URLS)|S:LEVEL\.\d|SS:\w+\.PENDING|ST:\w+|H:TICK):/;
 
 /** That nothing stays for ever but what should. */
 export async function expectLifetimes(client: TestClient): Promise<void> {
@@ -222,7 +242,10 @@ function expectListing(listed: Listed[], expected: Listing | undefined, what: st
 }
 
 async function document(client: TestClient, dimension: string, id: string): Promise<Record<string, unknown>> {
-  return JSON.parse((await fcall(client, "get_document", dimension, id, "COUNT", 10_000)) as string) as Record<string, unknown>;
+  return JSON.parse((await fcall(client, "get_document", dimension, id, "COUNT", 10_000)) as string) as Record<
+    string,
+    unknown
+  >;
 }
 
 /** That websites, sections and pages are there and list what was visited, and that the status counts them. */

@@ -103,7 +103,8 @@ export class Reference {
   /** Notes a rotation. */
   rotated(nowMs: number, tier: string | undefined): void {
     this.clockMs = Math.max(this.clockMs, nowMs);
-    if (tier === undefined || tier === "5MINUTES") this.rotatedMs = Math.max(this.rotatedMs, floorTo(5 * MINUTE_MS, nowMs));
+    if (tier === undefined || tier === "5MINUTES")
+      this.rotatedMs = Math.max(this.rotatedMs, floorTo(5 * MINUTE_MS, nowMs));
   }
 
   /** Ids that have anything. */
@@ -189,8 +190,17 @@ export class Reference {
     note(this.websites, website);
     // A page is in one website and one section: those that the table of hosts gave it to last.
     for (const [id, listing] of this.pagesOf) if (id !== website && id !== section) listing.delete(page);
-    note(entry(this.sectionsOf, website, () => new Map<string, number>()), section);
-    note(entry(this.pagesOf, website, () => new Map<string, number>()), page);
-    note(entry(this.pagesOf, section, () => new Map<string, number>()), page);
+    note(
+      entry(this.sectionsOf, website, () => new Map<string, number>()),
+      section,
+    );
+    note(
+      entry(this.pagesOf, website, () => new Map<string, number>()),
+      page,
+    );
+    note(
+      entry(this.pagesOf, section, () => new Map<string, number>()),
+      page,
+    );
   }
 }

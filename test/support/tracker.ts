@@ -49,7 +49,10 @@ export async function allKeys(client: TestClient): Promise<string[]> {
   const keys = new Set<string>();
   let cursor = "0";
   do {
-    const [next, found] = (await client.sendCommand(["SCAN", cursor, "COUNT", "1000"])) as unknown as [string, string[]];
+    const [next, found] = (await client.sendCommand(["SCAN", cursor, "COUNT", "1000"])) as unknown as [
+      string,
+      string[],
+    ];
     for (const key of found) keys.add(key);
     cursor = next;
   } while (cursor !== "0");
@@ -85,7 +88,8 @@ export function digestOfValues(client: TestClient): Promise<Record<string, strin
 }
 
 async function digestOf(client: TestClient, what: "times" | "values"): Promise<Record<string, string>> {
-  const ask = (): Promise<string[] | null> => client.sendCommand(["EVAL", DIGEST, "0", what]) as unknown as Promise<string[] | null>;
+  const ask = (): Promise<string[] | null> =>
+    client.sendCommand(["EVAL", DIGEST, "0", what]) as unknown as Promise<string[] | null>;
   return Object.fromEntries(pairs(await until(ask, { intervalMs: 1, what: "keys to go" })));
 }
 
@@ -96,7 +100,10 @@ export type Snapshot = { key: string; dump: Buffer; expires: number }[];
 export async function takeSnapshot(client: TestClient): Promise<Snapshot> {
   return Promise.all(
     Object.keys(await digest(client)).map(async (key) => {
-      const [dump, expires] = await Promise.all([client.sendCommand(["DUMP", key], AS_BYTES), client.sendCommand(["PEXPIRETIME", key])]);
+      const [dump, expires] = await Promise.all([
+        client.sendCommand(["DUMP", key], AS_BYTES),
+        client.sendCommand(["PEXPIRETIME", key]),
+      ]);
       return { key, dump: dump as unknown as Buffer, expires: Math.max(Number(expires), 0) };
     }),
   );
@@ -104,7 +111,11 @@ export async function takeSnapshot(client: TestClient): Promise<Snapshot> {
 
 /** Puts keys back, with the times they expire at. */
 export async function restore(client: TestClient, snapshot: Snapshot): Promise<void> {
-  await Promise.all(snapshot.map(({ key, dump, expires }) => client.sendCommand(["RESTORE", key, String(expires), dump, "ABSTTL", "REPLACE"])));
+  await Promise.all(
+    snapshot.map(({ key, dump, expires }) =>
+      client.sendCommand(["RESTORE", key, String(expires), dump, "ABSTTL", "REPLACE"]),
+    ),
+  );
 }
 
 /** What a key holds, in an order that does not depend on how it came in, and how many minutes it has left. */
@@ -133,9 +144,15 @@ async function valueOf(client: TestClient, type: string, key: string): Promise<u
   switch (type) {
     case "hash":
     case "zset": {
-      const flat = texts(type === "hash" ? await send("HGETALL", key) : await send("ZRANGE", key, "0", "-1", "WITHSCORES"));
+      const flat = texts(
+        type === "hash" ? await send("HGETALL", key) : await send("ZRANGE", key, "0", "-1", "WITHSCORES"),
+      );
       // The id of an announcement is a time of the server.
-      return Object.fromEntries(pairs(flat).filter(([field]) => field !== "announced").sort());
+      return Object.fromEntries(
+        pairs(flat)
+          .filter(([field]) => field !== "announced")
+          .sort(),
+      );
     }
     case "set":
       return texts(await send("SMEMBERS", key)).sort();
@@ -144,7 +161,9 @@ async function valueOf(client: TestClient, type: string, key: string): Promise<u
     case "list":
       return texts(await send("LRANGE", key, "0", "-1"));
     case "stream":
-      return ((await client.sendCommand(["XRANGE", key, "-", "+"])) as unknown as [string, string[]][]).map(([, fields]) => fields);
+      return ((await client.sendCommand(["XRANGE", key, "-", "+"])) as unknown as [string, string[]][]).map(
+        ([, fields]) => fields,
+      );
     default:
       throw new Error(`${key} holds a ${type}`);
   }

@@ -1,6 +1,12 @@
 import type { ServerResponse } from "node:http";
 import { parseVendor } from "../../host/catalog/vendor-config";
-import { createVendorCourier, VendorError, type RequestTiming, type VendorCourier, type VendorCourierOptions } from "../../host/couriers/vendor/courier";
+import {
+  createVendorCourier,
+  VendorError,
+  type RequestTiming,
+  type VendorCourier,
+  type VendorCourierOptions,
+} from "../../host/couriers/vendor/courier";
 import { html, startSite, type Handler, type TestSite } from "./web";
 
 export const NEVER = new AbortController().signal;
@@ -8,8 +14,14 @@ export const NEVER = new AbortController().signal;
 /** By path with query: a page, or what answers. */
 export type Pages = Record<string, string | Handler>;
 
-export const moved = (location: string): Handler => (_request, response) => void response.writeHead(302, { location }).end();
-export const status = (code: number, headers: Record<string, string> = {}): Handler => (_request, response) => void response.writeHead(code, headers).end();
+export const moved =
+  (location: string): Handler =>
+  (_request, response) =>
+    void response.writeHead(302, { location }).end();
+export const status =
+  (code: number, headers: Record<string, string> = {}): Handler =>
+  (_request, response) =>
+    void response.writeHead(code, headers).end();
 
 /** Answers one after the other; the last one for ever. */
 export function inTurn(...answers: (string | Handler)[]): Handler {
@@ -31,7 +43,8 @@ export async function startShop(pages: Pages, robots?: string | Handler): Promis
 }
 
 /** A list of links: `a/1` … */
-export const list = (...paths: string[]): string => paths.map((path) => `<div class="item"><a href="${path}">Name of ${path}</a></div>`).join("");
+export const list = (...paths: string[]): string =>
+  paths.map((path) => `<div class="item"><a href="${path}">Name of ${path}</a></div>`).join("");
 
 /** A product's page. */
 export const product = (sku: string, price = "$3.98", stock = "In stock"): string =>
@@ -41,7 +54,13 @@ const RULES = {
   sku: "#sku",
   name: "h1",
   price: { from: "#price" },
-  availability: { from: "#stock", values: [{ words: ["sold out"], value: "Out of Stock" }, { words: ["in stock"], value: "In Stock" }] },
+  availability: {
+    from: "#stock",
+    values: [
+      { words: ["sold out"], value: "Out of Stock" },
+      { words: ["in stock"], value: "In Stock" },
+    ],
+  },
 };
 
 export interface Tested {
@@ -53,7 +72,11 @@ export interface Tested {
 }
 
 /** A courier for a shop on loopback that is in no hurry to be polite. */
-export function courierFor(site: Pick<TestSite, "host">, settings: object = {}, options: Partial<VendorCourierOptions> = {}): Tested {
+export function courierFor(
+  site: Pick<TestSite, "host">,
+  settings: object = {},
+  options: Partial<VendorCourierOptions> = {},
+): Tested {
   const own = {
     site: `http://${site.host}`,
     years: { from: 2000, to: 2005, page: "/{year}" },
@@ -66,12 +89,20 @@ export function courierFor(site: Pick<TestSite, "host">, settings: object = {}, 
   };
   const timings: RequestTiming[] = [];
   const config = parseVendor("shop", { ...own, ...settings });
-  const courier = createVendorCourier(config, { onRequest: (timing) => timings.push(timing), log: { debug: () => undefined }, ...options });
+  const courier = createVendorCourier(config, {
+    onRequest: (timing) => timings.push(timing),
+    log: { debug: () => undefined },
+    ...options,
+  });
   return {
     courier,
     timings,
     links: (year = 2000) => courier.links(year, NEVER),
-    product: (path = "/p", more = {}) => courier.product({ url: new URL(path, `http://${site.host}`).href, year: 2000, name: "From the list", ...more }, NEVER),
+    product: (path = "/p", more = {}) =>
+      courier.product(
+        { url: new URL(path, `http://${site.host}`).href, year: 2000, name: "From the list", ...more },
+        NEVER,
+      ),
   };
 }
 
@@ -86,4 +117,5 @@ export async function failure(fetched: Promise<unknown>): Promise<VendorError> {
 }
 
 /** Paths of links, in order. */
-export const pathsOf = (links: Record<string, string>): string[] => Object.keys(links).map((url) => new URL(url).pathname + new URL(url).search);
+export const pathsOf = (links: Record<string, string>): string[] =>
+  Object.keys(links).map((url) => new URL(url).pathname + new URL(url).search);

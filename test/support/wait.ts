@@ -27,7 +27,8 @@ export async function until<T>(predicate: () => T | Promise<T>, options: WaitOpt
     } catch (error) {
       lastError = error;
     }
-    if (performance.now() > deadline) throw new Error(`Waited ${timeoutMs} ms in vain for: ${what}`, { cause: lastError });
+    if (performance.now() > deadline)
+      throw new Error(`Waited ${timeoutMs} ms in vain for: ${what}`, { cause: lastError });
     await delay(intervalMs);
   }
 }

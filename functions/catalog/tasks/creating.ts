@@ -52,15 +52,28 @@ export function depthOf({ parent }: Task): number {
 }
 
 /** The fields of a task's record: field, value, field, value. */
-function contentOf(queue: TaskQueue, { type: taskType, numbers, priority, payload, parent, hook }: NewTask, nowMs: number): string[] {
+function contentOf(
+  queue: TaskQueue,
+  { type: taskType, numbers, priority, payload, parent, hook }: NewTask,
+  nowMs: number,
+): string[] {
   const link = parent === undefined ? undefined : { id: parent.id, serial: parent.serial, depth: depthOf(parent) + 1 };
-  const info = formatInfo({ queue: queue.name, type: taskType.name, serial: numbers.serial, priority, enqueuedAt: `${nowMs}`, parent: link, hook });
+  const info = formatInfo({
+    queue: queue.name,
+    type: taskType.name,
+    serial: numbers.serial,
+    priority,
+    enqueuedAt: `${nowMs}`,
+    parent: link,
+    hook,
+  });
   return ["info", info, "payload", payload];
 }
 
 /** Counts a child of a parent; the first begins the time that they take together. */
 function addChild(parent: Task, nowMs: number): void {
-  if (redis.call("HINCRBY", parent.key, "children", "1") === 1) redis.call("HSET", parent.key, "children_from", `${nowMs}`);
+  if (redis.call("HINCRBY", parent.key, "children", "1") === 1)
+    redis.call("HSET", parent.key, "children_from", `${nowMs}`);
 }
 
 /** Puts a task into a queue: to wait, or to be held until its PRE hooks have finished. Nothing is kept under its id. */
@@ -98,14 +111,33 @@ export function startFirstHook(queue: TaskQueue, task: Task, kind: HookKind, rea
  * @param rest of its payload
  * @returns false if the type has no such hook
  */
-export function startHook(queue: TaskQueue, of: HookOf, rest: string, priority: string, readyMs: number, nowMs: number): boolean {
+export function startHook(
+  queue: TaskQueue,
+  of: HookOf,
+  rest: string,
+  priority: string,
+  readyMs: number,
+  nowMs: number,
+): boolean {
   const name = readTaskType(of.type)[of.kind][of.at - 1];
   if (name === undefined) return false;
   const id = hookId(of);
   const previous = readTask(id);
   if (previous === undefined || !isAlive(previous)) {
     if (previous !== undefined) forget(previous);
-    create(queue, { id, numbers: nextNumbers(queue), type: readTaskType(name), payload: hookPayload(name, rest), priority, readyMs, hook: of }, nowMs);
+    create(
+      queue,
+      {
+        id,
+        numbers: nextNumbers(queue),
+        type: readTaskType(name),
+        payload: hookPayload(name, rest),
+        priority,
+        readyMs,
+        hook: of,
+      },
+      nowMs,
+    );
   }
   if (of.kind === "pre") redis.call("HSET", taskKey(of.id), "state", heldState(id));
   return true;

@@ -9,7 +9,11 @@ import { numberOf, parentOf, readSame, readTask, type Outcome, type Task } from 
 import { readTaskType, type TaskType } from "./types";
 
 /** The field of a parent that counts children which ended so. */
-const COUNTED: Record<Outcome, string> = { finished: "children_finished", dead: "children_failed", cancelled: "children_cancelled" };
+const COUNTED: Record<Outcome, string> = {
+  finished: "children_finished",
+  dead: "children_failed",
+  cancelled: "children_cancelled",
+};
 
 /** What a parent knows of its children. */
 export interface Children {
@@ -25,8 +29,22 @@ export interface Children {
 
 /** The children of a parent. */
 export function childrenOf({ key }: Task): Children {
-  const found = redis.call("HMGET", key, "children", COUNTED.finished, COUNTED.dead, COUNTED.cancelled, "children_from", "children_to");
-  const [total, finished, failed, cancelled] = [numberOf(found[0]), numberOf(found[1]), numberOf(found[2]), numberOf(found[3])];
+  const found = redis.call(
+    "HMGET",
+    key,
+    "children",
+    COUNTED.finished,
+    COUNTED.dead,
+    COUNTED.cancelled,
+    "children_from",
+    "children_to",
+  );
+  const [total, finished, failed, cancelled] = [
+    numberOf(found[0]),
+    numberOf(found[1]),
+    numberOf(found[2]),
+    numberOf(found[3]),
+  ];
   const open = total - finished - failed - cancelled;
   return { total, finished, failed, cancelled, open, fromMs: numberOf(found[4]), toMs: numberOf(found[5]) };
 }
@@ -67,7 +85,13 @@ export function close(queue: TaskQueue, task: Task, { settings }: TaskType, outc
 }
 
 /** Ends a task that was taken out of its set, with all that follows; a dead one is in the set of the dead. */
-export function settle(queue: TaskQueue, task: Task, outcome: Outcome, nowMs: number, taskType = readTaskType(task.type)): void {
+export function settle(
+  queue: TaskQueue,
+  task: Task,
+  outcome: Outcome,
+  nowMs: number,
+  taskType = readTaskType(task.type),
+): void {
   const { hook } = task;
   if (outcome === "finished" && hook === undefined && taskType.post.length > 0) {
     startFirstHook(queue, task, "post", nowMs, nowMs);
@@ -131,7 +155,14 @@ function failHeld(queue: TaskQueue, task: Task, reason: string, nowMs: number): 
 }
 
 /** `giveBack` of the runtime, for tasks: those that it gives up have ended. */
-export function giveBackTask(queue: Queue, id: string, attempt: number, readyMs: number, reason: string, nowMs: number): boolean {
+export function giveBackTask(
+  queue: Queue,
+  id: string,
+  attempt: number,
+  readyMs: number,
+  reason: string,
+  nowMs: number,
+): boolean {
   const task = readTask(id);
   if (task === undefined) {
     redis.call("ZREM", queue.leased, id);

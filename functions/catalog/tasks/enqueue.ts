@@ -37,7 +37,8 @@ function requireGivenId(id: string): void {
 function requireParent(id: string): Task {
   const parent = requireTask(id);
   if (!isAlive(parent)) fail("CONFLICT", `the parent, task ${quote(id)}, has ended: it is ${parent.state}`);
-  if (depthOf(parent) >= MAX_DEPTH) fail("LIMIT", `at most ${MAX_DEPTH} generations of children; the parent, ${quote(id)}, is the last`);
+  if (depthOf(parent) >= MAX_DEPTH)
+    fail("LIMIT", `at most ${MAX_DEPTH} generations of children; the parent, ${quote(id)}, is the last`);
   requireTaskQueue(taskQueue(parent.queue));
   return parent;
 }
@@ -53,9 +54,19 @@ export const enqueueTask = command(
     options: [
       { name: "ID", type: text(1, 128), doc: "its id; made if it is left out" },
       { name: "PRIORITY", type: integer(0, MAX_PRIORITY), default: 5, doc: "0 goes out first" },
-      { name: "DELAY", type: integer(0, MAX_DELAY_MS), default: 0, doc: "ms before it, or its first PRE hook, may go out" },
+      {
+        name: "DELAY",
+        type: integer(0, MAX_DELAY_MS),
+        default: 0,
+        doc: "ms before it, or its first PRE hook, may go out",
+      },
       { name: "PARENT", type: TASK_ID.type, doc: "id of the task whose child it is" },
-      { name: "UNLESS", type: choice(["alive", "known"]), default: "alive", doc: "when a task with that ID is left as it is" },
+      {
+        name: "UNLESS",
+        type: choice(["alive", "known"]),
+        default: "alive",
+        doc: "when a task with that ID is left as it is",
+      },
       NOW,
     ],
     reply: textReply,

@@ -38,10 +38,20 @@ function member(name: string, value: string | false | undefined): string {
 function encode(task: Task): string {
   const { id, queue, type: taskType, state, priority, attempt } = task;
   const [payload, endedAt, worker, reason, result] = redis.call(
-    "HMGET", task.key, "payload", "ended_at", "worker", "reason", "result",
+    "HMGET",
+    task.key,
+    "payload",
+    "ended_at",
+    "worker",
+    "reason",
+    "result",
   ) as [string, string | false, string | false, string | false, string | false];
   const head = `{"id":"${id}","queue":"${queue}","type":"${taskType}","state":"${state}","priority":${priority},"attempt":${attempt},"enqueued_at":${task.enqueuedAt},"at":${timeOf(task, endedAt)},`;
-  const who = member("worker", worker) + member("reason", reason) + member("parent", task.parent?.id) + member("held_by", task.heldBy);
+  const who =
+    member("worker", worker) +
+    member("reason", reason) +
+    member("parent", task.parent?.id) +
+    member("held_by", task.heldBy);
   const came = result === false ? "" : `"result":${result},`;
   return `${head}${who}${hookJson(task)}${childrenJson(task)}${came}"payload":${payload}}`;
 }

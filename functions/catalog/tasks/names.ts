@@ -17,7 +17,10 @@ export function counters(): string {
 }
 
 /** Tasks of a queue by state. */
-export function tasks(queue: string, state: "READY" | "LEASED" | "DEAD" | "HELD" | "JOINING" | "FINISHED" | "CANCELLED"): string {
+export function tasks(
+  queue: string,
+  state: "READY" | "LEASED" | "DEAD" | "HELD" | "JOINING" | "FINISHED" | "CANCELLED",
+): string {
   return key("SS", `TASKS.${state}`, "", queue, "", "");
 }
 

@@ -59,7 +59,8 @@ export const retryTask = command(
     const nowMs = clock(args.now);
     const task = requireTask(args.id);
     const { id, state } = task;
-    if (state !== "dead" && state !== "waiting") fail("CONFLICT", `task ${quote(id)} is ${state}, neither dead nor waiting`);
+    if (state !== "dead" && state !== "waiting")
+      fail("CONFLICT", `task ${quote(id)} is ${state}, neither dead nor waiting`);
     requireFamily(task);
     const queue = taskQueue(task.queue);
     if (state === "dead") {

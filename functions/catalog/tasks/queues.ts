@@ -55,7 +55,12 @@ function newQueue(name: string): TaskQueue {
     cancelled: names.tasks(name, "CANCELLED"),
     // A task with the same id may have been in another queue: no token may be given twice in all of them.
     counters: names.counters(),
-    totals: { enqueued: `enqueued:${name}`, finished: `finished:${name}`, dead: `dead:${name}`, cancelled: `cancelled:${name}` },
+    totals: {
+      enqueued: `enqueued:${name}`,
+      finished: `finished:${name}`,
+      dead: `dead:${name}`,
+      cancelled: `cancelled:${name}`,
+    },
     entryStart: names.taskStart(),
     entryEnd: names.END,
     retryOf,
@@ -109,7 +114,14 @@ export function setOf(queue: TaskQueue, state: TaskState): string {
  *
  * @param count how many of the queue have ended so, this one included
  */
-export function keepFor(queue: TaskQueue, task: Task, outcome: Outcome, keepMs: number, count: number, nowMs: number): void {
+export function keepFor(
+  queue: TaskQueue,
+  task: Task,
+  outcome: Outcome,
+  keepMs: number,
+  count: number,
+  nowMs: number,
+): void {
   const kept = setOf(queue, outcome);
   if (keepMs > 0) redis.call("ZADD", kept, `${nowMs + keepMs}`, task.id);
   else redis.call("UNLINK", task.key);

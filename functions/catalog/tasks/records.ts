@@ -94,7 +94,10 @@ export function heldState(hook: string): string {
 }
 
 /** The state and the hook that holds it. Of a task that waits or is leased no field tells, but the token. */
-function parseState(stored: string | false, token: string): LuaMultiReturn<[state: TaskState, heldBy: string | undefined]> {
+function parseState(
+  stored: string | false,
+  token: string,
+): LuaMultiReturn<[state: TaskState, heldBy: string | undefined]> {
   if (stored === false || stored === "") return $multi(token === "" ? "waiting" : "leased", undefined);
   if (string.sub(stored, 1, HELD.length) === HELD) return $multi("held", string.sub(stored, HELD.length + 1));
   return $multi(stored as TaskState, undefined);
@@ -114,7 +117,10 @@ export function readTask(id: string, withPayload = false): Task | undefined {
   const [attempt, token, info, state, children, payload] = fieldsOf(key, withPayload);
   // An error, of a key that is no hash, has no first element.
   if (attempt === undefined || attempt === false || info === undefined || info === false) return undefined;
-  const [queue, taskType, serial, priority, enqueuedAt, kin] = string.match(info, "^(%S+) (%S+) (%S+) (%S+) (%S+) ?(.*)$");
+  const [queue, taskType, serial, priority, enqueuedAt, kin] = string.match(
+    info,
+    "^(%S+) (%S+) (%S+) (%S+) (%S+) ?(.*)$",
+  );
   const isChild = string.sub(kin!, 1, 6) === "child ";
   const [present, heldBy] = parseState(state!, token as string);
   return {
@@ -151,7 +157,8 @@ export function isAlive({ state }: Task): boolean {
 /** Fails with CONFLICT unless a task is leased, and under the token, if one is given. */
 export function requireLease({ id, state, token }: Task, given: string | undefined): void {
   if (state !== "leased") fail("CONFLICT", `task ${quote(id)} is not leased, it is ${state}`);
-  if (given !== undefined && given !== token) fail("CONFLICT", `task ${quote(id)} is leased under another token than ${quote(given)}`);
+  if (given !== undefined && given !== token)
+    fail("CONFLICT", `task ${quote(id)} is leased under another token than ${quote(given)}`);
 }
 
 /** The task with an id and a serial; undefined if it is gone, or another one has its id now. */

@@ -37,7 +37,11 @@ export const getQueueStatus = command(
       { name: "total_dead", type: integerReply, doc: "how often a task was given up" },
       { name: "total_cancelled", type: integerReply, doc: "tasks that were ever cancelled" },
       { name: "lag_ms", type: integerReply, doc: "for how long the one that waits longest could have gone out" },
-      { name: "next", type: nullable(integerReply), doc: "when there is something to claim, unix ms; nil if nothing waits" },
+      {
+        name: "next",
+        type: nullable(integerReply),
+        doc: "when there is something to claim, unix ms; nil if nothing waits",
+      },
     ]),
     errors: ["BADARG", "CONFLICT"],
   },

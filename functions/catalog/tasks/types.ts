@@ -119,17 +119,37 @@ export const defineTask = command(
   {
     name: "define_task",
     summary: "Makes a type of tasks, or sets options of one; those not named stay as they are",
-    doc: "PRE and POST name types, in order, with commas between them; an empty text takes the hooks away. For each task of the type its PRE tasks run before it, one after another: the task is held until the last of them has finished, and is dead if one of them dies or is cancelled. Its POST tasks run once it has finished, children included, one after another as long as each finishes. A hook is a task in the same queue with the same priority and the payload {\"type\", \"hook\": \"pre\" or \"post\", \"task\": id, \"payload\": that of the task, \"result\": of the task, for POST}; it may have children, but its own type's hooks do not run for it. Changes apply from the next step of each task on: ATTEMPTS and BACKOFF from its next failure, LEASE from its next claim, PRE from the next enqueue, POST and KEEP from its end.",
+    doc: 'PRE and POST name types, in order, with commas between them; an empty text takes the hooks away. For each task of the type its PRE tasks run before it, one after another: the task is held until the last of them has finished, and is dead if one of them dies or is cancelled. Its POST tasks run once it has finished, children included, one after another as long as each finishes. A hook is a task in the same queue with the same priority and the payload {"type", "hook": "pre" or "post", "task": id, "payload": that of the task, "result": of the task, for POST}; it may have children, but its own type\'s hooks do not run for it. Changes apply from the next step of each task on: ATTEMPTS and BACKOFF from its next failure, LEASE from its next claim, PRE from the next enqueue, POST and KEEP from its end.',
     role: "admin",
     flags: [],
     positional: [TYPE],
     options: [
-      { name: "PRE", type: text(0, 1024), doc: "types of the tasks that run before each of this type, `a,b`; none to begin with" },
-      { name: "POST", type: text(0, 1024), doc: "types of the tasks that run after each of this type, `a,b`; none to begin with" },
-      { name: "ATTEMPTS", type: integer(1, 1000), doc: "how often a task is given out before it is dead; 3 to begin with" },
-      { name: "BACKOFF", type: integer(0, MAX_BACKOFF_MS), doc: "ms to wait after the first failure, doubled by each, an hour at most; 30 s to begin with" },
+      {
+        name: "PRE",
+        type: text(0, 1024),
+        doc: "types of the tasks that run before each of this type, `a,b`; none to begin with",
+      },
+      {
+        name: "POST",
+        type: text(0, 1024),
+        doc: "types of the tasks that run after each of this type, `a,b`; none to begin with",
+      },
+      {
+        name: "ATTEMPTS",
+        type: integer(1, 1000),
+        doc: "how often a task is given out before it is dead; 3 to begin with",
+      },
+      {
+        name: "BACKOFF",
+        type: integer(0, MAX_BACKOFF_MS),
+        doc: "ms to wait after the first failure, doubled by each, an hour at most; 30 s to begin with",
+      },
       { name: "LEASE", type: LEASE, doc: "ms that a claimed task is out before it comes back; a minute to begin with" },
-      { name: "KEEP", type: integer(0, 365 * DAY_MS), doc: "ms that a task is kept once it has finished or was cancelled; a day to begin with. A queue keeps the last 10,000 of each" },
+      {
+        name: "KEEP",
+        type: integer(0, 365 * DAY_MS),
+        doc: "ms that a task is kept once it has finished or was cancelled; a day to begin with. A queue keeps the last 10,000 of each",
+      },
     ],
     reply: integerReply,
     errors: ["BADARG", "BADCONFIG", "LIMIT", "CONFLICT"],
@@ -140,7 +160,8 @@ export const defineTask = command(
     requireHooks("PRE", args.pre, args.type);
     requireHooks("POST", args.post, args.type);
     const stored = onKey("HGET", names.types(), args.type);
-    if (stored === false && onKey("HLEN", names.types()) >= MAX_TYPES) fail("LIMIT", `there are ${MAX_TYPES} task types already`);
+    if (stored === false && onKey("HLEN", names.types()) >= MAX_TYPES)
+      fail("LIMIT", `there are ${MAX_TYPES} task types already`);
     const settings = (stored === false ? {} : cjson.decode(stored)) as Record<string, unknown>;
     for (const [option] of pairs(defaults() as unknown as Record<string, unknown>)) {
       if (given[option] !== undefined) settings[option] = given[option];
@@ -158,15 +179,21 @@ export const getTaskType = command(
     flags: ["no-writes"],
     positional: [TYPE],
     options: [],
-    reply: nullable(record([
-      { name: "type", type: textReply, doc: "name" },
-      { name: "pre", type: textReply, doc: "types of the tasks that run before, with commas between them" },
-      { name: "post", type: textReply, doc: "types of the tasks that run after" },
-      { name: "attempts", type: integerReply, doc: "how often a task is given out before it is dead" },
-      { name: "backoff", type: integerReply, doc: "ms to wait after the first failure, doubled by each, an hour at most" },
-      { name: "lease", type: integerReply, doc: "ms that a claimed task is out before it comes back" },
-      { name: "keep", type: integerReply, doc: "ms that a task is kept once it has finished or was cancelled" },
-    ])),
+    reply: nullable(
+      record([
+        { name: "type", type: textReply, doc: "name" },
+        { name: "pre", type: textReply, doc: "types of the tasks that run before, with commas between them" },
+        { name: "post", type: textReply, doc: "types of the tasks that run after" },
+        { name: "attempts", type: integerReply, doc: "how often a task is given out before it is dead" },
+        {
+          name: "backoff",
+          type: integerReply,
+          doc: "ms to wait after the first failure, doubled by each, an hour at most",
+        },
+        { name: "lease", type: integerReply, doc: "ms that a claimed task is out before it comes back" },
+        { name: "keep", type: integerReply, doc: "ms that a task is kept once it has finished or was cancelled" },
+      ]),
+    ),
     errors: ["BADARG", "CONFLICT"],
   },
   (args) => {

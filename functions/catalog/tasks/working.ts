@@ -39,7 +39,12 @@ function nextTask(queue: TaskQueue, nowMs: number): Task | undefined {
 }
 
 /** What a worker gets; ids, names and tokens hold nothing that JSON would escape. */
-function encode({ id, type: taskType, queue, priority, parent, enqueuedAt, payload }: Task, token: string, attempt: number, endMs: number): string {
+function encode(
+  { id, type: taskType, queue, priority, parent, enqueuedAt, payload }: Task,
+  token: string,
+  attempt: number,
+  endMs: number,
+): string {
   const ofParent = parent === undefined ? "" : `"parent":"${parent.id}",`;
   return `{"id":"${id}","token":"${token}","type":"${taskType}","attempt":${attempt},"queue":"${queue}","priority":${priority},${ofParent}"enqueued_at":${enqueuedAt},"lease_until":${endMs},"payload":${payload!}}`;
 }
@@ -108,7 +113,15 @@ export const finishTask = command(
     role: "worker",
     flags: [],
     positional: [TASK_ID],
-    options: [TOKEN, { name: "RESULT", type: json(MAX_RESULT_BYTES), doc: "what came of it; shown by get_task, and given to POST hooks" }, NOW],
+    options: [
+      TOKEN,
+      {
+        name: "RESULT",
+        type: json(MAX_RESULT_BYTES),
+        doc: "what came of it; shown by get_task, and given to POST hooks",
+      },
+      NOW,
+    ],
     reply: integerReply,
     errors: ["BADARG", "NOTFOUND", "CONFLICT"],
   },
@@ -144,7 +157,12 @@ export const failTask = command(
     role: "worker",
     flags: [],
     positional: [TASK_ID],
-    options: [TOKEN, { name: "REASON", type: text(1, 1024), default: "failed", doc: "what went wrong; shown in lists" }, FINAL, NOW],
+    options: [
+      TOKEN,
+      { name: "REASON", type: text(1, 1024), default: "failed", doc: "what went wrong; shown in lists" },
+      FINAL,
+      NOW,
+    ],
     reply: integerReply,
     errors: ["BADARG", "NOTFOUND", "CONFLICT"],
   },
@@ -163,7 +181,8 @@ export const failTask = command(
 export const releaseTask = command(
   {
     name: "release_task",
-    summary: "Gives a task back that was not done, as a worker does that stops: it may go out again at once, and has used no attempt",
+    summary:
+      "Gives a task back that was not done, as a worker does that stops: it may go out again at once, and has used no attempt",
     role: "worker",
     flags: [],
     positional: [TASK_ID],

@@ -99,5 +99,8 @@ export class AddressPolicy {
 }
 
 function refused(host: string, addresses: string[]): PageFailure {
-  return new PageFailure("address", `${host} is at ${addresses.join(", ") || "no address"}, which is not to be fetched from`);
+  return new PageFailure(
+    "address",
+    `${host} is at ${addresses.join(", ") || "no address"}, which is not to be fetched from`,
+  );
 }

@@ -32,9 +32,7 @@ const OTHER_PUBLISHED = [
 ];
 const MODIFIED = ["article:modified_time", "og:updated_time", "datemodified", "dcterms.modified", "last-modified"];
 
-const WANTED = new Set(
-  [TITLES, OTHER_TITLES, KICKERS, SECTIONS, PUBLISHED, OTHER_PUBLISHED, MODIFIED].flat(),
-);
+const WANTED = new Set([TITLES, OTHER_TITLES, KICKERS, SECTIONS, PUBLISHED, OTHER_PUBLISHED, MODIFIED].flat());
 
 /** Texts longer than this are cut while they are read; what is shown is far shorter. */
 const MAX_TEXT = 4000;
@@ -93,7 +91,12 @@ export class Extraction {
 
   #evaluate(): Metadata {
     const linked = readLinkedData(this.#scripts);
-    const title = [this.#meta(TITLES), [linked.headline], this.#meta(OTHER_TITLES), [this.#texts.title, this.#texts.h1]];
+    const title = [
+      this.#meta(TITLES),
+      [linked.headline],
+      this.#meta(OTHER_TITLES),
+      [this.#texts.title, this.#texts.h1],
+    ];
     const kicker = [this.#meta(KICKERS), [linked.kicker], this.#meta(SECTIONS), [linked.section]];
     const date = [
       this.#meta(PUBLISHED),

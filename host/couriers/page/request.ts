@@ -90,7 +90,12 @@ export async function get<T>(url: URL, options: RequestOptions, use: (answer: An
     // Not awaited: it waits for the socket's end, and there may be no socket.
     void client.destroy().catch(() => undefined);
     const totalMs = performance.now() - timing.startedAtMs;
-    onEnd?.({ url: timing.url, status: timing.status, firstByteMs: timing.status === 0 ? totalMs : timing.firstByteMs, totalMs });
+    onEnd?.({
+      url: timing.url,
+      status: timing.status,
+      firstByteMs: timing.status === 0 ? totalMs : timing.firstByteMs,
+      totalMs,
+    });
   }
 }
 
@@ -130,7 +135,8 @@ function firstOf(value: string | string[] | undefined): string | undefined {
   return Array.isArray(value) ? value[0] : value;
 }
 
-const CERTIFICATE = /^(CERT_|CRL_|UNABLE_TO_|DEPTH_ZERO_|SELF_SIGNED_|ERR_TLS_CERT|HOSTNAME_MISMATCH|INVALID_CA|PATH_LENGTH)/;
+const CERTIFICATE =
+  /^(CERT_|CRL_|UNABLE_TO_|DEPTH_ZERO_|SELF_SIGNED_|ERR_TLS_CERT|HOSTNAME_MISMATCH|INVALID_CA|PATH_LENGTH)/;
 
 /** A failed connection or a broken answer as a {@link PageFailure}. */
 function explain(error: unknown, url: URL, connected: boolean): unknown {

@@ -37,7 +37,12 @@ const itemSchema = z.strictObject({
   title: propertyPath,
   kicker: propertyPath.optional(),
   date: propertyPath.optional(),
-  headers: z.record(z.string().regex(/^[\w-]{1,100}$/, "must be the name of a header"), z.string().regex(/^[\t\x20-\x7e]*$/, "must be printable ASCII")).default({}),
+  headers: z
+    .record(
+      z.string().regex(/^[\w-]{1,100}$/, "must be the name of a header"),
+      z.string().regex(/^[\t\x20-\x7e]*$/, "must be printable ASCII"),
+    )
+    .default({}),
 });
 
 export const timeoutsSchema = z.strictObject({

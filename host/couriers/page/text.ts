@@ -13,9 +13,7 @@ export const MAX_KICKER = 256;
  */
 export function oneLine(text: string, maxBytes: number): string | undefined {
   // Directional marks stay, they belong to the script; the invisible rest goes.
-  const line = text
-    .replace(/[\s\p{Cc}\p{Cs}\u200B\uFEFF]+/gu, " ")
-    .trim();
+  const line = text.replace(/[\s\p{Cc}\p{Cs}\u200B\uFEFF]+/gu, " ").trim();
   if (line === "") return undefined;
   return Buffer.byteLength(line) <= maxBytes ? line : `${cut(line, maxBytes - Buffer.byteLength("…")).trimEnd()}…`;
 }
@@ -36,7 +34,10 @@ function cut(line: string, maxBytes: number): string {
 export function withoutMarkup(html: string): string {
   if (!/[<&]/.test(html)) return html;
   let text = "";
-  const parser = new Parser({ ontext: (part) => (text += part), onopentagname: (name) => (text += name === "br" ? " " : "") });
+  const parser = new Parser({
+    ontext: (part) => (text += part),
+    onopentagname: (name) => (text += name === "br" ? " " : ""),
+  });
   parser.end(html);
   return text;
 }

@@ -14,5 +14,8 @@ export function availabilityOf(text: string, { values, otherwise }: ProductRules
 
 /** Letters and digits with single spaces between them. */
 function wordsOf(text: string): string {
-  return text.toLowerCase().replace(/[^\p{L}\p{N}]+/gu, " ").trim();
+  return text
+    .toLowerCase()
+    .replace(/[^\p{L}\p{N}]+/gu, " ")
+    .trim();
 }

@@ -5,7 +5,14 @@ import type { Logger } from "../../log";
 import { VendorLinks } from "./links";
 import { VendorPages, type PagesOptions, type Version } from "./pages";
 import { isGone, readProduct } from "./product";
-import { VendorError, type ProductLink, type ProductOutcome, type RequestTiming, type Validators, type VendorCourier } from "./types";
+import {
+  VendorError,
+  type ProductLink,
+  type ProductOutcome,
+  type RequestTiming,
+  type Validators,
+  type VendorCourier,
+} from "./types";
 
 export * from "./types";
 
@@ -51,7 +58,10 @@ async function fetchProduct(
   signal: AbortSignal,
 ): Promise<ProductOutcome> {
   const url = pages.address(link.url);
-  if (!url) throw new VendorError("url", `${link.url.slice(0, 200)} is none of ${config.vendor}'s addresses`, { permanent: true });
+  if (!url)
+    throw new VendorError("url", `${link.url.slice(0, 200)} is none of ${config.vendor}'s addresses`, {
+      permanent: true,
+    });
   const fetched = await pages.fetch(url, signal, unmarked(link.validators, mark));
   if (fetched.status === 304) return { outcome: "unchanged" };
   if (fetched.status !== 200) return { outcome: "gone", status: fetched.status };
@@ -69,10 +79,14 @@ function markOf({ product }: VendorConfig): string {
 
 function marked({ etag, lastModified }: Version, mark: string): Validators | undefined {
   if (etag === undefined && lastModified === undefined) return undefined;
-  return { ...(etag !== undefined && { etag: `${mark} ${etag}` }), ...(lastModified !== undefined && { lastModified: `${mark} ${lastModified}` }) };
+  return {
+    ...(etag !== undefined && { etag: `${mark} ${etag}` }),
+    ...(lastModified !== undefined && { lastModified: `${mark} ${lastModified}` }),
+  };
 }
 
 function unmarked(validators: Validators | undefined, mark: string): Version {
-  const known = (text: string | undefined): string | undefined => (text?.startsWith(`${mark} `) ? text.slice(mark.length + 1) : undefined);
+  const known = (text: string | undefined): string | undefined =>
+    text?.startsWith(`${mark} `) ? text.slice(mark.length + 1) : undefined;
   return { etag: known(validators?.etag), lastModified: known(validators?.lastModified) };
 }

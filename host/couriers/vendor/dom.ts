@@ -72,7 +72,9 @@ export class Page {
 
   #readProducts(): LinkedNode[] {
     const scripts = select(this.document, 'script[type^="application/ld+json" i]').slice(0, MAX_SCRIPTS).map(textOf);
-    return readNodes(scripts).filter((node) => typesOf(node).some((type) => /^(Product|ProductGroup|IndividualProduct|ProductModel)$/.test(type)));
+    return readNodes(scripts).filter((node) =>
+      typesOf(node).some((type) => /^(Product|ProductGroup|IndividualProduct|ProductModel)$/.test(type)),
+    );
   }
 }
 

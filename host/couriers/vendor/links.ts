@@ -59,7 +59,10 @@ export class VendorLinks {
 
   async #yearPages(year: number, signal: AbortSignal): Promise<URL[]> {
     const { page, query } = this.config.years;
-    const urls = page === undefined ? ((await this.#readIndex(signal)).get(year) ?? []) : [this.#own(page.replaceAll("{year}", String(year)))];
+    const urls =
+      page === undefined
+        ? ((await this.#readIndex(signal)).get(year) ?? [])
+        : [this.#own(page.replaceAll("{year}", String(year)))];
     return urls.map((url) => withQuery(url, query));
   }
 
@@ -98,10 +101,12 @@ export class VendorLinks {
     if (walk.seen.has(start.href)) return undefined;
     const page = await this.#fetchNew(start, walk);
     const count = this.#takeItems(page, walk);
-    if (count.items > 0 && count.own.length === 0) throw layout(page, `has ${count.items} items, and no link of ${this.config.vendor} in any of them`);
+    if (count.items > 0 && count.own.length === 0)
+      throw layout(page, `has ${count.items} items, and no link of ${this.config.vendor} in any of them`);
     if (count.items > 0) await this.#readFollowing(page, start, count, walk);
     let { items } = count;
-    for (const url of this.#linksToMore(page, count.items, level)) items += (await this.#readList(url, level + 1, walk))?.items ?? 0;
+    for (const url of this.#linksToMore(page, count.items, level))
+      items += (await this.#readList(url, level + 1, walk))?.items ?? 0;
     return { page, items };
   }
 
@@ -117,7 +122,8 @@ export class VendorLinks {
       if (!next || walk.seen.has(next.href)) return;
       const fetched = await this.#tryNew(next, walk);
       // Past the end is where one gets by counting, not by following links.
-      if (!fetched && paging.type === "next") throw new VendorError("paging", `${next.href} is not there, though it is linked`, { permanent: false });
+      if (!fetched && paging.type === "next")
+        throw new VendorError("paging", `${next.href} is not there, though it is linked`, { permanent: false });
       if (!fetched) return;
       const before = own.size;
       for (const link of this.#takeItems(fetched, walk).own) own.add(link);
@@ -173,13 +179,17 @@ export class VendorLinks {
 
   #note(url: URL, { seen }: Walk): void {
     const { maxPages } = this.config;
-    if (seen.size >= maxPages) throw new VendorError("paging", `more than ${maxPages} pages, which is maxPages, up to ${url.href}`, { permanent: true });
+    if (seen.size >= maxPages)
+      throw new VendorError("paging", `more than ${maxPages} pages, which is maxPages, up to ${url.href}`, {
+        permanent: true,
+      });
     seen.add(url.href);
   }
 
   async #fetchWhole(url: URL, signal: AbortSignal): Promise<Page> {
     const fetched = await this.pages.fetchPatiently(url, signal);
-    if (fetched.status !== 200) throw new VendorError(`status ${fetched.status}`, `${url.href} is not there`, { permanent: true });
+    if (fetched.status !== 200)
+      throw new VendorError(`status ${fetched.status}`, `${url.href} is not there`, { permanent: true });
     return whole(fetched.page);
   }
 
@@ -203,8 +213,14 @@ function withQuery(url: URL, query: Record<string, string>): URL {
 }
 
 /** The page after `at` others; undefined past the last one, where the first one says which that is. */
-function numbered(start: URL, paging: Exclude<PagingConfig, { type: "next" }>, at: number, first: Page): URL | undefined {
-  if (paging.type === "offset") return withQuery(start, { [paging.parameter]: String(paging.first + at * paging.size) });
+function numbered(
+  start: URL,
+  paging: Exclude<PagingConfig, { type: "next" }>,
+  at: number,
+  first: Page,
+): URL | undefined {
+  if (paging.type === "offset")
+    return withQuery(start, { [paging.parameter]: String(paging.first + at * paging.size) });
   const number = paging.first + at;
   if (paging.last !== undefined && number > lastOf(first, paging.last)) return undefined;
   if (paging.parameter !== undefined) return withQuery(start, { [paging.parameter]: String(number) });

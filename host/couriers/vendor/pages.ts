@@ -73,9 +73,17 @@ export class VendorPages {
       ports: this.#hosts.flatMap(portsOf),
     };
     // All hosts together as many as one of them: they belong to one vendor.
-    const politeness = { concurrency, perSite: concurrency, patienceMs: this.#patienceMs, intervalMs: 1000 / requestsPerSecond, clock };
+    const politeness = {
+      concurrency,
+      perSite: concurrency,
+      patienceMs: this.#patienceMs,
+      intervalMs: 1000 / requestsPerSecond,
+      clock,
+    };
     this.#fetcher = new Fetcher({ ...own, allow, contact, resolve, onRequest }, new Politeness(politeness));
-    this.#robots = config.robots ? new Robots(this.#fetcher, { keepMs: config.robotsMinutes * 60_000, maxDelayMs }) : undefined;
+    this.#robots = config.robots
+      ? new Robots(this.#fetcher, { keepMs: config.robotsMinutes * 60_000, maxDelayMs })
+      : undefined;
   }
 
   /**
@@ -136,11 +144,18 @@ export class VendorPages {
 
   #isOwn(url: URL): boolean {
     const isSafe = url.protocol === this.#site.protocol || url.protocol === "https:";
-    return isSafe && /^https?:$/.test(url.protocol) && this.#hosts.includes(url.host) && url.username === "" && url.password === "";
+    return (
+      isSafe &&
+      /^https?:$/.test(url.protocol) &&
+      this.#hosts.includes(url.host) &&
+      url.username === "" &&
+      url.password === ""
+    );
   }
 
   async #admit(hop: URL, signal: AbortSignal): Promise<void> {
-    if (!this.#isOwn(hop)) throw new PageFailure("redirects", `${hop.origin} is none of ${this.config.vendor}'s: ${this.#hosts.join(", ")}`);
+    if (!this.#isOwn(hop))
+      throw new PageFailure("redirects", `${hop.origin} is none of ${this.config.vendor}'s: ${this.#hosts.join(", ")}`);
     await this.#robots?.check(hop, signal);
   }
 
@@ -177,5 +192,9 @@ function short(header: string | undefined): string | undefined {
 function asVendorError(failure: PageFailure): VendorError {
   const { reason, message, passing, retryAfterMs } = failure;
   const restMs = Math.min(retryAfterMs, MAX_REST_MS);
-  return new VendorError(reason, message, { permanent: !passing, retryAfterMs: restMs > 0 ? restMs : undefined, cause: failure });
+  return new VendorError(reason, message, {
+    permanent: !passing,
+    retryAfterMs: restMs > 0 ? restMs : undefined,
+    cause: failure,
+  });
 }

@@ -23,7 +23,8 @@ export function isGone(page: Page, { gone }: ProductRules): boolean {
  * @throws VendorError if something that is needed is not there, or not to be understood
  */
 export function readProduct(page: Page, rules: ProductRules, link: ProductLink): ProductInput {
-  const find = (some: ProductRules["sku"] | undefined): string | undefined => some && findText(some, page.document, page);
+  const find = (some: ProductRules["sku"] | undefined): string | undefined =>
+    some && findText(some, page.document, page);
   return {
     sku: readSku(page, find(rules.sku)),
     name: oneLine(find(rules.name) ?? link.name, MAX_TITLE) ?? missing(page, "name"),
@@ -60,12 +61,19 @@ function readAvailability(page: Page, rules: ProductRules["availability"]): stri
 
 function missing(page: Page, what: string): never {
   const { href } = page.url;
-  if (page.isCut) throw new VendorError("size", `${href} has more bytes than maxBytes, and no ${what} until there`, { permanent: true });
+  if (page.isCut)
+    throw new VendorError("size", `${href} has more bytes than maxBytes, and no ${what} until there`, {
+      permanent: true,
+    });
   throw new VendorError("layout", `${href} has no ${what} where the configuration looks for it`, { permanent: true });
 }
 
 function unreadable(page: Page, reason: string, what: string, text: string): VendorError {
-  return new VendorError(reason, `${page.url.href}: '${oneLine(text, 100) ?? ""}' is no ${what} that the configuration knows`, { permanent: true });
+  return new VendorError(
+    reason,
+    `${page.url.href}: '${oneLine(text, 100) ?? ""}' is no ${what} that the configuration knows`,
+    { permanent: true },
+  );
 }
 
 function raise(error: VendorError): never {

@@ -33,7 +33,11 @@ function* textsOf(rule: Rule, scope: Scope, page: Page): Generator<string, void>
   }
 }
 
-function* sourcesOf({ value, linkedData, select: selector, attribute }: Rule, scope: Scope, page: Page): Generator<string, void> {
+function* sourcesOf(
+  { value, linkedData, select: selector, attribute }: Rule,
+  scope: Scope,
+  page: Page,
+): Generator<string, void> {
   if (value !== undefined) {
     yield value;
   } else if (linkedData !== undefined) {

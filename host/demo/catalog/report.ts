@@ -31,20 +31,38 @@ export function renderCatalog(result: CatalogResult, { width = 80, colors = fals
       `${formatCount(result.products)} products, synced twice in ${formatDuration(result.elapsedMs)}`,
     ],
     part("Products by vendor", countTable("vendor", result.byVendor, width)),
-    part(`Products of ${byYear.vendor} by year`, countTable("year", byYear.counts.slice(0, YEARS_SHOWN), width), ...(hidden > 0 ? ["…"] : [])),
+    part(
+      `Products of ${byYear.vendor} by year`,
+      countTable("year", byYear.counts.slice(0, YEARS_SHOWN), width),
+      ...(hidden > 0 ? ["…"] : []),
+    ),
     part("Created last", productTable(result.recent, width)),
     part("First sync: one task a vendor, one child a link", parentTable(result, width), "", ...storyOf(result)),
     part("What became of the product pages", outcomeTable(result, width)),
     part("How long the vendors took to answer, ms", latencyTable(result, width)),
-    ...(history ? [part(`What changed: ${printable(history.product.name)}`, historyTable(history.changes, width))] : []),
+    ...(history
+      ? [part(`What changed: ${printable(history.product.name)}`, historyTable(history.changes, width))]
+      : []),
     part("Checked against the shops", checkTable(result, width)),
   ];
   return `${parts.map((lines) => lines.join("\n")).join("\n\n")}\n`;
 }
 
 function parentTable({ parents }: CatalogResult, width: number): string[] {
-  const columns: Column[] = [{ title: "vendor", flexible: "end" }, right("children"), right("finished"), right("failed"), right("all done after")];
-  const rows = parents.map(({ vendor, links, finished, failed, ms }) => [printable(vendor), formatCount(links), formatCount(finished), formatCount(failed), formatDuration(ms)]);
+  const columns: Column[] = [
+    { title: "vendor", flexible: "end" },
+    right("children"),
+    right("finished"),
+    right("failed"),
+    right("all done after"),
+  ];
+  const rows = parents.map(({ vendor, links, finished, failed, ms }) => [
+    printable(vendor),
+    formatCount(links),
+    formatCount(finished),
+    formatCount(failed),
+    formatDuration(ms),
+  ]);
   return renderTable(columns, rows, width);
 }
 
@@ -62,7 +80,12 @@ function outcomeTable({ first, second }: CatalogResult, width: number): string[]
 }
 
 function latencyTable({ latencies }: CatalogResult, width: number): string[] {
-  const columns: Column[] = [{ title: "vendor", flexible: "end" }, right("requests"), { title: "until" }, ...PERCENTILES.map((share) => right(`p${share * 100}`))];
+  const columns: Column[] = [
+    { title: "vendor", flexible: "end" },
+    right("requests"),
+    { title: "until" },
+    ...PERCENTILES.map((share) => right(`p${share * 100}`)),
+  ];
   const rows = latencies.flatMap(({ vendor, latencies: { requests, firstByte, total } }) => [
     [printable(vendor), formatCount(requests), "first byte", ...firstByte.map(milliseconds)],
     ["", "", "last byte", ...total.map(milliseconds)],
@@ -76,6 +99,11 @@ function milliseconds(ms: number): string {
 
 function checkTable({ checks }: CatalogResult, width: number): string[] {
   const columns: Column[] = [{ title: "count", flexible: "end" }, right("expected"), right("counted"), { title: "" }];
-  const rows = checks.map(({ name, expected, counted }) => [name, formatCount(expected), formatCount(counted), expected === counted ? "✓" : "✗ differs"]);
+  const rows = checks.map(({ name, expected, counted }) => [
+    name,
+    formatCount(expected),
+    formatCount(counted),
+    expected === counted ? "✓" : "✗ differs",
+  ]);
   return renderTable(columns, rows, width);
 }

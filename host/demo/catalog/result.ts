@@ -55,10 +55,15 @@ export interface Evidence {
 /** Asks Redis for what is to be shown, and checks it. */
 export async function resultOf(evidence: Evidence): Promise<CatalogResult> {
   const { functions, shops, metrics, first, second, abandoned } = evidence;
-  const [byVendor, recent] = await Promise.all([functions.countProducts({ by: "vendor" }), functions.recentProducts({ count: 5 })]);
+  const [byVendor, recent] = await Promise.all([
+    functions.countProducts({ by: "vendor" }),
+    functions.recentProducts({ count: 5 }),
+  ]);
   const [vendor = ""] = [...byVendor].sort(([, a], [, b]) => b - a)[0] ?? [];
   const byYear = await functions.countProducts({ by: "year", vendor: vendor ?? "" });
-  const latencies = await Promise.all(shops.map(async ({ vendor: name }) => ({ vendor: name, latencies: (await metrics.latencies(name))! })));
+  const latencies = await Promise.all(
+    shops.map(async ({ vendor: name }) => ({ vendor: name, latencies: (await metrics.latencies(name))! })),
+  );
   return {
     server: evidence.server,
     elapsedMs: Math.round(evidence.elapsedMs),
@@ -104,10 +109,15 @@ async function historyOf({ functions, changes }: Evidence): Promise<CatalogResul
   if (!change) return undefined;
   const id = idOf(change.shop.vendor, change.item.sku);
   const json = await functions.getProduct({ id });
-  return json === null ? undefined : { product: JSON.parse(json) as Product, changes: await readHistory(functions, id) };
+  return json === null
+    ? undefined
+    : { product: JSON.parse(json) as Product, changes: await readHistory(functions, id) };
 }
 
-async function checksOf({ functions, shops, first, second, items, changes, withdrawn, abandoned }: Evidence, byVendor: [string, number][]): Promise<Check[]> {
+async function checksOf(
+  { functions, shops, first, second, items, changes, withdrawn, abandoned }: Evidence,
+  byVendor: [string, number][],
+): Promise<Check[]> {
   const [status, differing, recorded, undone, queues] = await Promise.all([
     functions.getCatalogStatus(),
     countDiffering(functions, shops),
@@ -116,16 +126,37 @@ async function checksOf({ functions, shops, first, second, items, changes, withd
     Promise.all(shops.map(({ vendor }) => functions.getQueueStatus({ queue: vendor }))),
   ]);
   const sum = (numbers: readonly number[]): number => numbers.reduce((left, right) => left + right, 0);
-  const left = sum(queues.map(({ ready, delayed, leased, held, waitingChildren, dead }) => ready + delayed + leased + held + waitingChildren + dead));
+  const left = sum(
+    queues.map(
+      ({ ready, delayed, leased, held, waitingChildren, dead }) =>
+        ready + delayed + leased + held + waitingChildren + dead,
+    ),
+  );
   const linked = sum(status.map(({ links }) => links));
   return [
-    { name: "products in the shops, and in the catalogue", expected: items, counted: sum(byVendor.map(([, count]) => count)) },
+    {
+      name: "products in the shops, and in the catalogue",
+      expected: items,
+      counted: sum(byVendor.map(([, count]) => count)),
+    },
     { name: "links after the first sync", expected: items, counted: first.links },
     { name: "links after some were taken out of the shops", expected: items - withdrawn, counted: linked },
-    { name: "children of the first sync that finished", expected: items, counted: sum(first.tasks.map((task) => task.children_finished ?? 0)) },
+    {
+      name: "children of the first sync that finished",
+      expected: items,
+      counted: sum(first.tasks.map((task) => task.children_finished ?? 0)),
+    },
     { name: "tasks of the host that died, not done by the other", expected: 0, counted: undone },
-    { name: "products that were changed in the shops, and found changed", expected: changes.length, counted: second.outcomes.changed ?? 0 },
-    { name: "products found as they were, by 304", expected: items - withdrawn - changes.length, counted: second.outcomes["not modified"] ?? 0 },
+    {
+      name: "products that were changed in the shops, and found changed",
+      expected: changes.length,
+      counted: second.outcomes.changed ?? 0,
+    },
+    {
+      name: "products found as they were, by 304",
+      expected: items - withdrawn - changes.length,
+      counted: second.outcomes["not modified"] ?? 0,
+    },
     { name: "changes on record, with old and new value", expected: changes.length, counted: recorded },
     { name: "products that are not as their page says", expected: 0, counted: differing },
     { name: "tasks left over", expected: 0, counted: left },
@@ -133,7 +164,9 @@ async function checksOf({ functions, shops, first, second, items, changes, withd
 }
 
 async function countDiffering(functions: HotpathFunctions, shops: readonly Shop[]): Promise<number> {
-  const expected = shops.flatMap((shop) => shop.stock.items.map((item) => ({ vendor: shop.vendor, page: shop.expected(item) })));
+  const expected = shops.flatMap((shop) =>
+    shop.stock.items.map((item) => ({ vendor: shop.vendor, page: shop.expected(item) })),
+  );
   return countOf(expected, async ({ vendor, page }) => {
     const json = await functions.getProduct({ id: idOf(vendor, page.sku) });
     if (json === null) return true;

@@ -65,7 +65,10 @@ export async function syncAll({ hosts, metrics, signal }: Season, label: string,
   try {
     const links = await phase("links", "links", "years");
     const products = await phase("products", "products", "products");
-    const seen = links.tasks.reduce((sum, { result }) => sum + ((result as { links?: number } | undefined)?.links ?? 0), 0);
+    const seen = links.tasks.reduce(
+      (sum, { result }) => sum + ((result as { links?: number } | undefined)?.links ?? 0),
+      0,
+    );
     return { tasks: products.tasks, outcomes, links: seen, failures, linksMs: links.ms, productsMs: products.ms };
   } finally {
     over.abort();
@@ -76,7 +79,13 @@ export async function syncAll({ hosts, metrics, signal }: Season, label: string,
   }
 }
 
-async function followPhase({ functions }: Catalog, ids: readonly string[], label: string, unit: string, signal: AbortSignal): Promise<ListedTask[]> {
+async function followPhase(
+  { functions }: Catalog,
+  ids: readonly string[],
+  label: string,
+  unit: string,
+  signal: AbortSignal,
+): Promise<ListedTask[]> {
   let progress: ReturnType<typeof startProgress> | undefined;
   try {
     const tasks = await followTasks(
@@ -84,7 +93,9 @@ async function followPhase({ functions }: Catalog, ids: readonly string[], label
       ids,
       (looked) => {
         // How many there are is known once each has handed its children out.
-        const isCounted = looked.every((task) => task?.state !== "waiting" && task?.state !== "leased" && task?.state !== "held");
+        const isCounted = looked.every(
+          (task) => task?.state !== "waiting" && task?.state !== "leased" && task?.state !== "held",
+        );
         const { ended, total } = progressOf(looked);
         if (unit === "years" || isCounted) progress ??= startProgress({ label, total, unit });
         progress?.update(ended);

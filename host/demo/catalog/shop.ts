@@ -48,7 +48,15 @@ export interface Shop {
   port: number;
   stock: Stock;
   /** What a product's page says, as the catalog has it. */
-  expected(item: StockItem): { sku: string; name: string; price: string; availability: string; brand: string; release_year: number; link: string };
+  expected(item: StockItem): {
+    sku: string;
+    name: string;
+    price: string;
+    availability: string;
+    brand: string;
+    release_year: number;
+    link: string;
+  };
   close(): void;
 }
 
@@ -64,7 +72,13 @@ export async function openShops(options: ShopOptions): Promise<Shop[]> {
 export async function openShop(front: Front, options: ShopOptions): Promise<Shop> {
   const { seed, scale, from, to, onRequest } = options;
   const counts = countsByYear({ from, to, total: front.total, scale });
-  const stock = new Stock({ vendor: front.vendor, seed, counts, availabilities: front.availabilities, nowMs: Date.now() });
+  const stock = new Stock({
+    vendor: front.vendor,
+    seed,
+    counts,
+    availabilities: front.availabilities,
+    nowMs: Date.now(),
+  });
   const visits = new Map<string, number>();
   const shop: Shop = {
     vendor: front.vendor,
@@ -100,7 +114,14 @@ export async function openShop(front: Front, options: ShopOptions): Promise<Shop
   return shop;
 }
 
-async function serve(front: Front, shop: Shop, { troubles, seed }: ShopOptions, visit: number, request: IncomingMessage, response: ServerResponse): Promise<void> {
+async function serve(
+  front: Front,
+  shop: Shop,
+  { troubles, seed }: ShopOptions,
+  visit: number,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
   const path = request.url ?? "/";
   if (path === "/robots.txt") return void response.writeHead(200, { "content-type": "text/plain" }).end(front.robots);
   // By address and visit, not by the order in which requests come: the same for every run.
@@ -122,7 +143,8 @@ function answer(front: Front, page: ShopPage, { headers }: IncomingMessage, resp
   if (isVersioned && front.versions !== "last-modified") own["etag"] = etag;
   if (isVersioned && front.versions !== "etag") own["last-modified"] = new Date(page.changedAtMs!).toUTCString();
   const { "if-none-match": known, "if-modified-since": since } = headers;
-  const isKnown = known === undefined ? Date.parse(since ?? "") >= (page.changedAtMs ?? Infinity) : known === own["etag"];
+  const isKnown =
+    known === undefined ? Date.parse(since ?? "") >= (page.changedAtMs ?? Infinity) : known === own["etag"];
   if (isVersioned && isKnown) response.writeHead(304, own).end();
   else response.writeHead(200, own).end(page.html);
 }

@@ -34,8 +34,37 @@ export interface StockChange {
   new: string;
 }
 
-const FIGURES = ["Santa", "Snowman", "Rocking Horse", "Angel", "Drummer Boy", "Nutcracker", "Reindeer", "Carousel", "Locomotive", "Étoile de Noël", "Teddy & Friends", "Mother & Child", "“Ho Ho Ho” Mug", "Owl's Nest", "Toboggan"];
-const STYLES = ["Felt", "Glass", "Yarn", "Porcelain", "Tin", "Wooden", "Brass", "Crystal", "Nostalgic", "Tiny <Mini>", "Magic", "Frosted"];
+const FIGURES = [
+  "Santa",
+  "Snowman",
+  "Rocking Horse",
+  "Angel",
+  "Drummer Boy",
+  "Nutcracker",
+  "Reindeer",
+  "Carousel",
+  "Locomotive",
+  "Étoile de Noël",
+  "Teddy & Friends",
+  "Mother & Child",
+  "“Ho Ho Ho” Mug",
+  "Owl's Nest",
+  "Toboggan",
+];
+const STYLES = [
+  "Felt",
+  "Glass",
+  "Yarn",
+  "Porcelain",
+  "Tin",
+  "Wooden",
+  "Brass",
+  "Crystal",
+  "Nostalgic",
+  "Tiny <Mini>",
+  "Magic",
+  "Frosted",
+];
 const EXTRAS = ["", "", "", " Ornament Set", " - Limited Edition", " (Repaint)", " in Moonlight"];
 
 export class Stock {

@@ -23,13 +23,21 @@ export function renderThreeDays(result: ThreeDaysResult, { width = 80, colors = 
     [title("Files in the index, hour by hour"), ...timeline(result, width, color)],
     [title("Where the data are"), ...placesPart(result, width, color)],
     [title("Plans"), ...plansPart(result, width, color)],
-    [title(`Asked for one hour, ${formatSpan(result.question.fromMs, result.question.toMs)} UTC`), ...answerPart(result, width, color)],
+    [
+      title(`Asked for one hour, ${formatSpan(result.question.fromMs, result.question.toMs)} UTC`),
+      ...answerPart(result, width, color),
+    ],
     [title("Checked against what was written"), ...checksPart(result, width, color)],
   ];
   return `${parts.map((lines) => lines.join("\n")).join("\n\n")}\n`;
 }
 
-function table(columns: readonly Column[], rows: readonly (readonly string[])[], width: number, color: Colors): string[] {
+function table(
+  columns: readonly Column[],
+  rows: readonly (readonly string[])[],
+  width: number,
+  color: Colors,
+): string[] {
   const [titles, ...lines] = renderTable(columns, rows, width);
   return [color.dim(titles), ...lines];
 }
@@ -57,15 +65,34 @@ function fitted(values: readonly number[], width: number): number[] {
 }
 
 function placesPart({ before, after }: ThreeDaysResult, width: number, color: Colors): string[] {
-  const columns: Column[] = [{ title: "" }, { title: "layer" }, right("iteration"), right("files"), right("bytes"), right("a file")];
+  const columns: Column[] = [
+    { title: "" },
+    { title: "layer" },
+    right("iteration"),
+    right("files"),
+    right("bytes"),
+    right("a file"),
+  ];
   const rows = (name: string, places: readonly Place[]): string[][] =>
-    places.map(({ layer, iteration, files, bytes }, at) => [at === 0 ? name : "", layer, String(iteration), formatCount(files), formatBytes(bytes), formatBytes(bytes / files)]);
+    places.map(({ layer, iteration, files, bytes }, at) => [
+      at === 0 ? name : "",
+      layer,
+      String(iteration),
+      formatCount(files),
+      formatBytes(bytes),
+      formatBytes(bytes / files),
+    ]);
   return table(columns, [...rows("as written", before), ...rows("now", after)], width, color);
 }
 
 function plansPart({ plans, deaths, mostStored }: ThreeDaysResult, width: number, color: Colors): string[] {
   const columns: Column[] = [{ title: "plan" }, right("taken"), right("came back"), right("ended")];
-  const rows = plans.map(({ kind, taken, cameBack, ended }) => [kind, formatCount(taken), formatCount(cameBack), formatCount(ended)]);
+  const rows = plans.map(({ kind, taken, cameBack, ended }) => [
+    kind,
+    formatCount(taken),
+    formatCount(cameBack),
+    formatCount(ended),
+  ]);
   return [
     ...table(columns, rows, width, color),
     "",
@@ -76,12 +103,22 @@ function plansPart({ plans, deaths, mostStored }: ThreeDaysResult, width: number
 
 function answerPart({ question }: ThreeDaysResult, width: number, color: Colors): string[] {
   const columns: Column[] = [{ title: "path", flexible: "middle" }, { title: "layer" }, right("bytes"), right("rows")];
-  const rows = question.answer.map(({ path, layer, bytes, rows: count }) => [path, layer, formatBytes(bytes), formatCount(count)]);
+  const rows = question.answer.map(({ path, layer, bytes, rows: count }) => [
+    path,
+    layer,
+    formatBytes(bytes),
+    formatCount(count),
+  ]);
   return [...table(columns, rows, width, color), "", `It was written as ${formatCount(question.writtenFiles)} files.`];
 }
 
 function checksPart({ checks }: ThreeDaysResult, width: number, color: Colors): string[] {
   const columns: Column[] = [{ title: "count", flexible: "end" }, right("expected"), right("counted"), { title: "" }];
-  const rows = checks.map(({ name, expected, counted }) => [name, formatCount(expected), formatCount(counted), expected === counted ? "✓" : "✗ differs"]);
+  const rows = checks.map(({ name, expected, counted }) => [
+    name,
+    formatCount(expected),
+    formatCount(counted),
+    expected === counted ? "✓" : "✗ differs",
+  ]);
   return table(columns, rows, width, color);
 }

@@ -77,7 +77,12 @@ export async function resultOf(evidence: Evidence): Promise<ThreeDaysResult> {
     plans: KINDS.map((kind) => ({ kind, ...workers.counts[kind] })),
     deaths: workers.deaths,
     mostStored: storage.most,
-    question: { fromMs: askedMs, toMs: askedMs + HOUR_MS, writtenFiles: writtenFiles.length, answer: answer.map(foundOf) },
+    question: {
+      fromMs: askedMs,
+      toMs: askedMs + HOUR_MS,
+      writtenFiles: writtenFiles.length,
+      answer: answer.map(foundOf),
+    },
     checks: [
       ...checkFiles(evidence, indexed),
       ...checkPlans(evidence, indexed, await index.status()),
@@ -102,7 +107,9 @@ function placesOf(files: readonly DataFile[]): Place[] {
     place.bytes += sizeBytes;
     places.set(`${layer} ${iteration}`, place);
   }
-  return [...places.values()].sort((a, b) => (a.layer === b.layer ? a.iteration - b.iteration : a.layer > b.layer ? -1 : 1));
+  return [...places.values()].sort((a, b) =>
+    a.layer === b.layer ? a.iteration - b.iteration : a.layer > b.layer ? -1 : 1,
+  );
 }
 
 function foundOf({ path, layer, sizeBytes, rowCount, minTime, maxTime }: IndexEntry): Found {
@@ -119,23 +126,49 @@ function checkFiles({ files, summary, nowMs }: Evidence, indexed: readonly Index
   return [
     { name: "rows written, and in the index", expected: rowsOf(files), counted: rowsOf(indexed) },
     { name: "bytes written, and in the index", expected: bytesOf(files), counted: bytesOf(indexed) },
-    { name: "files merged once", expected: files.length, counted: files.filter(({ path }) => workers.merged.get(path) === 1).length },
-    { name: "files left to be merged", expected: 0, counted: indexed.filter(({ path }) => !path.endsWith(".3.parquet")).length },
-    { name: "files a day old, and not cold", expected: 0, counted: indexed.filter(({ layer, chunkTime }) => layer === HOT && chunkTime <= dayAgo).length },
+    {
+      name: "files merged once",
+      expected: files.length,
+      counted: files.filter(({ path }) => workers.merged.get(path) === 1).length,
+    },
+    {
+      name: "files left to be merged",
+      expected: 0,
+      counted: indexed.filter(({ path }) => !path.endsWith(".3.parquet")).length,
+    },
+    {
+      name: "files a day old, and not cold",
+      expected: 0,
+      counted: indexed.filter(({ layer, chunkTime }) => layer === HOT && chunkTime <= dayAgo).length,
+    },
     { name: "files of the index in the storage", expected: indexed.length, counted: stored.length },
     { name: "files in the storage for nothing", expected: 0, counted: storage.size - stored.length },
   ];
 }
 
-function checkPlans({ summary: { workers } }: Evidence, indexed: readonly IndexEntry[], { plans }: TableStatus): ThreeDaysResult["checks"] {
+function checkPlans(
+  { summary: { workers } }: Evidence,
+  indexed: readonly IndexEntry[],
+  { plans }: TableStatus,
+): ThreeDaysResult["checks"] {
   const counts = Object.values(workers.counts);
   const sum = (of: (count: PlanCounts) => number): number => counts.reduce((total, count) => total + of(count), 0);
   const left = (isMove: boolean): number =>
-    plans.filter(({ kind }) => (kind === "move") === isMove).reduce((total, { waiting, out }) => total + (waiting ?? 0) + (out ?? 0), 0);
+    plans
+      .filter(({ kind }) => (kind === "move") === isMove)
+      .reduce((total, { waiting, out }) => total + (waiting ?? 0) + (out ?? 0), 0);
   return [
     { name: "plans of the dead that came back", expected: workers.deaths, counted: sum(({ cameBack }) => cameBack) },
-    { name: "plans taken, and ended", expected: sum(({ taken, cameBack }) => taken - cameBack), counted: sum(({ ended }) => ended) },
-    { name: "moves that wait, for hot files", expected: indexed.filter(({ layer }) => layer === HOT).length, counted: left(true) },
+    {
+      name: "plans taken, and ended",
+      expected: sum(({ taken, cameBack }) => taken - cameBack),
+      counted: sum(({ ended }) => ended),
+    },
+    {
+      name: "moves that wait, for hot files",
+      expected: indexed.filter(({ layer }) => layer === HOT).length,
+      counted: left(true),
+    },
     { name: "merges and drops left over", expected: 0, counted: left(false) },
   ];
 }

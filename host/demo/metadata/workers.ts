@@ -42,22 +42,46 @@ export class Workers {
   readonly #seen = new Set<string>();
 
   constructor(private readonly site: Site) {
-    this.counts = Object.fromEntries(KINDS.map((kind) => [kind, { taken: 0, ended: 0, cameBack: 0 }])) as Record<Kind, PlanCounts>;
+    this.counts = Object.fromEntries(KINDS.map((kind) => [kind, { taken: 0, ended: 0, cameBack: 0 }])) as Record<
+      Kind,
+      PlanCounts
+    >;
   }
 
   /** Works off all that is due. */
   async work(): Promise<void> {
     const { index } = this.site;
     for (const [at, kind] of [KINDS[0], KINDS[1]].entries()) {
-      await this.#workOff(kind, () => index.getMergePlan({ layer: HOT, writerId: WRITER, iteration: at + 1 }), (plan) => this.#merge(plan), (plan) => index.endMerge(plan));
+      await this.#workOff(
+        kind,
+        () => index.getMergePlan({ layer: HOT, writerId: WRITER, iteration: at + 1 }),
+        (plan) => this.#merge(plan),
+        (plan) => index.endMerge(plan),
+      );
     }
-    await this.#workOff("move", () => index.getMovePlan({ layer: HOT, writerId: WRITER }), (plan) => this.#move(plan), (plan) => index.endMove(plan));
+    await this.#workOff(
+      "move",
+      () => index.getMovePlan({ layer: HOT, writerId: WRITER }),
+      (plan) => this.#move(plan),
+      (plan) => index.endMove(plan),
+    );
     // The most there is to do, and nothing to be read for it: several at once.
-    const dropOne = (): Promise<void> => this.#workOff("drop", () => index.getDropPlan({ layer: HOT, writerId: WRITER }), (plan) => this.#drop(plan), (plan) => index.endDrop(plan));
+    const dropOne = (): Promise<void> =>
+      this.#workOff(
+        "drop",
+        () => index.getDropPlan({ layer: HOT, writerId: WRITER }),
+        (plan) => this.#drop(plan),
+        (plan) => index.endDrop(plan),
+      );
     await Promise.all(Array.from({ length: DROPPERS }, dropOne));
   }
 
-  async #workOff<P extends Plan>(kind: Kind, take: () => Promise<P | null>, carryOut: (plan: P) => Promise<void>, end: (plan: P) => Promise<boolean>): Promise<void> {
+  async #workOff<P extends Plan>(
+    kind: Kind,
+    take: () => Promise<P | null>,
+    carryOut: (plan: P) => Promise<void>,
+    end: (plan: P) => Promise<boolean>,
+  ): Promise<void> {
     const counts = this.counts[kind];
     for (let plan = await take(); plan !== null; plan = await take()) {
       counts.taken += 1;
@@ -109,7 +133,10 @@ export class Workers {
 }
 
 /** What becomes of some files: as old as the oldest of them, so that its layer keeps it no longer. */
-function mergeOf(sources: readonly IndexEntry[], { path, layer, writerId }: Pick<DataFile, "path" | "layer" | "writerId">): DataFile {
+function mergeOf(
+  sources: readonly IndexEntry[],
+  { path, layer, writerId }: Pick<DataFile, "path" | "layer" | "writerId">,
+): DataFile {
   const sum = (of: (entry: IndexEntry) => number): number => sources.reduce((total, entry) => total + of(entry), 0);
   return {
     ...{ path, layer, writerId },

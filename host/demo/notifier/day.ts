@@ -75,14 +75,20 @@ export async function liveThrough(day: Day, scans: readonly Scan[]): Promise<Day
 
 /** When something is to be delivered; not before the receiver wants to hear of it. */
 async function nextDue({ functions, clock }: Day, gate: Gate): Promise<number | undefined> {
-  const [{ next }, state] = await Promise.all([functions.getNotifierStatus({ topic: TOPIC, now: clock.nowMs }), gate.read()]);
+  const [{ next }, state] = await Promise.all([
+    functions.getNotifierStatus({ topic: TOPIC, now: clock.nowMs }),
+    gate.read(),
+  ]);
   if (next === null) return undefined;
   const isPaused = state.state === "paused" && isClosed(state, clock.nowMs);
   return Math.max(next, clock.nowMs, isPaused ? state.untilMs : 0);
 }
 
 /** The id of an entry is its time, as if it had been written then. */
-async function write({ connection, functions, partition, stream, clock, signal }: Day, scans: readonly Scan[]): Promise<void> {
+async function write(
+  { connection, functions, partition, stream, clock, signal }: Day,
+  scans: readonly Scan[],
+): Promise<void> {
   if (scans.length === 0) return;
   await Promise.all(
     scans.map(({ seller, package: item, atMs }) =>
@@ -92,7 +98,11 @@ async function write({ connection, functions, partition, stream, clock, signal }
   await drainScans(functionsAt(functions, clock), TOPIC, undefined, signal);
 }
 
-async function deliverDue({ functions, courier, clock, signal }: Day, gate: Gate, { reports }: DaySummary): Promise<void> {
+async function deliverDue(
+  { functions, courier, clock, signal }: Day,
+  gate: Gate,
+  { reports }: DaySummary,
+): Promise<void> {
   const now = (): Promise<number> => Promise.resolve(clock.nowMs);
   await deliverOnce({
     queue: queueOf(functionsAt(functions, clock), TOPIC, "demo", now),
@@ -104,7 +114,11 @@ async function deliverDue({ functions, courier, clock, signal }: Day, gate: Gate
 
 /** What a host claims and then dies with comes back when the lease is over. */
 async function claimAndDie({ functions, clock }: Day): Promise<number> {
-  const [, ...claimed] = await functions.claimNotifications({ topic: TOPIC, worker: "a host that dies", now: clock.nowMs });
+  const [, ...claimed] = await functions.claimNotifications({
+    topic: TOPIC,
+    worker: "a host that dies",
+    now: clock.nowMs,
+  });
   return claimed.length;
 }
 

@@ -62,7 +62,14 @@ export async function startReceiver(random: Random, nowMs: () => number): Promis
     const draw = random();
     const manner = MANNERS.find(([upTo]) => draw < upTo)![1];
     const takes = manner === "takes it" || manner === "takes it and hangs up";
-    arrivals.push({ id: data.id, seller: data.subject, packages: data.items, atMs: nowMs(), manner, isNew: takes && !taken.has(data.id) });
+    arrivals.push({
+      id: data.id,
+      seller: data.subject,
+      packages: data.items,
+      atMs: nowMs(),
+      manner,
+      isNew: takes && !taken.has(data.id),
+    });
     if (takes) taken.add(data.id);
     answer(manner, response);
   };
@@ -77,7 +84,13 @@ export async function startReceiver(random: Random, nowMs: () => number): Promis
     server.close();
     server.closeAllConnections();
   };
-  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/notifications`, secret, arrivals, verified: () => verified, close };
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/notifications`,
+    secret,
+    arrivals,
+    verified: () => verified,
+    close,
+  };
 }
 
 function answer(manner: Manner, response: ServerResponse): void {

@@ -69,7 +69,9 @@ function scansBySlot({ scans }: SellerDay, slots: Slots): number[] {
 }
 
 function sellerLine(seller: SellerDay, slots: Slots, most: number, color: Colors): string {
-  const cells = scansBySlot(seller, slots).map((count) => (count === 0 ? color.dim("·") : BARS[Math.ceil((count / most) * BARS.length) - 1]!));
+  const cells = scansBySlot(seller, slots).map((count) =>
+    count === 0 ? color.dim("·") : BARS[Math.ceil((count / most) * BARS.length) - 1]!,
+  );
   for (const ms of seller.failures) cells[slotOf(ms, slots)] = color.red(FAILURE);
   for (const { atMs, requests } of seller.messages) {
     cells[slotOf(atMs, slots)] = requests === 1 ? color.cyan(MESSAGE) : color.yellow(String(Math.min(requests, 9)));
@@ -94,8 +96,18 @@ function receiverPart({ manners, repeats, abandoned, sellers }: DayResult, width
 }
 
 function checksPart({ checks }: DayResult, width: number, color: Colors): string[] {
-  const columns = [{ title: "count", flexible: "end" as const }, { title: "expected", align: "right" as const }, { title: "counted", align: "right" as const }, { title: "" }];
-  const rows = checks.map(({ name, expected, counted }) => [name, formatCount(expected), formatCount(counted), expected === counted ? "✓" : "✗ differs"]);
+  const columns = [
+    { title: "count", flexible: "end" as const },
+    { title: "expected", align: "right" as const },
+    { title: "counted", align: "right" as const },
+    { title: "" },
+  ];
+  const rows = checks.map(({ name, expected, counted }) => [
+    name,
+    formatCount(expected),
+    formatCount(counted),
+    expected === counted ? "✓" : "✗ differs",
+  ]);
   const [titles, ...lines] = renderTable(columns, rows, width);
   return [color.dim(titles), ...lines];
 }

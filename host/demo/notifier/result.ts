@@ -78,7 +78,8 @@ function sellerDay(seller: string, { scans, receiver }: Evidence): SellerDay {
     .filter(({ isNew }) => isNew)
     .map(({ id, atMs, packages }) => {
       const last = Math.max(...own.filter((scan) => packages.includes(scan.package)).map((scan) => scan.atMs));
-      const requests = 1 + arrivals.filter((arrival) => arrival.id === id && !arrival.manner.startsWith("takes")).length;
+      const requests =
+        1 + arrivals.filter((arrival) => arrival.id === id && !arrival.manner.startsWith("takes")).length;
       return { id, atMs, packages: packages.length, requests, afterLastScanMs: atMs - last };
     });
   const failures = arrivals.filter(({ manner }) => manner !== "takes it").map(({ atMs }) => atMs);
@@ -97,10 +98,18 @@ function checksOf({ scans, receiver, status }: Evidence, sellers: readonly Selle
   const messages = sellers.flatMap((seller) => seller.messages);
   const left = status.collecting + status.waiting + status.leased + status.dead + status.unread;
   return [
-    { name: "packages that were scanned, and arrived", expected: new Set(scans.map((scan) => scan.package)).size, counted: new Set(taken).size },
+    {
+      name: "packages that were scanned, and arrived",
+      expected: new Set(scans.map((scan) => scan.package)).size,
+      counted: new Set(taken).size,
+    },
     { name: "packages that arrived in two messages", expected: 0, counted: taken.length - new Set(taken).size },
     { name: "messages that Redis took as delivered", expected: status.delivered, counted: messages.length },
-    { name: "messages before an hour of quiet", expected: 0, counted: messages.filter(({ afterLastScanMs }) => afterLastScanMs < QUIET_MS).length },
+    {
+      name: "messages before an hour of quiet",
+      expected: 0,
+      counted: messages.filter(({ afterLastScanMs }) => afterLastScanMs < QUIET_MS).length,
+    },
     { name: "requests with the right signature", expected: arrivals.length, counted: receiver.verified() },
     { name: "notifications left over", expected: 0, counted: left },
   ];

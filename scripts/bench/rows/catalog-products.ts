@@ -47,7 +47,10 @@ const upsert = (product: BenchProduct, nowMs: number, name: Upsert = "upsert_pro
 function raw(product: BenchProduct, nowMs: number): Buffer[] {
   const id = sha1(`${VENDOR}/${product.sku}`);
   const fields = Object.entries({ vendor: VENDOR, ...product, last_synced_at: nowMs }).flat();
-  return [encode(["HSET", `H:PRODUCT::${id}::`, ...fields]), encode(["ZADD", `ornaments:product:${id}:price`, Math.floor(nowMs / 1000), product.price])];
+  return [
+    encode(["HSET", `H:PRODUCT::${id}::`, ...fields]),
+    encode(["ZADD", `ornaments:product:${id}:price`, Math.floor(nowMs / 1000), product.price]),
+  ];
 }
 
 /** How many upserts had an outcome; the bench is worth nothing if they had another. */
@@ -71,9 +74,30 @@ function syncsOf(products: BenchProduct[], nowMs: number): Sync[] {
   const changed = Math.ceil(count / CHANGED_SHARE);
   const hourly = products.map((product, at) => (at % CHANGED_SHARE === 0 ? repriced(product) : product));
   return [
-    { label: "first", what: "upsert_product, all of them new", products, nowMs, outcomes: { created: count }, isFirst: true },
-    { label: "hourly", what: "upsert_product an hour later, one price in a hundred changed", products: hourly, nowMs: nowMs + HOUR_MS, outcomes: { changed, unchanged: count - changed }, isFirst: false },
-    { label: "sale", what: "upsert_product an hour later, every price changed", products: products.map(repriced), nowMs: nowMs + HOUR_MS, outcomes: { changed: count }, isFirst: false },
+    {
+      label: "first",
+      what: "upsert_product, all of them new",
+      products,
+      nowMs,
+      outcomes: { created: count },
+      isFirst: true,
+    },
+    {
+      label: "hourly",
+      what: "upsert_product an hour later, one price in a hundred changed",
+      products: hourly,
+      nowMs: nowMs + HOUR_MS,
+      outcomes: { changed, unchanged: count - changed },
+      isFirst: false,
+    },
+    {
+      label: "sale",
+      what: "upsert_product an hour later, every price changed",
+      products: products.map(repriced),
+      nowMs: nowMs + HOUR_MS,
+      outcomes: { changed: count },
+      isFirst: false,
+    },
   ];
 }
 
@@ -92,7 +116,11 @@ async function measure(bench: Bench, sync: Sync): Promise<Samples> {
   const theirs = sync.products.flatMap((product) => raw(product, sync.nowMs));
   const ours = side("ours", "upsert_product", COMPILED);
   const twin = side("twin", "twin_upsert_product", withTwin("catalog twin", "catalog"));
-  const samples = await interleave(bench, [ours, twin, { label: "raw", prepare, run: () => bench.pipeline(theirs) }], bench.sizes.rounds);
+  const samples = await interleave(
+    bench,
+    [ours, twin, { label: "raw", prepare, run: () => bench.pipeline(theirs) }],
+    bench.sizes.rounds,
+  );
   requireSame(sync.what, await pictureAfter(bench, ours), await pictureAfter(bench, twin));
   return samples;
 }
@@ -120,7 +148,12 @@ async function syncRows(bench: Bench, products: BenchProduct[]): Promise<Row[]> 
       theirs: perSecond(rateOf(samples, theirs, products.length), "products"),
       ratio: ratioOf(samples, "ours", theirs),
     });
-    rows.push(row("by hand in Lua for this one call: no partitions, no options but NOW, prices only as they are stored", "twin"));
+    rows.push(
+      row(
+        "by hand in Lua for this one call: no partitions, no options but NOW, prices only as they are stored",
+        "twin",
+      ),
+    );
     rows.push(row("raw pipelined HSET + ZADD: no comparison, no lists, no counts, no history", "raw"));
   }
   return rows;
@@ -134,25 +167,39 @@ async function questionRows(bench: Bench, products: BenchProduct[]): Promise<Row
   const questions: [what: string, command: (string | number)[]][] = [
     ["count_products BY year", ["FCALL_RO", "count_products", 0, "BY", "year", "VENDOR", VENDOR]],
     ["recent_products", ["FCALL_RO", "recent_products", 0]],
-    ["find_products by year, availability and price", ["FCALL_RO", "find_products", 0, "YEAR", 1999, "AVAILABILITY", "in_stock", "PRICE", 10, 20]],
+    [
+      "find_products by year, availability and price",
+      ["FCALL_RO", "find_products", 0, "YEAR", 1999, "AVAILABILITY", "in_stock", "PRICE", 10, 20],
+    ],
   ];
   const rows: Row[] = [];
   for (const [what, command] of questions) {
     const asked = Array.from({ length: 100 }, () => encode(command));
     const sides: Side[] = [
-      { label: "ours", prepare: () => Promise.resolve(), run: async () => (await bench.pipeline(asked)) / asked.length },
+      {
+        label: "ours",
+        prepare: () => Promise.resolve(),
+        run: async () => (await bench.pipeline(asked)) / asked.length,
+      },
       { label: "raw", prepare: () => Promise.resolve(), run: () => bench.pipeline(readAll) },
     ];
     const samples = await interleave(bench, sides, Math.min(bench.sizes.rounds, 3));
-    const of = (label: string): string => milliseconds(samples[label]!.reduce((sum, { wallMs }) => sum + wallMs, 0) / samples[label]!.length);
-    rows.push({ what: `${what}, of ${products.length.toLocaleString("en-US")} products`, against: "HMGET of each record in one pipeline", ours: of("ours"), theirs: of("raw") });
+    const of = (label: string): string =>
+      milliseconds(samples[label]!.reduce((sum, { wallMs }) => sum + wallMs, 0) / samples[label]!.length);
+    rows.push({
+      what: `${what}, of ${products.length.toLocaleString("en-US")} products`,
+      against: "HMGET of each record in one pipeline",
+      ours: of("ours"),
+      theirs: of("raw"),
+    });
   }
   return rows;
 }
 
 async function memoryOf(bench: Bench, count: number): Promise<string> {
   await bench.flush();
-  const used = async (): Promise<number> => Number(/used_memory:(\d+)/.exec((await bench.call("INFO", "memory")) as string)![1]);
+  const used = async (): Promise<number> =>
+    Number(/used_memory:(\d+)/.exec((await bench.call("INFO", "memory")) as string)![1]);
   const before = await used();
   await bench.pipeline(makeProducts(count).map((product) => upsert(product, Date.now())));
   return bytes(((await used()) - before) / count);

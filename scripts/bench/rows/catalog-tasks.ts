@@ -17,7 +17,10 @@ const KEPT_MS = 86_400_000;
 const NAME = "tasks";
 
 /** What a task that fetches a product page would carry. */
-const payloadOf = (at: number): { vendor: string; url: string } => ({ vendor: "shop.example", url: `https://shop.example/products/${at}.html` });
+const payloadOf = (at: number): { vendor: string; url: string } => ({
+  vendor: "shop.example",
+  url: `https://shop.example/products/${at}.html`,
+});
 
 /** Runs something for each number below `count`, so many at a time. */
 async function each(count: number, atOnce: number, run: (at: number) => Promise<unknown>): Promise<void> {
@@ -33,18 +36,36 @@ async function timed(run: () => Promise<unknown>): Promise<number> {
 }
 
 const define = (bench: Bench): Promise<unknown> =>
-  bench.call("FCALL", "define_task", 0, "product", "ATTEMPTS", ATTEMPTS, "BACKOFF", BACKOFF_MS, "LEASE", LEASE_MS, "KEEP", KEPT_MS);
+  bench.call(
+    "FCALL",
+    "define_task",
+    0,
+    "product",
+    "ATTEMPTS",
+    ATTEMPTS,
+    "BACKOFF",
+    BACKOFF_MS,
+    "LEASE",
+    LEASE_MS,
+    "KEEP",
+    KEPT_MS,
+  );
 
 const enqueue = (bench: Bench, count: number): Promise<void> =>
-  each(count, ADDED_AT_ONCE, (at) => bench.call("FCALL", "enqueue_task", 0, NAME, JSON.stringify({ type: "product", ...payloadOf(at) })));
+  each(count, ADDED_AT_ONCE, (at) =>
+    bench.call("FCALL", "enqueue_task", 0, NAME, JSON.stringify({ type: "product", ...payloadOf(at) })),
+  );
 
 /** One worker after another claims; a task is finished in the round trip that brings the next. */
 async function claimAndFinish(bench: Bench, count: number): Promise<void> {
   let done = 0;
   const claim = async (): Promise<{ id: string; token: string } | null> =>
-    JSON.parse(((await bench.call("FCALL", "claim_task", 0, NAME)) as string | null) ?? "null") as { id: string; token: string } | null;
+    JSON.parse(((await bench.call("FCALL", "claim_task", 0, NAME)) as string | null) ?? "null") as {
+      id: string;
+      token: string;
+    } | null;
   const work = async (): Promise<void> => {
-    for (let claimed = await claim(); claimed !== null; ) {
+    for (let claimed = await claim(); claimed !== null;) {
       const finished = bench.call("FCALL", "finish_task", 0, claimed.id, "TOKEN", claimed.token);
       [claimed] = await Promise.all([claim(), finished]);
       done += 1;
@@ -76,18 +97,29 @@ async function withQueue(bench: Bench, run: (queue: Queue) => Promise<void>): Pr
   }
 }
 
-const add = (queue: Queue, count: number): Promise<void> => each(count, ADDED_AT_ONCE, (at) => queue.add("product", payloadOf(at)));
+const add = (queue: Queue, count: number): Promise<void> =>
+  each(count, ADDED_AT_ONCE, (at) => queue.add("product", payloadOf(at)));
 
 async function addInBulk(queue: Queue, count: number): Promise<void> {
   for (let from = 0; from < count; from += ADDED_AT_ONCE) {
-    await queue.addBulk(Array.from({ length: Math.min(ADDED_AT_ONCE, count - from) }, (_, at) => ({ name: "product", data: payloadOf(from + at) })));
+    await queue.addBulk(
+      Array.from({ length: Math.min(ADDED_AT_ONCE, count - from) }, (_, at) => ({
+        name: "product",
+        data: payloadOf(from + at),
+      })),
+    );
   }
 }
 
 /** A worker that does nothing with its jobs, until it has completed them all. */
 async function workOff(bench: Bench, count: number): Promise<number> {
   const client = await connect(bench);
-  const worker = new Worker(NAME, () => Promise.resolve(), { connection: client, concurrency: CONCURRENCY, lockDuration: LEASE_MS, autorun: false });
+  const worker = new Worker(NAME, () => Promise.resolve(), {
+    connection: client,
+    concurrency: CONCURRENCY,
+    lockDuration: LEASE_MS,
+    autorun: false,
+  });
   await worker.waitUntilReady();
   let done = 0;
   const all = new Promise<void>((resolve, reject) => {
@@ -125,7 +157,11 @@ async function enqueueRows(bench: Bench, count: number, rounds: number): Promise
     },
     run: () => timed(() => enqueue(bench, count)),
   };
-  const sides = [ours, bullSide(bench, "add", (queue) => add(queue, count)), bullSide(bench, "bulk", (queue) => addInBulk(queue, count))];
+  const sides = [
+    ours,
+    bullSide(bench, "add", (queue) => add(queue, count)),
+    bullSide(bench, "bulk", (queue) => addInBulk(queue, count)),
+  ];
   const samples = await interleave(bench, sides, rounds);
   return [
     rowOf(samples, count, "add", `enqueue_task, ${ADDED_AT_ONCE} in flight`, `BullMQ: add, ${ADDED_AT_ONCE} in flight`),
@@ -148,7 +184,10 @@ const rawTask = (at: number | string): string => `raw:task:${at}`;
 
 async function rawEnqueue(bench: Bench, count: number): Promise<void> {
   await each(count, ADDED_AT_ONCE, (at) =>
-    Promise.all([bench.call("HSET", rawTask(at), "payload", JSON.stringify(payloadOf(at))), bench.call("ZADD", RAW_READY, at, at)]),
+    Promise.all([
+      bench.call("HSET", rawTask(at), "payload", JSON.stringify(payloadOf(at))),
+      bench.call("ZADD", RAW_READY, at, at),
+    ]),
   );
 }
 

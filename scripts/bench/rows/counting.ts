@@ -74,7 +74,14 @@ const BY_HAND: Kind = { prefix: "twin_", libraries: withTwin("counting twin", "t
 const LEAST: Kind = { prefix: "floor_", libraries: ["floor"] };
 
 /** The side that sends `commands` to a database that has seen every page. */
-function side(bench: Bench, label: string, libraries: readonly LibraryName[], warm: Buffer[], commands: Buffer[], stream: Buffer[] = []): Side {
+function side(
+  bench: Bench,
+  label: string,
+  libraries: readonly LibraryName[],
+  warm: Buffer[],
+  commands: Buffer[],
+  stream: Buffer[] = [],
+): Side {
   const writes = glued(commands);
   return {
     label,
@@ -90,11 +97,19 @@ function side(bench: Bench, label: string, libraries: readonly LibraryName[], wa
 
 function sidesOf(bench: Bench, { warm, events }: Workload): Record<"raw" | "others", Side[]> {
   const stream = glued(streamCommands(events));
-  const warmBy = (prefix: Kind["prefix"], batch: number): Buffer[] => glued(trackCommands(`${prefix}track_events`, warm, batch));
+  const warmBy = (prefix: Kind["prefix"], batch: number): Buffer[] =>
+    glued(trackCommands(`${prefix}track_events`, warm, batch));
   // The least that a function can do takes one event a call.
   const known = { "": warmBy("", 1000), twin_: warmBy("twin_", 1000), floor_: warmBy("floor_", 1) };
   const ingest = (label: string, { prefix, libraries }: Kind): Side =>
-    side(bench, label, libraries, known[prefix], ingestCommands(`${prefix}ingest_events`, events.length, INGEST_LIMIT), stream);
+    side(
+      bench,
+      label,
+      libraries,
+      known[prefix],
+      ingestCommands(`${prefix}ingest_events`, events.length, INGEST_LIMIT),
+      stream,
+    );
   const track = (label: string, { prefix, libraries }: Kind, batch: number): Side =>
     side(bench, label, libraries, known[prefix], trackCommands(`${prefix}track_events`, events, batch));
   return {
@@ -140,7 +155,9 @@ async function requireTwin(bench: Bench, what: string, run: Runner): Promise<voi
   const compiled = await pictureOf(bench, run, "");
   const byHand = await pictureOf(bench, run, "twin_");
   if (JSON.stringify(compiled.replies) !== JSON.stringify(byHand.replies)) {
-    throw new Error(`${what}: replies differ: ${JSON.stringify(compiled.replies)} and ${JSON.stringify(byHand.replies)}`);
+    throw new Error(
+      `${what}: replies differ: ${JSON.stringify(compiled.replies)} and ${JSON.stringify(byHand.replies)}`,
+    );
   }
   requireSame(what, compiled.picture, byHand.picture);
 }
@@ -164,7 +181,8 @@ async function requireTwins(bench: Bench, { pages, events }: Workload): Promise<
   await requireTwin(bench, "ingest_events", async (_track, ingest) => {
     await bench.pipeline(streamCommands(few));
     const extra = oddEvents(pages, startMs).map((event) => Object.entries(event).flat().map(String));
-    for (const [index, fields] of extra.entries()) await bench.call("XADD", "ST:TRACKER::::", `${startMs * 2}-${index}`, ...fields);
+    for (const [index, fields] of extra.entries())
+      await bench.call("XADD", "ST:TRACKER::::", `${startMs * 2}-${index}`, ...fields);
     const replies: unknown[] = [];
     for (let at = 0; at < 12; at += 1) replies.push(await call(ingest, 0, "LIMIT", 2000));
     return replies;
@@ -264,7 +282,11 @@ async function run(bench: Bench): Promise<Findings> {
   const samples = await interleave(bench, [...raw, ...others, emptyCalls(bench, events)], rounds);
   const empty = perSecond(rateOf(samples, "empty", events), "calls");
   return {
-    rows: [...rowsOf(samples, events), ...(await wholeMinutes(bench, busyMinute)), ...(await wholeMinutes(bench, quietMinute))],
+    rows: [
+      ...rowsOf(samples, events),
+      ...(await wholeMinutes(bench, busyMinute)),
+      ...(await wholeMinutes(bench, quietMinute)),
+    ],
     notes: [
       `Counting: ${events} events of a running minute a round, Zipf (exponent 1) over ${pages} pages of ${websites} websites, ` +
         `${devices} devices, a third of the addresses with a query; every page was seen in its minute before, but for the rows of whole minutes; ${rounds} rounds.`,

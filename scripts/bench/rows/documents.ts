@@ -25,8 +25,20 @@ interface BenchPage {
 function pageAt(at: number): BenchPage {
   const section = at % SECTIONS;
   const deep = at % 2 === 0 ? "a/" : "";
-  const words = [`w${at % 10_007}`, `w${(at * 7) % 5_003}`, `w${(at * 13) % 997}`, `m${at % 200}`, `m${(at * 3) % 101}`, `c${at % 20}`, at % 2 === 0 ? "even" : "odd", "und"];
-  return { url: `www.site${at % WEBSITES}.example/s${section % 10}/t${section}/${deep}${at}.html`, title: words.slice(0, TITLE_WORDS).join(" ") };
+  const words = [
+    `w${at % 10_007}`,
+    `w${(at * 7) % 5_003}`,
+    `w${(at * 13) % 997}`,
+    `m${at % 200}`,
+    `m${(at * 3) % 101}`,
+    `c${at % 20}`,
+    at % 2 === 0 ? "even" : "odd",
+    "und",
+  ];
+  return {
+    url: `www.site${at % WEBSITES}.example/s${section % 10}/t${section}/${deep}${at}.html`,
+    title: words.slice(0, TITLE_WORDS).join(" "),
+  };
 }
 
 /** Every page visited once, in no order, within a day. */
@@ -71,7 +83,10 @@ function questionsOf({ nowMs }: Corpus): Question[] {
     { what: "TITLE, a word of every other page", options: ["TITLE", "even"] },
     { what: "VISITED, an hour", options: hour },
     { what: "VISITED and WEBSITE", options: [...hour, "WEBSITE", "site1.example"] },
-    { what: "TITLE of one page in 67, WEBSITE, VISITED", options: ["TITLE", "m7", "WEBSITE", "site1.example", "VISITED", nowMs - DAY_MS, nowMs] },
+    {
+      what: "TITLE of one page in 67, WEBSITE, VISITED",
+      options: ["TITLE", "m7", "WEBSITE", "site1.example", "VISITED", nowMs - DAY_MS, nowMs],
+    },
     { what: "worst: TITLE and LEVEL 3, each half of all, none in both", options: ["TITLE", "odd", "LEVEL", 3, "a"] },
     { what: "worst: TITLE and SECTION of six, each broad, none in both", options: ["TITLE", "c2", "SECTION", "s1/*"] },
     { what: "worst: TITLE and URL, each broad, none in both", options: ["TITLE", "c2", "URL", "www.site1.example/"] },
@@ -81,7 +96,8 @@ function questionsOf({ nowMs }: Corpus): Question[] {
 /** The last visits of ids must not go up, and the first page of an answer must hold what its total says. */
 function requireSound(what: string, reply: unknown): { total: number | null; ids: number } {
   const [total, ...ids] = reply as [number | null, ...string[]];
-  if (total !== null && ids.length < Math.min(total, 100) && !what.includes("OFFSET")) throw new Error(`find_documents, ${what}: ${ids.length} of ${total}`);
+  if (total !== null && ids.length < Math.min(total, 100) && !what.includes("OFFSET"))
+    throw new Error(`find_documents, ${what}: ${ids.length} of ${total}`);
   return { total, ids: ids.length };
 }
 
@@ -116,7 +132,8 @@ async function memoryOf(bench: Bench, pages: number): Promise<string> {
   const parts: string[] = [];
   for (const [what, isPart] of PARTS) {
     let sum = 0;
-    for (const name of names.filter((each) => isPart.test(each))) sum += (await bench.call("MEMORY", "USAGE", name, "SAMPLES", 0)) as number;
+    for (const name of names.filter((each) => isPart.test(each)))
+      sum += (await bench.call("MEMORY", "USAGE", name, "SAMPLES", 0)) as number;
     parts.push(`${what} ${bytes(sum / pages)}`);
   }
   return `Documents, memory of one of ${pages.toLocaleString("en-US")} pages: ${parts.join(", ")}.`;

@@ -22,7 +22,7 @@ const POINTS = 128;
 /** Times of visits, so that every kept window of every tier has some: by the hour, then by ten minutes, then by minute. */
 function visitTimes(endMs: number): number[] {
   const times: number[] = [];
-  for (let at = endMs - 7 * DAY_MS; at < endMs; ) {
+  for (let at = endMs - 7 * DAY_MS; at < endMs;) {
     times.push(at);
     const leftMs = endMs - at;
     at += leftMs > DAY_MS ? HOUR_MS : leftMs > HOUR_MS ? 10 * MINUTE_MS : MINUTE_MS;
@@ -116,7 +116,11 @@ interface Keys {
 }
 
 /** The same windows and points the way of the tracker this was made after: every window and every series a key. */
-async function theirBytes(bench: Bench, keys: readonly Key[], pageId: string): Promise<{ windows: Keys; series: Keys }> {
+async function theirBytes(
+  bench: Bench,
+  keys: readonly Key[],
+  pageId: string,
+): Promise<{ windows: Keys; series: Keys }> {
   const own = keys.filter((key) => key.id === pageId);
   let sum = 0;
   let count = 0;
@@ -156,7 +160,11 @@ async function pageRow(bench: Bench): Promise<{ row: Row; note: string }> {
   const endMs = Math.floor(Date.now() / (3 * HOUR_MS)) * 3 * HOUR_MS;
   await liveAWeek(bench, pages, endMs);
   const keys = await keptKeys(bench, endMs);
-  const shares = await sharesOf(bench, keys, pages.map((page) => page.pageId));
+  const shares = await sharesOf(
+    bench,
+    keys,
+    pages.map((page) => page.pageId),
+  );
   const ours = shares.reduce((sum, share) => sum + share.bytes, 0);
   const theirs = await theirBytes(bench, keys, pages[0]!.pageId);
   const theirSum = theirs.windows.bytes + theirs.series.bytes;
@@ -183,7 +191,8 @@ async function pointRow(bench: Bench): Promise<Row> {
   const days = 30;
   const points = (days * DAY_MS) / TIERS["5MINUTES"]!.lengthMs;
   for (let at = 0; at < POINTS; at += 1) await bench.call("HSET", hash, at, 100 + at);
-  for (let at = 0; at < points; at += 1) await bench.call("ZADD", sorted, startMs + at * 300_000, `${startMs + at * 300_000}:${100 + (at % POINTS)}`);
+  for (let at = 0; at < points; at += 1)
+    await bench.call("ZADD", sorted, startMs + at * 300_000, `${startMs + at * 300_000}:${100 + (at % POINTS)}`);
   const ours = (await usage(bench, hash)) / POINTS;
   const theirs = (await usage(bench, sorted)) / points;
   return {

@@ -22,7 +22,17 @@ async function fillQueues(bench: Bench, queues: number): Promise<void> {
   const longAgo = Date.now() - 3_600_000;
   for (let from = 0; from < queues; from += ENTRIES_PER_CALL) {
     const entries = Array.from({ length: Math.min(ENTRIES_PER_CALL, queues - from) }, (_, at) =>
-      JSON.stringify({ layer: "l", database: "d", table: "t", path: `date=2024-01-15/part=${from + at}/a.1.parquet`, size_bytes: 1000, writer_id: "w", str_min_time: "1", str_max_time: "2", cmd: "ADD" }),
+      JSON.stringify({
+        layer: "l",
+        database: "d",
+        table: "t",
+        path: `date=2024-01-15/part=${from + at}/a.1.parquet`,
+        size_bytes: 1000,
+        writer_id: "w",
+        str_min_time: "1",
+        str_max_time: "2",
+        cmd: "ADD",
+      }),
     );
     await bench.call("FCALL", "patch_index", 0, "d", "t", ...entries, "NOW", longAgo);
   }
@@ -40,7 +50,10 @@ async function scanAndTake(bench: Bench, sha: string): Promise<number> {
   const keys: string[] = [];
   let cursor = "0";
   do {
-    const [next, found] = (await bench.call("SCAN", cursor, "MATCH", "merge:d:t:1:*:l:w:*", "COUNT", SCAN_COUNT)) as [string, string[]];
+    const [next, found] = (await bench.call("SCAN", cursor, "MATCH", "merge:d:t:1:*:l:w:*", "COUNT", SCAN_COUNT)) as [
+      string,
+      string[],
+    ];
     keys.push(...found);
     cursor = next;
   } while (cursor !== "0");
@@ -55,7 +68,8 @@ async function scanAndTake(bench: Bench, sha: string): Promise<number> {
 async function takeMany(bench: Bench): Promise<number> {
   const start = performance.now();
   for (let taken = 0; taken < TAKEN; taken += 1) {
-    if ((await bench.call("FCALL", "get_merge_plan", 0, "d", "t", 1, "l", "w")) === null) throw new Error(`no plan after ${taken}`);
+    if ((await bench.call("FCALL", "get_merge_plan", 0, "d", "t", 1, "l", "w")) === null)
+      throw new Error(`no plan after ${taken}`);
   }
   return performance.now() - start;
 }
@@ -82,8 +96,14 @@ async function run(bench: Bench): Promise<Findings> {
     ratio: ratioOf(samples, "ours", "scan"),
     target: 100,
   };
-  const stood = original === undefined ? " GigAPI's own script was not on the machine (HOTPATH_GIGAPI_SCRIPTS); one of the same effect stands for it." : "";
-  return { rows: [row], notes: [`get_merge_plan: one client that awaits each reply; every queue has a ripe plan of one file.${stood}`] };
+  const stood =
+    original === undefined
+      ? " GigAPI's own script was not on the machine (HOTPATH_GIGAPI_SCRIPTS); one of the same effect stands for it."
+      : "";
+  return {
+    rows: [row],
+    notes: [`get_merge_plan: one client that awaits each reply; every queue has a ripe plan of one file.${stood}`],
+  };
 }
 
 export const metadataPlans: Group = { name: "metadata-plans", run };

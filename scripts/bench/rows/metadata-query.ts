@@ -30,15 +30,30 @@ function entryAt(at: number, files: number): string {
   const iso = new Date(ms).toISOString();
   const name = `${String(at).padStart(8, "0")}-0000-4000-8000-000000000000`;
   return JSON.stringify({
-    layer: "l", database: "d", table: "t", path: `date=${iso.slice(0, 10)}/hour=${iso.slice(11, 13)}/${name}.1.parquet`,
-    size_bytes: 1_000_000, row_count: 10_000, chunk_time: 0, min: { host: "a" }, max: { host: "z" }, min_time: 0, max_time: 0, writer_id: "w",
-    str_min_time: `${ms}000000`, str_max_time: `${ms + FILE_MS}000000`, str_chunk_time: `${ms}000000`, cmd: "ADD",
+    layer: "l",
+    database: "d",
+    table: "t",
+    path: `date=${iso.slice(0, 10)}/hour=${iso.slice(11, 13)}/${name}.1.parquet`,
+    size_bytes: 1_000_000,
+    row_count: 10_000,
+    chunk_time: 0,
+    min: { host: "a" },
+    max: { host: "z" },
+    min_time: 0,
+    max_time: 0,
+    writer_id: "w",
+    str_min_time: `${ms}000000`,
+    str_max_time: `${ms + FILE_MS}000000`,
+    str_chunk_time: `${ms}000000`,
+    cmd: "ADD",
   });
 }
 
 async function fill(bench: Bench, files: number): Promise<void> {
   for (let from = 0; from < files; from += ENTRIES_PER_CALL) {
-    const entries = Array.from({ length: Math.min(ENTRIES_PER_CALL, files - from) }, (_, at) => entryAt(from + at, files));
+    const entries = Array.from({ length: Math.min(ENTRIES_PER_CALL, files - from) }, (_, at) =>
+      entryAt(from + at, files),
+    );
     await bench.call("FCALL", "patch_index", 2, "[]", LAYERS, ...entries);
   }
 }
@@ -52,7 +67,19 @@ async function ours(bench: Bench): Promise<Transfer> {
   const transfer: Transfer = { paths: [], calls: 0, bytes: 0 };
   let cursor = "0";
   do {
-    const reply = (await bench.call("FCALL", "query_index", 0, "d", "t", "AFTER", AFTER, "BEFORE", BEFORE, "CURSOR", cursor)) as string[];
+    const reply = (await bench.call(
+      "FCALL",
+      "query_index",
+      0,
+      "d",
+      "t",
+      "AFTER",
+      AFTER,
+      "BEFORE",
+      BEFORE,
+      "CURSOR",
+      cursor,
+    )) as string[];
     transfer.calls += 1;
     transfer.bytes += sizeOf(reply);
     for (const json of reply.slice(1)) transfer.paths.push((JSON.parse(json) as { path: string }).path);
@@ -76,14 +103,20 @@ async function theirs(bench: Bench): Promise<Transfer> {
     for (let at = 0; at < found.length; at += 2) {
       if (!found[at]!.includes(`/hour=${iso.slice(11, 13)}/`)) continue;
       const entry = JSON.parse(found[at + 1]!) as { str_min_time: string; str_max_time: string };
-      if (BigInt(entry.str_min_time) <= BigInt(BEFORE) && BigInt(entry.str_max_time) >= BigInt(AFTER)) transfer.paths.push(found[at]!);
+      if (BigInt(entry.str_min_time) <= BigInt(BEFORE) && BigInt(entry.str_max_time) >= BigInt(AFTER))
+        transfer.paths.push(found[at]!);
     }
     cursor = next;
   } while (cursor !== "0");
   return transfer;
 }
 
-function timed(bench: Bench, label: string, run: (bench: Bench) => Promise<Transfer>, kept: Record<string, Transfer>): Side {
+function timed(
+  bench: Bench,
+  label: string,
+  run: (bench: Bench) => Promise<Transfer>,
+  kept: Record<string, Transfer>,
+): Side {
   return {
     label,
     prepare: () => Promise.resolve(),
@@ -99,7 +132,8 @@ function timed(bench: Bench, label: string, run: (bench: Bench) => Promise<Trans
 function requireAll(found: Transfer, other: Transfer): void {
   const paths = new Set(found.paths);
   const missing = other.paths.filter((path) => !paths.has(path));
-  if (other.paths.length === 0 || missing.length > 0) throw new Error(`query_index missed ${missing.length} of ${other.paths.length} files`);
+  if (other.paths.length === 0 || missing.length > 0)
+    throw new Error(`query_index missed ${missing.length} of ${other.paths.length} files`);
 }
 
 async function run(bench: Bench): Promise<Findings> {

@@ -19,15 +19,21 @@ interface Scan {
 
 function makeScans(count: number, sellers: number): Scan[] {
   const pick = zipf(sellers, random());
-  return Array.from({ length: count }, (_, at) => ({ seller: String(pick()), package: `PKG${String(at).padStart(9, "0")}` }));
+  return Array.from({ length: count }, (_, at) => ({
+    seller: String(pick()),
+    package: `PKG${String(at).padStart(9, "0")}`,
+  }));
 }
 
-const toStream = (scan: Scan): Buffer => encode(["XADD", "packages", "*", "seller_id", scan.seller, "package_id", scan.package]);
+const toStream = (scan: Scan): Buffer =>
+  encode(["XADD", "packages", "*", "seller_id", scan.seller, "package_id", scan.package]);
 
 /** Every call follows the scans that it reads, as in a stream that is followed. */
 function throughStream(scans: readonly Scan[]): Buffer[] {
   const call = encode(["FCALL", "ingest_scans", 0, "packages", "LIMIT", SCANS_PER_CALL]);
-  return scans.flatMap((scan, at) => (at % SCANS_PER_CALL === SCANS_PER_CALL - 1 || at === scans.length - 1 ? [toStream(scan), call] : [toStream(scan)]));
+  return scans.flatMap((scan, at) =>
+    at % SCANS_PER_CALL === SCANS_PER_CALL - 1 || at === scans.length - 1 ? [toStream(scan), call] : [toStream(scan)],
+  );
 }
 
 /** What a client would send for the same keys. */
@@ -95,8 +101,21 @@ async function scanRows(bench: Bench): Promise<Row[]> {
     ratio: ratioOf(samples, ours, theirs),
   });
   return [
-    { ...row("ingest_scans in one pipeline, XADD included", "raw XADD + LPUSH + ZADD in one pipeline, nothing read", "stream", "raw"), target: 1 },
-    row(`ingest_scans after every ${SCANS_PER_CALL} XADD`, "a client that reads the stream: XADD, XRANGE, LPUSH + ZADD", "stepwise", "consumer"),
+    {
+      ...row(
+        "ingest_scans in one pipeline, XADD included",
+        "raw XADD + LPUSH + ZADD in one pipeline, nothing read",
+        "stream",
+        "raw",
+      ),
+      target: 1,
+    },
+    row(
+      `ingest_scans after every ${SCANS_PER_CALL} XADD`,
+      "a client that reads the stream: XADD, XRANGE, LPUSH + ZADD",
+      "stepwise",
+      "consumer",
+    ),
   ];
 }
 
@@ -114,7 +133,9 @@ async function requireLists(bench: Bench, side: Side, scans: readonly Scan[]): P
 
 /** One package of each of so many sellers, all scanned at one time. */
 function oneEach(sellers: number, atMs: number): Buffer[] {
-  return Array.from({ length: sellers }, (_, at) => encode(["FCALL", "scan_item", 0, "packages", at, `PKG${at}`, "NOW", atMs]));
+  return Array.from({ length: sellers }, (_, at) =>
+    encode(["FCALL", "scan_item", 0, "packages", at, `PKG${at}`, "NOW", atMs]),
+  );
 }
 
 /** Claims and acknowledges until nothing is left. */
@@ -122,10 +143,19 @@ async function deliverAll(bench: Bench, sellers: number): Promise<number> {
   const start = performance.now();
   let delivered = 0;
   while (delivered < sellers) {
-    const [, ...claimed] = (await bench.call("FCALL", "claim_notifications", 0, "packages", "COUNT", CLAIMED_PER_CALL)) as string[];
+    const [, ...claimed] = (await bench.call(
+      "FCALL",
+      "claim_notifications",
+      0,
+      "packages",
+      "COUNT",
+      CLAIMED_PER_CALL,
+    )) as string[];
     if (claimed.length === 0) throw new Error(`only ${delivered} of ${sellers} notifications were given out`);
     const leases = claimed.map((json) => JSON.parse(json) as { id: string; token: string });
-    await Promise.all(leases.map(({ id, token }) => bench.call("FCALL", "ack_notification", 0, "packages", id, "TOKEN", token)));
+    await Promise.all(
+      leases.map(({ id, token }) => bench.call("FCALL", "ack_notification", 0, "packages", id, "TOKEN", token)),
+    );
     delivered += claimed.length;
   }
   return performance.now() - start;
@@ -167,7 +197,10 @@ async function scanIdleTimes(bench: Bench): Promise<number> {
   let found = 0;
   let cursor = "0";
   do {
-    const [next, keys] = (await bench.call("SCAN", cursor, "MATCH", "SELLER:*", "COUNT", SCAN_COUNT)) as [string, string[]];
+    const [next, keys] = (await bench.call("SCAN", cursor, "MATCH", "SELLER:*", "COUNT", SCAN_COUNT)) as [
+      string,
+      string[],
+    ];
     await bench.pipeline(keys.map((key) => encode(["OBJECT", "IDLETIME", key])));
     found += keys.length;
     cursor = next;
@@ -180,7 +213,8 @@ async function claimDue(bench: Bench): Promise<number> {
   const start = performance.now();
   const reply = (await bench.call("FCALL", "claim_notifications", 0, "packages", "COUNT", DUE_SELLERS)) as string[];
   const elapsed = performance.now() - start;
-  if (reply.length !== DUE_SELLERS + 1) throw new Error(`${reply.length - 1} notifications were claimed, not ${DUE_SELLERS}`);
+  if (reply.length !== DUE_SELLERS + 1)
+    throw new Error(`${reply.length - 1} notifications were claimed, not ${DUE_SELLERS}`);
   return elapsed;
 }
 
@@ -190,7 +224,11 @@ async function dueRow(bench: Bench): Promise<Row> {
   const nowMs = Date.now();
   await bench.pipeline(oneEach(waitingSellers, nowMs));
   // The first of them have been quiet for two hours.
-  await bench.pipeline(Array.from({ length: DUE_SELLERS }, (_, at) => encode(["ZADD", "SS:NOTIFIER.DUE::packages::", nowMs - HOUR_MS + at, at])));
+  await bench.pipeline(
+    Array.from({ length: DUE_SELLERS }, (_, at) =>
+      encode(["ZADD", "SS:NOTIFIER.DUE::packages::", nowMs - HOUR_MS + at, at]),
+    ),
+  );
   const scanned: Side = { label: "scan", prepare: () => Promise.resolve(), run: () => scanIdleTimes(bench) };
   const idle = await interleave(bench, [scanned], 1);
   const samples: Samples = { ours: [], scan: [idle["scan"]![0]!] };

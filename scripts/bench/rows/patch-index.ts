@@ -14,7 +14,8 @@ const STEP_MS = 15_000;
 const TARGET_ENTRIES = 8_000;
 
 const ns = (ms: number): string => `${ms}000000`;
-const uuid = (at: number): string => `${(at * 2654435761 >>> 0).toString(16).padStart(8, "0")}-4b1d-4c3e-9a6f-${at.toString(16).padStart(12, "0")}`;
+const uuid = (at: number): string =>
+  `${((at * 2654435761) >>> 0).toString(16).padStart(8, "0")}-4b1d-4c3e-9a6f-${at.toString(16).padStart(12, "0")}`;
 
 /** Entries as the Go client prints them. */
 function entries(count: number, stepMs: number, sizeBytes: number): string[] {
@@ -23,16 +24,35 @@ function entries(count: number, stepMs: number, sizeBytes: number): string[] {
     const ms = from + at * stepMs;
     const iso = new Date(ms).toISOString();
     return JSON.stringify({
-      layer: "l1", database: "default", table: "test", path: `date=${iso.slice(0, 10)}/hour=${iso.slice(11, 13)}/${uuid(at)}.1.parquet`,
-      size_bytes: sizeBytes, row_count: 0, chunk_time: 0, min: null, max: null, min_time: 0, max_time: 0, writer_id: "",
-      str_min_time: ns(ms), str_max_time: ns(ms + STEP_MS), str_chunk_time: ns(from), cmd: "ADD",
+      layer: "l1",
+      database: "default",
+      table: "test",
+      path: `date=${iso.slice(0, 10)}/hour=${iso.slice(11, 13)}/${uuid(at)}.1.parquet`,
+      size_bytes: sizeBytes,
+      row_count: 0,
+      chunk_time: 0,
+      min: null,
+      max: null,
+      min_time: 0,
+      max_time: 0,
+      writer_id: "",
+      str_min_time: ns(ms),
+      str_max_time: ns(ms + STEP_MS),
+      str_chunk_time: ns(from),
+      cmd: "ADD",
     });
   });
 }
 
 const ours = (batch: readonly string[]): Buffer[] => [encode(["FCALL", "patch_index", 2, MERGE, LAYERS, ...batch])];
-const theirs = (sha: string, batch: readonly string[]): Buffer[] => [encode(["EVALSHA", sha, 2, MERGE, LAYERS, ...batch])];
-const side = (bench: Bench, label: string, commands: Buffer[]): Side => ({ label, prepare: () => bench.flush(), run: () => bench.pipeline(commands) });
+const theirs = (sha: string, batch: readonly string[]): Buffer[] => [
+  encode(["EVALSHA", sha, 2, MERGE, LAYERS, ...batch]),
+];
+const side = (bench: Bench, label: string, commands: Buffer[]): Side => ({
+  label,
+  prepare: () => bench.flush(),
+  run: () => bench.pipeline(commands),
+});
 
 /** @throws Error unless so many files are counted, and so many are in plans that wait */
 async function requireAll(bench: Bench, count: number): Promise<void> {
@@ -40,14 +60,19 @@ async function requireAll(bench: Bench, count: number): Promise<void> {
   const counted = counts.reduce((sum, each) => sum + Number(each), 0);
   let planned = 0;
   for (const key of (await bench.call("KEYS", "merge:*:idle")) as string[]) {
-    for (const plan of (await bench.call("LRANGE", key, 0, -1)) as string[]) planned += (JSON.parse(plan) as { paths: string[] }).paths.length;
+    for (const plan of (await bench.call("LRANGE", key, 0, -1)) as string[])
+      planned += (JSON.parse(plan) as { paths: string[] }).paths.length;
   }
-  if (counted !== count || planned !== count) throw new Error(`${counted} files are counted and ${planned} planned, not ${count}`);
+  if (counted !== count || planned !== count)
+    throw new Error(`${counted} files are counted and ${planned} planned, not ${count}`);
 }
 
 async function batchRow(bench: Bench, sha: string | undefined): Promise<Row> {
   const batch = entries(FILES, STEP_MS, 1_000_000);
-  const sides = [side(bench, "ours", ours(batch)), ...(sha === undefined ? [] : [side(bench, "theirs", theirs(sha, batch))])];
+  const sides = [
+    side(bench, "ours", ours(batch)),
+    ...(sha === undefined ? [] : [side(bench, "theirs", theirs(sha, batch))]),
+  ];
   const samples = await interleave(bench, sides, bench.sizes.rounds);
   await sides[0]!.prepare();
   await sides[0]!.run();
@@ -65,29 +90,53 @@ async function batchRow(bench: Bench, sha: string | undefined): Promise<Row> {
 async function onePlanRows(bench: Bench, sha: string | undefined): Promise<Row[]> {
   const count = bench.sizes.planEntries;
   const [once, twice] = [entries(count, 0, 1), entries(2 * count, 0, 1)];
-  const samples: Samples = await interleave(bench, [side(bench, "ours", ours(once)), side(bench, "double", ours(twice))], bench.sizes.rounds);
+  const samples: Samples = await interleave(
+    bench,
+    [side(bench, "ours", ours(once)), side(bench, "double", ours(twice))],
+    bench.sizes.rounds,
+  );
   await requireAll(bench, count);
   const time = (label: string): number => median(samples[label]!.map(({ cpuMs }) => cpuMs));
   const growth = time("double") / time("ours");
   const what = `patch_index, ${count.toLocaleString("en-US")} entries into one plan`;
   const shown = (label: string): string => milliseconds(median(samples[label]!.map(({ wallMs }) => wallMs)));
   const rows: Row[] = [
-    { what: `${what}, and twice as many`, against: "twice the processor time: each costs the same", ours: shown("double"), theirs: shown("ours"), bound: { text: `${growth.toFixed(1)} × (at most 2.5)`, isHeld: growth <= 2.5 } },
+    {
+      what: `${what}, and twice as many`,
+      against: "twice the processor time: each costs the same",
+      ours: shown("double"),
+      theirs: shown("ours"),
+      bound: { text: `${growth.toFixed(1)} × (at most 2.5)`, isHeld: growth <= 2.5 },
+    },
   ];
-  if (sha === undefined) return [{ what, against: "GigAPI's script", ours: shown("ours"), theirs: "not on this machine" }, ...rows];
+  if (sha === undefined)
+    return [{ what, against: "GigAPI's script", ours: shown("ours"), theirs: "not on this machine" }, ...rows];
   await bench.flush();
   const before = await bench.cpuMs();
   const wallMs = await bench.pipeline(theirs(sha, once));
   samples["theirs"] = Array.from({ length: samples["ours"]!.length }, () => ({ wallMs, cpuMs: 0 }));
   const cpuMs = (await bench.cpuMs()) - before;
   for (const each of samples["theirs"]) each.cpuMs = cpuMs;
-  return [{ what, against: "GigAPI's script", ours: shown("ours"), theirs: shown("theirs"), ratio: ratioOf(samples, "ours", "theirs"), ...(count >= TARGET_ENTRIES && { target: 100 }) }, ...rows];
+  return [
+    {
+      what,
+      against: "GigAPI's script",
+      ours: shown("ours"),
+      theirs: shown("theirs"),
+      ratio: ratioOf(samples, "ours", "theirs"),
+      ...(count >= TARGET_ENTRIES && { target: 100 }),
+    },
+    ...rows,
+  ];
 }
 
 async function run(bench: Bench): Promise<Findings> {
   const script = originalScript("patch_index");
   const sha = script === undefined ? undefined : String(await bench.call("SCRIPT", "LOAD", script));
-  if (sha === undefined) console.error("GigAPI's scripts are not on this machine (HOTPATH_GIGAPI_SCRIPTS names their folder): patch_index is measured alone.");
+  if (sha === undefined)
+    console.error(
+      "GigAPI's scripts are not on this machine (HOTPATH_GIGAPI_SCRIPTS names their folder): patch_index is measured alone.",
+    );
   const rows = [await batchRow(bench, sha), ...(await onePlanRows(bench, sha))];
   return {
     rows,

@@ -49,7 +49,8 @@ async function seed(bench: Bench): Promise<Ranked> {
   const commands: Buffer[] = [];
   for (const [name, ofKey] of views) {
     const flat = [...ofKey].flatMap(([page, count]) => [count, sha1(`page ${page}`)]);
-    for (let at = 0; at < flat.length; at += 2 * ZADD_CHUNK) commands.push(encode(["ZADD", name, ...flat.slice(at, at + 2 * ZADD_CHUNK)]));
+    for (let at = 0; at < flat.length; at += 2 * ZADD_CHUNK)
+      commands.push(encode(["ZADD", name, ...flat.slice(at, at + 2 * ZADD_CHUNK)]));
   }
   const windowMs = times.toMs - HOUR_MS;
   commands.push(encode(["ZADD", "SS:3HOURS.PENDING:P:::PG", windowMs, windowMs]));
@@ -68,7 +69,8 @@ async function requireEqual(bench: Bench, ranked: Ranked): Promise<void> {
   const all = Array.from({ length: union.length / 2 }, (_, at) => [union[2 * at]!, Number(union[2 * at + 1])] as const);
   all.sort(([a, viewsOfA], [b, viewsOfB]) => viewsOfB - viewsOfA || (a < b ? -1 : 1));
   const expected = JSON.stringify(all.slice(0, COUNT));
-  if (reply[5] !== 1 || JSON.stringify(reply[7]) !== expected) throw new Error(`rank_pg answered ${JSON.stringify(reply)}, not ${expected}`);
+  if (reply[5] !== 1 || JSON.stringify(reply[7]) !== expected)
+    throw new Error(`rank_pg answered ${JSON.stringify(reply)}, not ${expected}`);
 }
 
 function side(bench: Bench, label: string, commands: (string | number)[][]): Side {
@@ -97,7 +99,10 @@ async function run(bench: Bench): Promise<Findings> {
   const sides = [
     side(bench, "rank", [rankCall(ranked)]),
     side(bench, "union", [["ZUNION", ...keys, "WITHSCORES"]]),
-    side(bench, "store", [["ZUNIONSTORE", "SS:BENCH::::", ...keys], ["ZRANGE", "SS:BENCH::::", 0, COUNT - 1, "REV", "WITHSCORES"]]),
+    side(bench, "store", [
+      ["ZUNIONSTORE", "SS:BENCH::::", ...keys],
+      ["ZRANGE", "SS:BENCH::::", 0, COUNT - 1, "REV", "WITHSCORES"],
+    ]),
   ];
   const samples = await interleave(bench, sides, Math.min(rounds, 5));
   return {
@@ -105,7 +110,9 @@ async function run(bench: Bench): Promise<Findings> {
       row(samples, rankedCalls, "union", "ZUNION of the same keys, everybody sent"),
       row(samples, rankedCalls, "store", "ZUNIONSTORE of the same keys and ZRANGE"),
     ],
-    notes: [`rank_pg: ${rankedEvents} views of ${pages} pages (Zipf) in ${keys.length - 1} sorted sets; the ranking is the union's, \`exact\` 1.`],
+    notes: [
+      `rank_pg: ${rankedEvents} views of ${pages} pages (Zipf) in ${keys.length - 1} sorted sets; the ranking is the union's, \`exact\` 1.`,
+    ],
   };
 }
 

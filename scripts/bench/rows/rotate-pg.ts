@@ -35,7 +35,10 @@ async function run(bench: Bench): Promise<Findings> {
   const records = pages * data.minutes.length;
   await bench.pipeline(viewsCommands(data));
   await save(bench);
-  const sides = [side(bench, "ours", "rotate_pg", COMPILED, data), side(bench, "twin", "twin_rotate_pg", withTwin("rotation twin", "tracker"), data)];
+  const sides = [
+    side(bench, "ours", "rotate_pg", COMPILED, data),
+    side(bench, "twin", "twin_rotate_pg", withTwin("rotation twin", "tracker"), data),
+  ];
   const samples = await interleave(bench, sides, rotationRounds);
   const { wallMs, calls, waits } = await inSequence(bench, "rotate_pg");
   const what = `rotate_pg, ${pages} pages of 5 minutes`;
@@ -49,7 +52,12 @@ async function run(bench: Bench): Promise<Findings> {
         ratio: ratioOf(samples, "ours", "twin"),
         target: 0.95,
       },
-      { what: `${what}, calls in sequence: PING p99.9 of another client`, against: "", ours: milliseconds(waits.p999), theirs: "" },
+      {
+        what: `${what}, calls in sequence: PING p99.9 of another client`,
+        against: "",
+        ours: milliseconds(waits.p999),
+        theirs: "",
+      },
     ],
     notes: [
       `rotate_pg in sequence: ${calls} calls of the default LIMIT (${DEFAULT_LIMIT}), ${milliseconds(wallMs / calls)} a call, ` +

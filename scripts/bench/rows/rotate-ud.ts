@@ -24,7 +24,9 @@ const IDLE_MS = 3000;
 const SOURCE_KEEP_MS = 3_600_000;
 
 function mergeCommands({ ids, minutes, startMs }: RotationData): Buffer[] {
-  return ids.map((id) => encode(["PFMERGE", windowDevices(id, startMs), ...minutes.map((each) => minuteDevices(id, each))]));
+  return ids.map((id) =>
+    encode(["PFMERGE", windowDevices(id, startMs), ...minutes.map((each) => minuteDevices(id, each))]),
+  );
 }
 
 /**

@@ -37,7 +37,9 @@ export function windowDevices(id: string, startMs: number): string {
 }
 
 function inChunks<T>(items: readonly T[], size: number): T[][] {
-  return Array.from({ length: Math.ceil(items.length / size) }, (_, index) => items.slice(index * size, (index + 1) * size));
+  return Array.from({ length: Math.ceil(items.length / size) }, (_, index) =>
+    items.slice(index * size, (index + 1) * size),
+  );
 }
 
 /** Every page's HyperLogLog of every minute, with 1 to 5 devices, and the announcements. */
@@ -46,7 +48,10 @@ export function devicesCommands({ startMs, minutes, ids }: RotationData): Buffer
   const commands: Buffer[] = [];
   for (const id of ids) {
     for (const minuteMs of minutes) {
-      const devices = Array.from({ length: 1 + Math.floor(next() * MAX_DEVICES) }, () => `device-${Math.floor(next() * 50_000)}`);
+      const devices = Array.from(
+        { length: 1 + Math.floor(next() * MAX_DEVICES) },
+        () => `device-${Math.floor(next() * 50_000)}`,
+      );
       const name = minuteDevices(id, minuteMs);
       commands.push(encode(["PFADD", name, ...devices]), encode(["PEXPIRE", name, UNMERGED_KEEP_MS]));
     }

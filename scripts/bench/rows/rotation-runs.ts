@@ -11,7 +11,11 @@ const TWIN_PAGES = 2000;
 const HOURS_LATER_MS = 4 * 3_600_000;
 
 /** Fails unless `name` and `twin_<name>` make the same of the same data. */
-export async function requireTwin(bench: Bench, name: string, commandsOf: (data: RotationData) => Buffer[]): Promise<void> {
+export async function requireTwin(
+  bench: Bench,
+  name: string,
+  commandsOf: (data: RotationData) => Buffer[],
+): Promise<void> {
   await bench.libraries.use([...COMPILED, "rotation twin"]);
   const data = rotationData(TWIN_PAGES);
   const options = ["NOW", data.startMs + HOURS_LATER_MS];

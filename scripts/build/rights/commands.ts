@@ -20,7 +20,12 @@ const CHANGING: [changes: readonly KeyType[], commands: string[]][] = [
   [["H"], words("hdel hincrby hincrbyfloat hmset hset hsetnx")],
   [["L"], words("linsert lmove lmpop lpop lpush lpushx lrem lset ltrim rpop rpush rpushx")],
   [["S"], words("sadd sdiffstore sinterstore smove spop srem sunionstore")],
-  [["SS"], words("zadd zdiffstore zincrby zinterstore zmpop zpopmax zpopmin zrangestore zrem zremrangebylex zremrangebyrank zremrangebyscore zunionstore")],
+  [
+    ["SS"],
+    words(
+      "zadd zdiffstore zincrby zinterstore zmpop zpopmax zpopmin zrangestore zrem zremrangebylex zremrangebyrank zremrangebyscore zunionstore",
+    ),
+  ],
   [["ST"], words("xack xadd xautoclaim xclaim xdel xgroup|create xgroup|destroy xsetid xtrim")],
   // Counting may rewrite the estimate that is kept in the key, so it takes the right to write.
   [["HLL"], words("pfadd pfmerge pfcount")],

@@ -22,7 +22,9 @@ const NOT_TEXT = new Set(["TableConstructorExpression", "FunctionDeclaration", "
 
 /** The expressions that a function returns first. */
 export function returnsOf(body: LuaNode, program: Program): LuaNode[] {
-  return [...walk(body)].filter((node) => node.type === "ReturnStatement" && program.ownerOf(node) === body).flatMap((node) => (node["arguments"] as LuaNode[]).slice(0, 1));
+  return [...walk(body)]
+    .filter((node) => node.type === "ReturnStatement" && program.ownerOf(node) === body)
+    .flatMap((node) => (node["arguments"] as LuaNode[]).slice(0, 1));
 }
 
 /** A literal as a glob that matches nothing else. */
@@ -53,13 +55,17 @@ export class Calls {
       for (const argument of node["arguments"] as LuaNode[]) this.#handOn(argument);
     }
     for (const node of walk(root)) {
-      if (node.type === "TableValue" || node.type === "TableKeyString" || node.type === "TableKey") this.#handOn(node["value"] as LuaNode);
+      if (node.type === "TableValue" || node.type === "TableKeyString" || node.type === "TableKey")
+        this.#handOn(node["value"] as LuaNode);
       if (node.type === "ReturnStatement") for (const each of node["arguments"] as LuaNode[]) this.#handOn(each);
     }
   }
 
   #handOn(expression: LuaNode): void {
-    const isName = expression.type === "Identifier" || accessOf(expression) !== undefined || expression.type === "FunctionDeclaration";
+    const isName =
+      expression.type === "Identifier" ||
+      accessOf(expression) !== undefined ||
+      expression.type === "FunctionDeclaration";
     if (!isName) return;
     for (const each of this.program.functionsOf(expression)) if (each) this.#handedOn.add(each);
   }
@@ -89,7 +95,7 @@ export class Globs {
     // What leads back to itself adds nothing to what else it may be.
     if (path.includes(expression) && path.filter((each) => each === expression).length > 1) return [];
     const found = new Set(this.#textsOf(place, depth, [...path, expression]));
-    return found.size > MAX_TEXTS || found.has(ANYTHING) && found.size > MAX_TEXTS / 2 ? [ANYTHING] : [...found];
+    return found.size > MAX_TEXTS || (found.has(ANYTHING) && found.size > MAX_TEXTS / 2) ? [ANYTHING] : [...found];
   }
 
   #textsOf({ expression, bindings }: Place, depth: number, path: readonly LuaNode[]): string[] {
@@ -113,7 +119,9 @@ export class Globs {
     const here = (each: LuaNode | null): Place | null => each && { expression: each, bindings };
     switch (expression.type) {
       case "LogicalExpression":
-        return [expression["left"], expression["right"]].filter((each) => !isTest(expression, each as LuaNode)).map((each) => here(each as LuaNode));
+        return [expression["left"], expression["right"]]
+          .filter((each) => !isTest(expression, each as LuaNode))
+          .map((each) => here(each as LuaNode));
       case "Identifier":
         return this.#valuesOf(expression, bindings);
       case "CallExpression":
@@ -121,7 +129,10 @@ export class Globs {
       case "MemberExpression":
       case "IndexExpression": {
         const target = this.program.targetOf(expression);
-        if (target?.kind === "export") return (target.module.exports.get(target.name) ?? [null]).map((each) => each && { expression: each, bindings: NONE });
+        if (target?.kind === "export")
+          return (target.module.exports.get(target.name) ?? [null]).map(
+            (each) => each && { expression: each, bindings: NONE },
+          );
         const { base, name } = accessOf(expression)!;
         return this.#fieldsOf({ expression: base, bindings }, name, 0);
       }
@@ -171,13 +182,20 @@ export class Globs {
     if (expression.type === "NilLiteral") return [];
     if (expression.type === "TableConstructorExpression") {
       return (expression["fields"] as LuaNode[]).flatMap((field) => {
-        const key = field.type === "TableKeyString" ? ((field["key"] as LuaNode)["name"] as string) : literalOf(field["key"] as LuaNode | undefined);
-        return name === undefined || key === undefined || key === name ? [{ expression: field["value"] as LuaNode, bindings }] : [];
+        const key =
+          field.type === "TableKeyString"
+            ? ((field["key"] as LuaNode)["name"] as string)
+            : literalOf(field["key"] as LuaNode | undefined);
+        return name === undefined || key === undefined || key === name
+          ? [{ expression: field["value"] as LuaNode, bindings }]
+          : [];
       });
     }
     const variable = expression.type === "Identifier" ? this.program.variableOf(expression) : undefined;
     const assigned = (variable?.fields ?? []).flatMap((field) =>
-      name === undefined || field.name === undefined || field.name === name ? [field.value && { expression: field.value, bindings }] : [],
+      name === undefined || field.name === undefined || field.name === name
+        ? [field.value && { expression: field.value, bindings }]
+        : [],
     );
     return [...assigned, ...this.#alternatives(place).flatMap((each) => this.#fieldsOf(each, name, depth + 1))];
   }

@@ -23,7 +23,8 @@ export function keyPattern(glob: string): KeyPattern | undefined {
   if (glob.startsWith("*")) return { pattern: "*", type: undefined };
   if (!/^[A-Za-z]/.test(glob)) return undefined;
   const [whole, type, name] = OF_SCHEME.exec(glob) ?? [];
-  if (whole !== undefined) return { pattern: name === undefined ? `${type}:*` : `${type}:${name}:*`, type: type as KeyType };
+  if (whole !== undefined)
+    return { pattern: name === undefined ? `${type}:*` : `${type}:${name}:*`, type: type as KeyType };
   const known = glob.replace(/\*.*$/s, "");
   return { pattern: known === glob && !glob.endsWith(":") ? glob : `${known}*`, type: undefined };
 }

@@ -72,8 +72,10 @@ export function lineOf(node: LuaNode): number {
 
 /** What a field access names: `x.name` or `x["name"]`; the name is undefined where it is computed. */
 export function accessOf(node: LuaNode): { base: LuaNode; name: string | undefined } | undefined {
-  if (node.type === "MemberExpression") return { base: node["base"] as LuaNode, name: (node["identifier"] as LuaNode)["name"] as string };
-  if (node.type === "IndexExpression") return { base: node["base"] as LuaNode, name: literalOf(node["index"] as LuaNode) };
+  if (node.type === "MemberExpression")
+    return { base: node["base"] as LuaNode, name: (node["identifier"] as LuaNode)["name"] as string };
+  if (node.type === "IndexExpression")
+    return { base: node["base"] as LuaNode, name: literalOf(node["index"] as LuaNode) };
   return undefined;
 }
 
@@ -83,7 +85,12 @@ export function accessOf(node: LuaNode): { base: LuaNode; name: string | undefin
  * @throws Error if it is no bundle of modules
  */
 export function readProgram(code: string): Program {
-  const chunk = luaparse.parse(code, { luaVersion: "5.1", locations: true, comments: false, encodingMode: "x-user-defined" }) as unknown as LuaNode;
+  const chunk = luaparse.parse(code, {
+    luaVersion: "5.1",
+    locations: true,
+    comments: false,
+    encodingMode: "x-user-defined",
+  }) as unknown as LuaNode;
   const scopes = new Scopes();
   scopes.block(chunk["body"] as LuaNode[], chunk, undefined);
   const modules = new Map<string, Module>();
@@ -102,7 +109,8 @@ function moduleFields(chunk: LuaNode): LuaNode[] {
     if (node.type !== "AssignmentStatement") continue;
     const [target] = node["variables"] as LuaNode[];
     const [value] = node["init"] as LuaNode[];
-    if (target?.["name"] === "____modules" && value?.type === "TableConstructorExpression") return value["fields"] as LuaNode[];
+    if (target?.["name"] === "____modules" && value?.type === "TableConstructorExpression")
+      return value["fields"] as LuaNode[];
   }
   return [];
 }
@@ -125,7 +133,12 @@ class Scopes {
   readonly variableOf = new Map<LuaNode, Variable>();
   readonly ownerOf = new Map<LuaNode, LuaNode>();
 
-  block(statements: LuaNode[], owner: LuaNode, outer: readonly Scope[] | undefined, inner: Scope = new Map()): readonly Scope[] {
+  block(
+    statements: LuaNode[],
+    owner: LuaNode,
+    outer: readonly Scope[] | undefined,
+    inner: Scope = new Map(),
+  ): readonly Scope[] {
     const scopes = [inner, ...(outer ?? [])];
     for (const statement of statements) this.#statement(statement, owner, scopes);
     return scopes;
@@ -147,13 +160,15 @@ class Scopes {
       case "LocalStatement": {
         const init = node["init"] as LuaNode[];
         for (const each of init) this.#expression(each, owner, scopes);
-        for (const [at, each] of (node["variables"] as LuaNode[]).entries()) this.#declare(each, owner, scope, init.length === 0 ? [] : [valueAt(init, at)]);
+        for (const [at, each] of (node["variables"] as LuaNode[]).entries())
+          this.#declare(each, owner, scope, init.length === 0 ? [] : [valueAt(init, at)]);
         return;
       }
       case "AssignmentStatement": {
         const init = node["init"] as LuaNode[];
         for (const each of init) this.#expression(each, owner, scopes);
-        for (const [at, each] of (node["variables"] as LuaNode[]).entries()) this.#assign(each, valueAt(init, at), owner, scopes);
+        for (const [at, each] of (node["variables"] as LuaNode[]).entries())
+          this.#assign(each, valueAt(init, at), owner, scopes);
         return;
       }
       case "FunctionDeclaration": {
@@ -163,7 +178,8 @@ class Scopes {
         return this.#function(node, scopes);
       }
       case "ForNumericStatement": {
-        for (const part of ["start", "end", "step"]) if (node[part]) this.#expression(node[part] as LuaNode, owner, scopes);
+        for (const part of ["start", "end", "step"])
+          if (node[part]) this.#expression(node[part] as LuaNode, owner, scopes);
         const inner: Scope = new Map();
         this.#declare(node["variable"] as LuaNode, owner, inner, [null]);
         this.block(body, owner, scopes, inner);
@@ -239,7 +255,12 @@ function newProgram(modules: Map<string, Module>, scopes: Scopes): Program {
   const moduleOf = (variable: Variable): Module | undefined => {
     if (variable.name === "____exports") return moduleOfBody.get(variable.owner);
     const [value] = variable.values;
-    if (variable.values.length !== 1 || value?.type !== "CallExpression" || (value["base"] as LuaNode)["name"] !== "require") return undefined;
+    if (
+      variable.values.length !== 1 ||
+      value?.type !== "CallExpression" ||
+      (value["base"] as LuaNode)["name"] !== "require"
+    )
+      return undefined;
     return modules.get(literalOf((value["arguments"] as LuaNode[])[0]) ?? "");
   };
 
@@ -270,7 +291,10 @@ function newProgram(modules: Map<string, Module>, scopes: Scopes): Program {
     seen.add(node);
     if (node.type === "FunctionDeclaration") return [node];
     const target = targetOf(node);
-    if (target?.kind === "export") return (target.module.exports.get(target.name) ?? [undefined]).flatMap((each) => (each ? functionsOf(each, seen) : [undefined]));
+    if (target?.kind === "export")
+      return (target.module.exports.get(target.name) ?? [undefined]).flatMap((each) =>
+        each ? functionsOf(each, seen) : [undefined],
+      );
     const variable = scopes.variableOf.get(node);
     if (!variable || variable.parameter !== undefined) return [undefined];
     return variable.values.flatMap((each) => (each ? functionsOf(each, seen) : [undefined]));

@@ -10,7 +10,16 @@ import type { FunctionRights, KeyRight } from "../../../host/acl/rights";
 import { changesOf, CONTAINERS, HARMLESS } from "./commands";
 import { Globs } from "./globs";
 import { keyPattern, type KeyPattern } from "./key-patterns";
-import { accessOf, lineOf, walk, type LuaNode, type Module, type Program, type Target, type Variable } from "./lua-program";
+import {
+  accessOf,
+  lineOf,
+  walk,
+  type LuaNode,
+  type Module,
+  type Program,
+  type Target,
+  type Variable,
+} from "./lua-program";
 
 /** What builds names of keys by the one scheme; each of its answers is a name, or the beginning of one. */
 const BUILDERS = { module: "functions.runtime.keys", functions: ["key", "family", "member", "prefix"] };
@@ -81,7 +90,9 @@ class Analysis {
 
   #namesOf(call: LuaNode): KeyPattern[] {
     const target = this.program.targetOf(call["base"] as LuaNode);
-    const isBuilder = this.#aliased(target).some(({ module, name }) => module.name === BUILDERS.module && BUILDERS.functions.includes(name));
+    const isBuilder = this.#aliased(target).some(
+      ({ module, name }) => module.name === BUILDERS.module && BUILDERS.functions.includes(name),
+    );
     return isBuilder ? patternsOf(this.#globs.of(call)) : [];
   }
 
@@ -89,7 +100,9 @@ class Analysis {
   #aliased(target: Target | undefined): { module: Module; name: string }[] {
     if (target === undefined) return [];
     if (target.kind === "export") return [target];
-    return target.variable.values.flatMap((value) => (value && accessOf(value) ? this.#aliased(this.program.targetOf(value)) : []));
+    return target.variable.values.flatMap((value) =>
+      value && accessOf(value) ? this.#aliased(this.program.targetOf(value)) : [],
+    );
   }
 
   /** The commands that a call runs by itself or through a wrapper. */
@@ -109,10 +122,15 @@ class Analysis {
 
   #withSubcommand(command: string, next: LuaNode | undefined, call: LuaNode): string[] {
     const subcommands = CONTAINERS.has(command) ? [...(next ? this.#globs.of(next) : [ANYTHING])] : [];
-    if (subcommands.some((each) => each.includes(ANYTHING))) this.#problem(call, `runs ${command} with a subcommand that is not known at build time`);
+    if (subcommands.some((each) => each.includes(ANYTHING)))
+      this.#problem(call, `runs ${command} with a subcommand that is not known at build time`);
     const whole = CONTAINERS.has(command) ? subcommands.map((each) => `${command}|${each.toLowerCase()}`) : [command];
     for (const each of whole) {
-      if (changesOf(each) === undefined) this.#problem(call, `runs ${each}, which scripts/build/rights/commands.ts does not know: say there what it changes`);
+      if (changesOf(each) === undefined)
+        this.#problem(
+          call,
+          `runs ${each}, which scripts/build/rights/commands.ts does not know: say there what it changes`,
+        );
     }
     return whole;
   }
@@ -136,7 +154,12 @@ class Analysis {
     if (variable === undefined) return base.type === "Identifier" && RUNNERS.has(base["name"] as string);
     if (seen.includes(variable)) return false;
     // local pass = redis.pcall
-    return variable.values.some((each) => each !== null && (each.type === "Identifier" || accessOf(each) !== undefined) && this.#isRedisCall(each, [...seen, variable]));
+    return variable.values.some(
+      (each) =>
+        each !== null &&
+        (each.type === "Identifier" || accessOf(each) !== undefined) &&
+        this.#isRedisCall(each, [...seen, variable]),
+    );
   }
 
   /** The parameter that an expression is, if its function is one that a call by name can reach. */
@@ -147,8 +170,10 @@ class Analysis {
 
   /** Again and again, because a wrapper may be wrapped. */
   #findWrappers(): void {
-    const calls = [...this.program.modules.values()].flatMap(({ body }) => [...walk(body)].filter((each) => each.type === "CallExpression"));
-    for (let grown = true; grown; ) {
+    const calls = [...this.program.modules.values()].flatMap(({ body }) =>
+      [...walk(body)].filter((each) => each.type === "CallExpression"),
+    );
+    for (let grown = true; grown;) {
       grown = false;
       for (const call of calls) {
         for (const at of this.#commandPlaces(call)) {
@@ -166,12 +191,14 @@ class Analysis {
 
   /** A wrapper, or redis.call itself, that is handed on runs commands that nobody can follow. */
   #refuseEscapes(node: LuaNode, parent: LuaNode | undefined): void {
-    const isCallee = parent?.type === "CallExpression" && (parent["base"] === node || this.#isProtectedCallee(parent, node));
+    const isCallee =
+      parent?.type === "CallExpression" && (parent["base"] === node || this.#isProtectedCallee(parent, node));
     const isName = node.type === "Identifier" || accessOf(node) !== undefined;
     if (isName && !isCallee) {
       const isRunner = this.#isRedisCall(node);
       const runsCommands = isRunner || this.program.functionsOf(node).some((body) => body && this.#wrappers.has(body));
-      if (runsCommands && !isNaming(parent, isRunner)) this.#problem(node, "hands on a function that runs any command; call it by its name");
+      if (runsCommands && !isNaming(parent, isRunner))
+        this.#problem(node, "hands on a function that runs any command; call it by its name");
     }
     this.#refuseUnknown(node, parent);
     const children = node.type === "MemberExpression" ? [node["base"]] : Object.values(node).flat();
@@ -182,10 +209,16 @@ class Analysis {
 
   /** What of `redis` nobody here knows might run commands, and none would be found. */
   #refuseUnknown(node: LuaNode, parent: LuaNode | undefined): void {
-    if (node.type !== "Identifier" || this.program.variableOf(node) !== undefined || !/^redis/.test(node["name"] as string)) return;
+    if (
+      node.type !== "Identifier" ||
+      this.program.variableOf(node) !== undefined ||
+      !/^redis/.test(node["name"] as string)
+    )
+      return;
     const access = isRedis(node) && parent ? accessOf(parent) : undefined;
     const name = access?.base === node ? `redis_${access.name}` : (node["name"] as string);
-    if (!RUNNERS.has(name) && !HARMLESS_MEMBERS.has(name)) this.#problem(node, `reads ${name.replace("_", ".")}, and it is not known whether that runs commands`);
+    if (!RUNNERS.has(name) && !HARMLESS_MEMBERS.has(name))
+      this.#problem(node, `reads ${name.replace("_", ".")}, and it is not known whether that runs commands`);
   }
 
   #isProtectedCallee(call: LuaNode, node: LuaNode): boolean {
@@ -209,7 +242,11 @@ function isNaming(parent: LuaNode | undefined, isRunner: boolean): boolean {
   if (parent?.type === "LocalStatement") return true;
   if (isRunner || parent === undefined) return false;
   const targets = parent.type === "AssignmentStatement" ? (parent["variables"] as LuaNode[]) : [];
-  return parent.type === "FunctionDeclaration" || (targets.length > 0 && targets.every((each) => each.type === "Identifier" || accessOf(each)?.base["name"] === "____exports"));
+  return (
+    parent.type === "FunctionDeclaration" ||
+    (targets.length > 0 &&
+      targets.every((each) => each.type === "Identifier" || accessOf(each)?.base["name"] === "____exports"))
+  );
 }
 
 function isRedis(node: LuaNode): boolean {
@@ -247,10 +284,13 @@ function rightsOf({ commands, names }: { commands: string[]; names: KeyPattern[]
 function contradictions({ name, role, flags }: Declaration, { commands, keys }: FunctionRights): string[] {
   const changing = commands.filter((command) => changesOf(command) !== "none");
   const problems: string[] = [];
-  if (commands.length === 0 && keys.length > 0) problems.push(`${name}: builds names of keys, and no command was found that it runs on them`);
+  if (commands.length === 0 && keys.length > 0)
+    problems.push(`${name}: builds names of keys, and no command was found that it runs on them`);
   const harmful = changing.filter((command) => !HARMLESS.has(command));
-  if (role === "reader" && harmful.length > 0) problems.push(`${name}: a reader changes no data, and this may run ${harmful.join(", ")}`);
-  if (flags.includes("no-writes") && changing.length > 0) problems.push(`${name}: is declared no-writes, and may run ${changing.join(", ")}`);
+  if (role === "reader" && harmful.length > 0)
+    problems.push(`${name}: a reader changes no data, and this may run ${harmful.join(", ")}`);
+  if (flags.includes("no-writes") && changing.length > 0)
+    problems.push(`${name}: is declared no-writes, and may run ${changing.join(", ")}`);
   return problems;
 }
 
@@ -264,13 +304,19 @@ function contradictions({ name, role, flags }: Declaration, { commands, keys }: 
 export function findRights(program: Program, library: string, declarations: readonly Declaration[]): FunctionRights[] {
   const face = program.modules.get(`functions.${library}.library`);
   const list = face?.exports.get("commands")?.[0];
-  const roots = list?.type === "TableConstructorExpression" ? (list["fields"] as LuaNode[]).map((field) => field["value"] as LuaNode) : [];
+  const roots =
+    list?.type === "TableConstructorExpression"
+      ? (list["fields"] as LuaNode[]).map((field) => field["value"] as LuaNode)
+      : [];
   if (roots.length !== declarations.length) {
-    throw new Error(`${library}: its library.ts must list its commands one by one; ${roots.length} of ${declarations.length} were found`);
+    throw new Error(
+      `${library}: its library.ts must list its commands one by one; ${roots.length} of ${declarations.length} were found`,
+    );
   }
   const analysis = new Analysis(program);
   const found = roots.map((root) => rightsOf(analysis.reach(root)));
   const problems = [...analysis.problems, ...declarations.flatMap((each, at) => contradictions(each, found[at]!))];
-  if (problems.length > 0) throw new Error(`${library}: rights\n${problems.map((problem) => `  ${problem}`).join("\n")}`);
+  if (problems.length > 0)
+    throw new Error(`${library}: rights\n${problems.map((problem) => `  ${problem}`).join("\n")}`);
   return found;
 }

@@ -20,14 +20,21 @@ export const hallmarkOrnaments: Front = {
 function page(url: URL, stock: Stock): ShopPage | undefined {
   if (url.pathname === INDEX) return { html: index(stock) };
   const year = /^\/(\d{4})-Hallmark-Ornaments_c_\d+\.html$/.exec(url.pathname)?.[1];
-  if (year !== undefined) return stock.ofYear(Number(year)).length === 0 ? undefined : { html: list(url, stock.ofYear(Number(year))) };
+  if (year !== undefined)
+    return stock.ofYear(Number(year)).length === 0 ? undefined : { html: list(url, stock.ofYear(Number(year))) };
   const item = stock.find(Number(/_p_(\d+)\.html$/.exec(url.pathname)?.[1]));
   return item && { html: product(item), changedAtMs: item.changedAtMs };
 }
 
 function index(stock: Stock): string {
-  const years = stock.years.map((year) => `<a class="subcat" href="/${year}-Hallmark-Ornaments_c_${year - 1772}.html"><span>${year} Hallmark Ornaments</span></a>`);
-  const others = ["Club", "Miniature", "Series"].map((name, at) => `<a class="subcat" href="/Hallmark-${name}-Ornaments_c_${90 + at}.html"><span>${name} Ornaments</span></a>`);
+  const years = stock.years.map(
+    (year) =>
+      `<a class="subcat" href="/${year}-Hallmark-Ornaments_c_${year - 1772}.html"><span>${year} Hallmark Ornaments</span></a>`,
+  );
+  const others = ["Club", "Miniature", "Series"].map(
+    (name, at) =>
+      `<a class="subcat" href="/Hallmark-${name}-Ornaments_c_${90 + at}.html"><span>${name} Ornaments</span></a>`,
+  );
   return layout("Hallmark Ornaments By Year", `<div id="subcategoriesBlock">${[...years, ...others].join("\n")}</div>`);
 }
 
@@ -40,7 +47,10 @@ function list(url: URL, items: readonly StockItem[]): string {
 <div class="name"><a href="${href}">${escapeHtml(item.name)}</a></div><div class="price">${dollarsOf(item.cents)}</div></div>`;
   });
   const count = `<div class="product-count">Items per page: all Items ${items.length}</div>`;
-  return layout("Hallmark Ornaments", `<div id="productCategoryBlock">${count}<div class="product-items">${blocks.join("\n")}</div></div>`);
+  return layout(
+    "Hallmark Ornaments",
+    `<div id="productCategoryBlock">${count}<div class="product-items">${blocks.join("\n")}</div></div>`,
+  );
 }
 
 function product(item: StockItem): string {

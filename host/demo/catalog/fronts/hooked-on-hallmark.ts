@@ -53,7 +53,8 @@ function hasViewAll(year: number): boolean {
 
 function index(stock: Stock): string {
   const entry = (year: number): string => {
-    const name = year % 2 === 0 ? `<img src="/years/${year}.png" alt="${year} Hallmark Ornaments">` : `${year} Hallmark Ornaments`;
+    const name =
+      year % 2 === 0 ? `<img src="/years/${year}.png" alt="${year} Hallmark Ornaments">` : `${year} Hallmark Ornaments`;
     return `<li><a href="/${year}-hallmark-ornaments.html"><span>${name}</span></a></li>`;
   };
   return layout("Hallmark Ornaments by Year", `<ul class="columns-5">${stock.years.map(entry).join("\n")}</ul>`);
@@ -61,7 +62,10 @@ function index(stock: Stock): string {
 
 function parts(year: number): string {
   const names = ["series", "keepsake", ...(hasViewAll(year) ? ["View-All"] : [])];
-  const blocks = names.map((name) => `<div class="sub-categories"><a href="/${year}-hallmark-ornaments-${name.toLowerCase()}.html"><span>${name}</span></a></div>`);
+  const blocks = names.map(
+    (name) =>
+      `<div class="sub-categories"><a href="/${year}-hallmark-ornaments-${name.toLowerCase()}.html"><span>${name}</span></a></div>`,
+  );
   return layout(`${year} Hallmark Ornaments`, blocks.join("\n"));
 }
 
@@ -73,7 +77,11 @@ function list(url: URL, items: readonly StockItem[]): string {
     return `<div class="product-item"><a href="${href}"><img src="/img/${item.number}.jpg" alt=""></a><div class="name"><a href="${href}">${escapeHtml(item.name)}</a></div></div>`;
   });
   const link = (page: number, text: string): string => `<a href="${url.pathname}?page=${page}">${text}</a>`;
-  const links = [number > 1 ? link(number - 1, "&laquo; Previous") : "", link(number, String(number)), isLast ? "" : link(number + 1, "NEXT &raquo;")];
+  const links = [
+    number > 1 ? link(number - 1, "&laquo; Previous") : "",
+    link(number, String(number)),
+    isLast ? "" : link(number + 1, "NEXT &raquo;"),
+  ];
   return layout("Hallmark Ornaments", `${blocks.join("\n")}<div class="paging">${links.join(" ")}</div>`);
 }
 

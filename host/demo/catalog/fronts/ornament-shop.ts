@@ -28,13 +28,17 @@ export const ornamentShop: Front = {
 function page(url: URL, stock: Stock): ShopPage | undefined {
   if (url.pathname === INDEX) return { html: index(url, stock) };
   const year = /^\/(\d{4})-hallmark-ornaments\.html$/.exec(url.pathname)?.[1];
-  if (year !== undefined) return stock.ofYear(Number(year)).length === 0 ? undefined : { html: list(url, stock.ofYear(Number(year))) };
+  if (year !== undefined)
+    return stock.ofYear(Number(year)).length === 0 ? undefined : { html: list(url, stock.ofYear(Number(year))) };
   const item = stock.find(Number(/-(\d+)\/$/.exec(url.pathname)?.[1]));
   return item && { html: product(url, item), changedAtMs: item.changedAtMs };
 }
 
 function index({ origin }: URL, stock: Stock): string {
-  const entries = stock.years.map((year) => `<li class="navList-item"><a class="navList-action" href="${origin}/${year}-hallmark-ornaments.html">${year}</a></li>`);
+  const entries = stock.years.map(
+    (year) =>
+      `<li class="navList-item"><a class="navList-action" href="${origin}/${year}-hallmark-ornaments.html">${year}</a></li>`,
+  );
   const other = `<li class="navList-item"><a class="navList-action" href="${origin}/shipping-returns/">Shipping</a></li>`;
   return layout("Hallmark Ornaments by Year", `<ul class="navList">${entries.join("\n")}${other}</ul>`);
 }
@@ -47,8 +51,13 @@ function list(url: URL, items: readonly StockItem[]): string {
     return `<li class="product"><article class="card"><figure class="card-figure"><a href="${href}"><img src="/i/${item.number}.jpg" alt=""></a></figure>
 <div class="card-body"><h4 class="card-title"><a href="${href}">${escapeHtml(item.name)}</a></h4><div class="card-text">${dollarsOf(item.cents)}</div></div></article></li>`;
   });
-  const next = isLast ? "" : `<li class="pagination-item pagination-item--next"><a class="pagination-link" href="${url.origin}${url.pathname}?page=${number + 1}">Next</a></li>`;
-  return layout("Hallmark Ornaments", `<ul class="productGrid">${cards.join("\n")}</ul><ul class="pagination-list">${next}</ul>`);
+  const next = isLast
+    ? ""
+    : `<li class="pagination-item pagination-item--next"><a class="pagination-link" href="${url.origin}${url.pathname}?page=${number + 1}">Next</a></li>`;
+  return layout(
+    "Hallmark Ornaments",
+    `<ul class="productGrid">${cards.join("\n")}</ul><ul class="pagination-list">${next}</ul>`,
+  );
 }
 
 function product({ origin }: URL, item: StockItem): string {
@@ -59,13 +68,32 @@ function product({ origin }: URL, item: StockItem): string {
 
 /** Names in it are written as in HTML, as many shops do. */
 function linkedData(origin: string, item: StockItem): object {
-  const offer = { "@type": "Offer", priceCurrency: "USD", price: amountOf(item.cents), availability: SCHEMA[item.availability] };
-  const breadcrumbs = { "@type": "BreadcrumbList", itemListElement: [{ "@type": "ListItem", position: 1, name: "Home", item: origin }] };
-  const described = { "@type": "Product", name: escapeHtml(item.name), sku: item.sku, brand: { "@type": "Brand", name: "Hallmark" }, offers: [offer] };
+  const offer = {
+    "@type": "Offer",
+    priceCurrency: "USD",
+    price: amountOf(item.cents),
+    availability: SCHEMA[item.availability],
+  };
+  const breadcrumbs = {
+    "@type": "BreadcrumbList",
+    itemListElement: [{ "@type": "ListItem", position: 1, name: "Home", item: origin }],
+  };
+  const described = {
+    "@type": "Product",
+    name: escapeHtml(item.name),
+    sku: item.sku,
+    brand: { "@type": "Brand", name: "Hallmark" },
+    offers: [offer],
+  };
   return { "@context": "https://schema.org", "@graph": [breadcrumbs, described] };
 }
 
-const WORDS: Record<Availability, string> = { "In Stock": "In stock", "Out of Stock": "Sold out", Preorder: "Pre-order", Backorder: "On back order" };
+const WORDS: Record<Availability, string> = {
+  "In Stock": "In stock",
+  "Out of Stock": "Sold out",
+  Preorder: "Pre-order",
+  Backorder: "On back order",
+};
 
 function terms(item: StockItem): string {
   const term = (name: string, value: string): string => `<dt class="productView-info-name">${name}:</dt>${value}`;
