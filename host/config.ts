@@ -4,14 +4,14 @@ import { dirname, resolve } from "node:path";
 import { z } from "zod";
 import { catalogSchema, findCatalogContradictions } from "./catalog/config";
 import { inlineVendorFiles } from "./catalog/vendor-files";
-import { describeIssue, formatIssue } from "./config-issues";
-import { UserError } from "./errors";
-import { enrichmentSchema } from "./couriers/page/settings";
-import { LOG_LEVELS } from "./log";
-import { findNotifierContradictions, findSecrets, notifierSchema } from "./notifier-config";
-import { DEFAULT_STREAM, partitionOf, streamOf } from "./partitions";
-import { parsePattern } from "./slots";
-import { parseServerUrl } from "./url";
+import { describeIssue, formatIssue } from "./runtime/config-issues";
+import { UserError } from "./runtime/errors";
+import { enrichmentSchema } from "./tracker/enrichment/settings";
+import { LOG_LEVELS } from "./runtime/log";
+import { findNotifierContradictions, findSecrets, notifierSchema } from "./notifier/config";
+import { DEFAULT_STREAM, partitionOf, streamOf } from "./redis/partitions";
+import { parsePattern } from "./jobs/slots";
+import { parseServerUrl } from "./redis/url";
 
 /** The tiers that rotation makes, finest first. */
 export const TIERS = ["5MINUTES", "10MINUTES", "1HOUR", "3HOURS"] as const;

@@ -1,12 +1,12 @@
 /** The package as a library: `import { connect, TableIndex } from "hotpath"`. */
-export { functionsOf, type ClientOptions } from "./client";
-export { connect, type Connection, type Primary, type RoutedOptions } from "./connection";
+export { functionsOf, type ClientOptions } from "./deploy/client";
+export { connect, type Connection, type Primary, type RoutedOptions } from "./redis/connection";
 export type { HotpathFunctions } from "./contract";
-export { deploy, type DeployOptions, type DeployReport, type LibraryAction } from "./deploy";
-export { HotpathError, ReplyError, UnavailableError, UsageError, UserError } from "./errors";
-export { trackEventsInChunks, type TrackResult } from "./events";
-export { createFunctions, type FunctionsOptions, type Send } from "./functions";
-export { readBundle, type BundledLibrary } from "./libraries";
+export { deploy, type DeployOptions, type DeployReport, type LibraryAction } from "./deploy/deploy";
+export { HotpathError, ReplyError, UnavailableError, UsageError, UserError } from "./runtime/errors";
+export { trackEventsInChunks, type TrackResult } from "./tracker/events";
+export { createFunctions, type FunctionsOptions, type Send } from "./redis/functions";
+export { readBundle, type BundledLibrary } from "./deploy/libraries";
 export { BatchError } from "./metadata/batch";
 export type { Layer, MergeStep, TableConfiguration } from "./metadata/configuration";
 export { DatabaseIndex, type Folder, type RebuildProgress } from "./metadata/database-index";
@@ -16,4 +16,4 @@ export { dateOf, formatNanoseconds, nanosecondsOf, parseNanoseconds } from "./me
 export type { DropPlan, MergePlan, MovePlan } from "./metadata/plans";
 export type { QueueStatus, TableStatus } from "./metadata/status";
 export { TableIndex, type QueryOptions, type Queue, type TableIndexOptions } from "./metadata/table-index";
-export { VERSION } from "./version";
+export { VERSION } from "./runtime/version";

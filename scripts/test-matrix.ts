@@ -12,7 +12,7 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import Table from "cli-table3";
-import { inspectServer, isRecentEnough, listServers, type ServerBinary } from "../host/embedded";
+import { inspectServer, isRecentEnough, listServers, type ServerBinary } from "../host/embedded/embedded";
 
 interface Outcome {
   server: ServerBinary;

@@ -1,12 +1,12 @@
 /** The catalogue of a host: its vendors, their couriers, and how its tasks are defined in Redis. */
-import type { Connection } from "../connection";
+import type { Connection } from "../redis/connection";
 import type { HotpathFunctions } from "../contract";
-import type { RequestTiming, VendorCourier } from "../couriers/vendor/types";
-import { createVendorCourier } from "../couriers/vendor/courier";
+import type { RequestTiming, VendorCourier } from "./courier/types";
+import { createVendorCourier } from "./courier/courier";
 import { gateOf, type Gate } from "../jobs/gate";
-import { serverTime } from "../jobs/queue";
+import { serverTime } from "../notifier/queue";
 import type { TaskQueue } from "../jobs/work";
-import type { Logger } from "../log";
+import type { Logger } from "../runtime/log";
 import type { CatalogConfig } from "./config";
 import { taskQueueOf } from "./task-queue";
 import { DEFINITIONS, TASK_TYPES, type TaskType } from "./task-types";

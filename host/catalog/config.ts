@@ -1,7 +1,7 @@
 /** The section `catalog` of the configuration: vendors, what is done when, and how tasks are tried. */
 import { z } from "zod";
-import type { Issue } from "../config-issues";
-import { parsePattern } from "../slots";
+import type { Issue } from "../runtime/config-issues";
+import { parsePattern } from "../jobs/slots";
 import { TASK_TYPES, type TaskType } from "./task-types";
 import { vendorsSchema } from "./vendor-config";
 

@@ -1,6 +1,6 @@
 /** A host's hands: one worker for each vendor. */
 import { workUntilStopped, type TaskQueue, type TaskReport } from "../jobs/work";
-import { Wakeup } from "../wakeup";
+import { Wakeup } from "../runtime/wakeup";
 import type { Catalog, Vendor } from "./catalog";
 import type { ProductOutcome } from "./metrics";
 import { workingOf } from "./working";

@@ -1,7 +1,7 @@
 /** Following tasks until they have ended, whoever works on them. */
 import type { HotpathFunctions } from "../contract";
-import { pause } from "../wait";
-import type { ListedTask } from "./tables";
+import { pause } from "../runtime/wait";
+import type { ListedTask } from "../cli/catalog-tables";
 
 const ENDED: readonly string[] = ["finished", "dead", "cancelled"];
 const EVERY_MS = 200;

@@ -1,6 +1,6 @@
 /** What the host counts and measures of the catalogue. */
 import { Counter, Gauge, Histogram, Summary, type Registry } from "prom-client";
-import type { RequestTiming } from "../couriers/vendor/types";
+import type { RequestTiming } from "./courier/types";
 import type { TaskReport } from "../jobs/work";
 
 /** What became of a product page. */

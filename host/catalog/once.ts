@@ -1,9 +1,9 @@
 /** `hotpath run catalog`: one round of what the schedule of a serving host does. */
 import type { CatalogConfig } from "./config";
-import type { Host } from "../host";
+import type { Host } from "../serve/host";
 import { workOnce, type TaskReport } from "../jobs/work";
-import type { Logger } from "../log";
-import { Wakeup } from "../wakeup";
+import type { Logger } from "../runtime/log";
+import { Wakeup } from "../runtime/wakeup";
 import { Catalog, type Vendor } from "./catalog";
 import { enqueueFor } from "./enqueue";
 import type { ProductOutcome } from "./metrics";

@@ -1,12 +1,7 @@
 /** One product: its page is fetched, and what stands on it is kept. */
 import type { HotpathFunctions } from "../contract";
-import {
-  VendorError,
-  type ProductOutcome as Fetched,
-  type Validators,
-  type VendorCourier,
-} from "../couriers/vendor/types";
-import { describeError, HotpathError } from "../errors";
+import { VendorError, type ProductOutcome as Fetched, type Validators, type VendorCourier } from "./courier/types";
+import { describeError, HotpathError } from "../runtime/errors";
 import { TaskFailure } from "../jobs/work";
 import type { ProductOutcome } from "./metrics";
 

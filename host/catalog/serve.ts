@@ -2,10 +2,10 @@
 import { leadTick } from "../jobs/lead";
 import { workUntilStopped, type TaskReport } from "../jobs/work";
 import type { GateState } from "../jobs/gate";
-import { runSchedule, Schedule, type ScheduledJob } from "../scheduler";
-import { keepRunning, type Service } from "../service";
-import { parsePattern } from "../slots";
-import { Wakeup } from "../wakeup";
+import { runSchedule, Schedule, type ScheduledJob } from "../jobs/scheduler";
+import { keepRunning, type Service } from "../serve/service";
+import { parsePattern } from "../jobs/slots";
+import { Wakeup } from "../runtime/wakeup";
 import { Catalog, type Vendor } from "./catalog";
 import { enqueueFor, SCHEDULED, type Scheduled } from "./enqueue";
 import type { Measured } from "./metrics";

@@ -1,13 +1,13 @@
 /** `hotpath catalog sync`: tasks are enqueued, worked off together with whoever serves, and followed to their end. */
 import { CatalogMetrics, type Latencies } from "./metrics";
 import { Registry } from "prom-client";
-import { startProgress, type Progress } from "../report/progress";
+import { startProgress, type Progress } from "../terminal/progress";
 import { Catalog, type CatalogHost, type Vendor } from "./catalog";
 import type { CatalogConfig } from "./config";
 import { startCrew } from "./crew";
 import { enqueueFor, type Scheduled } from "./enqueue";
 import { followTasks, hasEnded, isWell, progressOf } from "./follow";
-import type { ListedTask } from "./tables";
+import type { ListedTask } from "../cli/catalog-tables";
 
 export interface SyncRequest {
   what: Scheduled;

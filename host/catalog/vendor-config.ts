@@ -1,8 +1,8 @@
 /** The part `catalog.vendors` of the configuration: where a vendor's products are, and what on their pages is what. */
 import { z } from "zod";
-import { describeIssue } from "../config-issues";
-import { contact, range, seconds, timeoutsSchema } from "../couriers/page/settings";
-import { UserError } from "../errors";
+import { describeIssue } from "../runtime/config-issues";
+import { contact, range, seconds, timeoutsSchema } from "../tracker/enrichment/settings";
+import { UserError } from "../runtime/errors";
 import { linkRules, rules, selector } from "./vendor-rules";
 
 const year = z.int().min(1000).max(9999);

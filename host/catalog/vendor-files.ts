@@ -1,7 +1,7 @@
 /** Vendors in files of their own, which configurations share and change in places. */
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
-import { UserError } from "../errors";
+import { UserError } from "../runtime/errors";
 
 type Settings = Record<string, unknown>;
 

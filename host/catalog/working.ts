@@ -1,6 +1,6 @@
 /** Working off the queue of a vendor, as host and configuration want it. */
 import type { WorkOptions } from "../jobs/work";
-import type { Wakeup } from "../wakeup";
+import type { Wakeup } from "../runtime/wakeup";
 import type { Catalog, Vendor } from "./catalog";
 import type { ProductOutcome } from "./metrics";
 import { workOf } from "./work";

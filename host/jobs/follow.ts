@@ -1,7 +1,7 @@
 /** Working off a stream as soon as something is written to it, without asking in between. */
-import type { Connection } from "../connection";
-import { routingKeyOf } from "../partitions";
-import { pause } from "../wait";
+import type { Connection } from "../redis/connection";
+import { routingKeyOf } from "../redis/partitions";
+import { pause } from "../runtime/wait";
 
 /** A stream, and the shard that it lies on. */
 export interface FollowedStream {

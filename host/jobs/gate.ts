@@ -2,8 +2,8 @@
  * Whether a topic's receiver wants anything just now. What it says (429 and 503 with Retry-After, 410) holds for all hosts and
  * outlives them, so it is kept in Redis.
  */
-import type { Connection } from "../connection";
-import { routingKeyOf } from "../partitions";
+import type { Connection } from "../redis/connection";
+import { routingKeyOf } from "../redis/partitions";
 
 export type GateState =
   | { state: "open" }

@@ -1,7 +1,7 @@
 /** Leading a tick of the schedule: of several hosts one works, and if it dies another takes over. */
 import { performance } from "node:perf_hooks";
 import type { HotpathFunctions } from "../contract";
-import type { TickOutcome } from "../scheduler";
+import type { TickOutcome } from "./scheduler";
 
 export type LeadFunctions = Pick<HotpathFunctions, "trackerLead" | "trackerDone">;
 

@@ -1,8 +1,8 @@
 /** Telling Redis how leased work ended. */
 import { performance } from "node:perf_hooks";
-import { backoffMs } from "../backoff";
-import { HotpathError, UnavailableError } from "../errors";
-import { pause } from "../wait";
+import { backoffMs } from "../runtime/backoff";
+import { HotpathError, UnavailableError } from "../runtime/errors";
+import { pause } from "../runtime/wait";
 
 export interface Settling {
   /** `settled`: Redis knows. `lost`: the lease was over, or the work is gone. `unknown`: Redis could not be told. */

@@ -6,9 +6,9 @@
  */
 import { performance } from "node:perf_hooks";
 import { setMaxListeners } from "node:events";
-import { describeError, HotpathError } from "../errors";
-import { pause } from "../wait";
-import type { Wakeup } from "../wakeup";
+import { describeError, HotpathError } from "../runtime/errors";
+import { pause } from "../runtime/wait";
+import type { Wakeup } from "../runtime/wakeup";
 import { isClosed, type Gate, type GateState } from "./gate";
 import { settle, type Settling } from "./settle";
 

@@ -1,6 +1,6 @@
 /** Writing any number of entries with a function that takes a bounded number. */
 import type { HotpathFunctions } from "../contract";
-import { HotpathError } from "../errors";
+import { HotpathError } from "../runtime/errors";
 import type { TableName } from "./entries";
 
 /** Most entries that one call of `patch_index` takes. */

@@ -1,6 +1,6 @@
 /** Which databases, tables and folders the index has: what GigAPI's DBIndex is in Go. */
-import { functionsOf, type ClientOptions } from "../client";
-import type { Connection } from "../connection";
+import { functionsOf, type ClientOptions } from "../deploy/client";
+import type { Connection } from "../redis/connection";
 import type { HotpathFunctions } from "../contract";
 import type { TableName } from "./entries";
 

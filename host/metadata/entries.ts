@@ -1,5 +1,5 @@
 /** Entries of the index: data files, as programs have them and as they are stored. */
-import { UserError } from "../errors";
+import { UserError } from "../runtime/errors";
 import { parseExact, stringifyExact, type ExactValue } from "./exact-json";
 
 /** Values by column. Integers may be bigints on the way in, and are where a number could not hold them on the way out. */

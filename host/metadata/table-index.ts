@@ -1,8 +1,8 @@
 /** The index of a table's data files: what GigAPI's TableIndex is in Go. */
-import { functionsOf, type ClientOptions } from "../client";
-import type { Connection } from "../connection";
+import { functionsOf, type ClientOptions } from "../deploy/client";
+import type { Connection } from "../redis/connection";
 import type { HotpathFunctions } from "../contract";
-import { HotpathError } from "../errors";
+import { HotpathError } from "../runtime/errors";
 import { patchInChunks } from "./batch";
 import { encodeLayers, encodeMerge, type TableConfiguration } from "./configuration";
 import {

@@ -1,5 +1,5 @@
 /** What an output can show. */
-import type { OutputLike } from "../report/report";
+import type { OutputLike } from "../../demo/report";
 
 type Environment = Readonly<Record<string, string | undefined>>;
 

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { createClient } from "redis";
-import { inspectServer, startServer, type EmbeddedServer } from "../../host/embedded";
+import { inspectServer, startServer, type EmbeddedServer } from "../../host/embedded/embedded";
 import { runPipeline } from "./pipeline";
 import { sizesOf, type Sizes } from "./sizes";
 import { COMPILED, Libraries } from "./libraries";

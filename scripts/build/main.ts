@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 import { build as bundle } from "esbuild";
 import "../lua-globals";
 import type { Command, Declaration } from "../../functions/runtime/declare";
-import type { FunctionRights } from "../../host/acl/rights";
+import type { FunctionRights } from "../../host/deploy/acl/rights";
 import { commands as catalog } from "../../functions/catalog/library";
 import { commands as metadata } from "../../functions/metadata/library";
 import { commands as notifier } from "../../functions/notifier/library";
@@ -79,7 +79,7 @@ async function bundleHost(version: string, entry: string, outfile: string, first
 
 /** The command in one file; the package as a library in another, with its types. */
 async function buildHost(version: string): Promise<void> {
-  await bundleHost(version, "host/cli.ts", "dist/hotpath.js", "#!/usr/bin/env node\n");
+  await bundleHost(version, "host/cli/main.ts", "dist/hotpath.js", "#!/usr/bin/env node\n");
   await chmod(resolve(ROOT, "dist/hotpath.js"), 0o755);
   await bundleHost(version, "host/index.ts", "dist/index.js");
   const types = declareTypes(resolve(ROOT, "host/index.ts"));

@@ -3,10 +3,10 @@ import { Catalog } from "../../host/catalog/catalog";
 import { catalogSchema } from "../../host/catalog/config";
 import { startCrew, type CrewOptions } from "../../host/catalog/crew";
 import type { ProductOutcome } from "../../host/catalog/metrics";
-import type { Connection } from "../../host/connection";
+import type { Connection } from "../../host/redis/connection";
 import type { HotpathFunctions } from "../../host/contract";
-import { FRONTS, openShop, type Shop, type ShopOptions } from "../../host/demo/catalog/shop";
-import { loopbackVendor } from "../../host/demo/catalog/vendors";
+import { FRONTS, openShop, type Shop, type ShopOptions } from "../../demo/catalog/shop";
+import { loopbackVendor } from "../../demo/catalog/vendors";
 import type { TaskReport } from "../../host/jobs/work";
 
 export const VENDOR = "hallmark_ornaments_com";

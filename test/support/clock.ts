@@ -1,4 +1,4 @@
-import type { Clock } from "../../host/couriers/page/politeness";
+import type { Clock } from "../../host/fetch/politeness";
 import { until } from "./wait";
 
 /** A clock that stands still until the test moves it. */

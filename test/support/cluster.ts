@@ -2,9 +2,9 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, inject } from "vitest";
-import { startServer, type EmbeddedServer } from "../../host/embedded";
+import { startServer, type EmbeddedServer } from "../../host/embedded/embedded";
 import { freePort } from "../../host/embedded/probe";
-import { openClient, type Client } from "../../host/link";
+import { openClient, type Client } from "../../host/redis/link";
 import { until } from "./wait";
 
 const SLOTS = 16_384;

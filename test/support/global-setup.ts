@@ -1,6 +1,6 @@
 import { GenericContainer } from "testcontainers";
 import type { TestProject } from "vitest/node";
-import { ensureServer, type ServerProgram } from "../../host/embedded";
+import { ensureServer, type ServerProgram } from "../../host/embedded/embedded";
 
 /** What the tests run against. */
 export type TestRedis =

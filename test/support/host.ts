@@ -2,11 +2,11 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, expect } from "vitest";
-import { connect, type Connection } from "../../host/connection";
+import { connect, type Connection } from "../../host/redis/connection";
 import type { HotpathFunctions } from "../../host/contract";
-import { deploy } from "../../host/deploy";
-import { createFunctions } from "../../host/functions";
-import { readBundle } from "../../host/libraries";
+import { deploy } from "../../host/deploy/deploy";
+import { createFunctions } from "../../host/redis/functions";
+import { readBundle } from "../../host/deploy/libraries";
 import { runNode, type RunningProcess } from "./processes";
 import { useServer, type TestServer, type TestServerOptions } from "./server";
 import { until } from "./wait";
@@ -64,7 +64,7 @@ export function useHosts(options: TestServerOptions = {}): TestHosts {
       return path;
     },
     hotpath: (config, command, env = {}) =>
-      runNode(["host/cli.ts", ...command], {
+      runNode(["host/cli/main.ts", ...command], {
         env: { REDIS_URL: server.url, CONFIG_PATH: config, ENV: undefined, ...env },
       }),
   };

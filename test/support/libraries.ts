@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import type { BundledLibrary } from "../../host/libraries";
+import type { BundledLibrary } from "../../host/deploy/libraries";
 
 export interface TestLibraryOptions {
   version?: string;

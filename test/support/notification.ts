@@ -1,5 +1,5 @@
 import { onTestFinished } from "vitest";
-import { deliverWithin, type Courier, type Delivery, type Notification } from "../../host/couriers/courier";
+import { deliverWithin, type Courier, type Delivery, type Notification } from "../../host/notifier/couriers/courier";
 
 /** 2026-11-20 12:00:00 UTC. */
 const NOON = Date.UTC(2026, 10, 20, 12);

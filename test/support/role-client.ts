@@ -5,8 +5,8 @@
  *
  *     HOTPATH_TEST_RIGHTS=1 npx vitest run test/tracker*.test.ts test/notifier*.test.ts
  */
-import { configurationLine, aclUsers, passwordVariable, USERS, type UserRole } from "../../host/acl/users";
-import { readBundle } from "../../host/libraries";
+import { configurationLine, aclUsers, passwordVariable, USERS, type UserRole } from "../../host/deploy/acl/users";
+import { readBundle } from "../../host/deploy/libraries";
 
 /** Whether functions are called as the users of their roles. */
 export const AS_ROLES = Boolean(process.env["HOTPATH_TEST_RIGHTS"]);

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { randomUUID } from "node:crypto";
 import { createClient } from "redis";
 import { afterAll, beforeAll, describe, expect, inject } from "vitest";
-import { startServer, type EmbeddedServer, type ServerProgram } from "../../host/embedded";
+import { startServer, type EmbeddedServer, type ServerProgram } from "../../host/embedded/embedded";
 import { aclFile, AS_ROLES, callAsRoles, refusedAsRoles } from "./role-client";
 import { until } from "./wait";
 

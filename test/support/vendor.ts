@@ -6,7 +6,7 @@ import {
   type RequestTiming,
   type VendorCourier,
   type VendorCourierOptions,
-} from "../../host/couriers/vendor/courier";
+} from "../../host/catalog/courier/courier";
 import { html, startSite, type Handler, type TestSite } from "./web";
 
 export const NEVER = new AbortController().signal;

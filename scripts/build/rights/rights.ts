@@ -6,7 +6,7 @@
  * the answer holds at least what can run. A command whose name cannot be known fails the build.
  */
 import type { Declaration } from "../../../functions/runtime/declare";
-import type { FunctionRights, KeyRight } from "../../../host/acl/rights";
+import type { FunctionRights, KeyRight } from "../../../host/deploy/acl/rights";
 import { changesOf, CONTAINERS, HARMLESS } from "./commands";
 import { Globs } from "./globs";
 import { keyPattern, type KeyPattern } from "./key-patterns";

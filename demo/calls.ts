@@ -1,0 +1,53 @@
+/** The tracker as the demo talks to it: where its calls go, and by which clock they are made. */
+import type { Connection } from "../host/redis/connection";
+import type { HotpathFunctions } from "../host/contract";
+import { createFunctions } from "../host/redis/functions";
+import type { RotateFunctions } from "../host/tracker/rotate";
+import type { IngestFunctions } from "../host/tracker/ingest";
+import { DEFAULT_STREAM, routingKeyOf, streamOf } from "../host/redis/partitions";
+import type { Stopwatch } from "./tracker/stopwatch";
+
+/** In a cluster, everything of a demo lies in one slot. */
+const CLUSTER_PARTITION = "demo";
+
+export interface Tracker {
+  connection: Connection;
+  functions: HotpathFunctions;
+  /** Null outside of clusters, where names have no braces. */
+  partition: string | null;
+  /** Where a collector would write its events. */
+  stream: string;
+}
+
+/** Makes the typed client for a connection. */
+export function trackerOf(connection: Connection): Tracker {
+  const partition = connection.isCluster ? CLUSTER_PARTITION : null;
+  return {
+    connection,
+    functions: createFunctions((args, options) => connection.send(args, options), routingOf(partition)),
+    partition,
+    stream: partition === null ? DEFAULT_STREAM : streamOf(partition),
+  };
+}
+
+/** What sends a command to the shard of a partition. */
+export function routingOf(partition: string | null): { routingKey?: string } {
+  return partition === null ? {} : { routingKey: routingKeyOf(partition) };
+}
+
+/**
+ * Ingest and rotation by a clock of our own, each call timed under the function's name.
+ *
+ * @param nowMs the clock, unix milliseconds
+ */
+export function functionsAt(
+  functions: HotpathFunctions,
+  nowMs: number,
+  watch: Stopwatch,
+): IngestFunctions & RotateFunctions {
+  return {
+    ingestEvents: (args) => watch.time("ingest_events", () => functions.ingestEvents({ ...args, now: nowMs })),
+    rotatePg: (args) => watch.time("rotate_pg", () => functions.rotatePg({ ...args, now: nowMs })),
+    rotateUd: (args) => watch.time("rotate_ud", () => functions.rotateUd({ ...args, now: nowMs })),
+  };
+}

@@ -1,0 +1,113 @@
+/** The day as a picture: a line for each seller. */
+import pc from "picocolors";
+import { formatCount, formatDuration, formatSpan } from "../../host/terminal/format";
+import type { ReportStyle } from "../report";
+import { renderTable } from "../../host/terminal/table";
+import type { DayResult, SellerDay } from "./result";
+
+const MINUTE_MS = 60_000;
+const HOUR_MS = 60 * MINUTE_MS;
+const BARS = ["▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"];
+const MESSAGE = "●";
+const FAILURE = "×";
+/** What stands beside the hours: seller, packages, messages and gaps. */
+const BESIDE = 29;
+
+type Colors = ReturnType<typeof pc.createColors>;
+
+/** Renders the result for people. */
+export function renderDay(result: DayResult, { width = 80, colors = false }: ReportStyle): string {
+  const color = pc.createColors(colors);
+  const title = (text: string): string => color.bold(color.green(text));
+  const parts = [
+    [
+      `${color.bold("Hotpath")} · a day of sellers on ${result.server}, ${formatSpan(result.fromMs, result.toMs)} UTC`,
+      "",
+      `${formatCount(result.packages)} packages of ${result.sellers.length} sellers, ${formatCount(result.scans)} scans, in ${formatDuration(result.elapsedMs)}`,
+    ],
+    [title("Who was notified when"), ...timeline(result, width, color)],
+    [title("What the receiver did"), ...receiverPart(result, width, color)],
+    [title("Checked against what was scanned"), ...checksPart(result, width, color)],
+  ];
+  return `${parts.map((lines) => lines.join("\n")).join("\n\n")}\n`;
+}
+
+function timeline(result: DayResult, width: number, color: Colors): string[] {
+  const fromMs = Math.floor(result.fromMs / HOUR_MS) * HOUR_MS;
+  const hours = Math.ceil((result.toMs + 1 - fromMs) / HOUR_MS);
+  const perHour = [4, 3, 2, 1].find((each) => hours * each + BESIDE <= width) ?? 1;
+  const slots = { fromMs, slotMs: HOUR_MS / perHour, count: hours * perHour };
+  const most = Math.max(...result.sellers.flatMap((seller) => scansBySlot(seller, slots)));
+  const axis = Array.from({ length: hours }, (_, at) => hourLabel(fromMs + at * HOUR_MS, perHour)).join("");
+  return [
+    `${BARS[3]} scans   ${color.cyan(MESSAGE)} message arrived   ${color.yellow("2")} at the second attempt   ${color.red(FAILURE)} attempt failed`,
+    "",
+    color.dim(`${"seller".padEnd(8)}${axis}  packages  messages`),
+    ...result.sellers.map((seller) => sellerLine(seller, slots, most, color)),
+  ];
+}
+
+interface Slots {
+  fromMs: number;
+  slotMs: number;
+  count: number;
+}
+
+function hourLabel(ms: number, perHour: number): string {
+  const hour = new Date(ms).toISOString().slice(11, 13);
+  return perHour === 1 ? hour.slice(1) : hour.padEnd(perHour);
+}
+
+function slotOf(ms: number, { fromMs, slotMs }: Slots): number {
+  return Math.floor((ms - fromMs) / slotMs);
+}
+
+function scansBySlot({ scans }: SellerDay, slots: Slots): number[] {
+  const counts = Array.from({ length: slots.count }, () => 0);
+  for (const ms of scans) counts[slotOf(ms, slots)]! += 1;
+  return counts;
+}
+
+function sellerLine(seller: SellerDay, slots: Slots, most: number, color: Colors): string {
+  const cells = scansBySlot(seller, slots).map((count) =>
+    count === 0 ? color.dim("·") : BARS[Math.ceil((count / most) * BARS.length) - 1]!,
+  );
+  for (const ms of seller.failures) cells[slotOf(ms, slots)] = color.red(FAILURE);
+  for (const { atMs, requests } of seller.messages) {
+    cells[slotOf(atMs, slots)] = requests === 1 ? color.cyan(MESSAGE) : color.yellow(String(Math.min(requests, 9)));
+  }
+  const packages = seller.messages.reduce((sum, message) => sum + message.packages, 0);
+  return `${seller.seller.padEnd(8)}${cells.join("")}  ${String(packages).padStart(8)}  ${String(seller.messages.length).padStart(8)}`;
+}
+
+function receiverPart({ manners, repeats, abandoned, sellers }: DayResult, width: number, color: Colors): string[] {
+  const rows = manners.map(({ manner, requests }) => [manner, formatCount(requests)]);
+  const [titles, ...lines] = renderTable([{ title: "it" }, { title: "requests", align: "right" }], rows, width);
+  const messages = sellers.flatMap((seller) => seller.messages);
+  const longest = messages.length === 0 ? 0 : Math.max(...messages.map(({ afterLastScanMs }) => afterLastScanMs));
+  return [
+    color.dim(titles),
+    ...lines,
+    "",
+    `Came again under the same id, and dropped: ${formatCount(repeats)}.`,
+    `Out when a host died, and back when the lease was over: ${formatCount(abandoned)}.`,
+    `The longest way from the last scan: ${formatDuration(longest)}.`,
+  ];
+}
+
+function checksPart({ checks }: DayResult, width: number, color: Colors): string[] {
+  const columns = [
+    { title: "count", flexible: "end" as const },
+    { title: "expected", align: "right" as const },
+    { title: "counted", align: "right" as const },
+    { title: "" },
+  ];
+  const rows = checks.map(({ name, expected, counted }) => [
+    name,
+    formatCount(expected),
+    formatCount(counted),
+    expected === counted ? "✓" : "✗ differs",
+  ]);
+  const [titles, ...lines] = renderTable(columns, rows, width);
+  return [color.dim(titles), ...lines];
+}

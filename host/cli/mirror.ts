@@ -1,0 +1,59 @@
+/** `hotpath mirror <url>` */
+import { loadConfig } from "../config";
+import { UsageError } from "../runtime/errors";
+import { Host } from "../serve/host";
+import { createLogger } from "../runtime/log";
+import { DEFAULT_STREAM } from "../redis/partitions";
+import { formatCount } from "../terminal/format";
+import { startProgress } from "../terminal/progress";
+import { stopOnSignals } from "../runtime/signals";
+import type { MirrorSummary } from "../tracker/mirror/mirror";
+
+export interface MirrorCommandOptions {
+  stream?: string;
+  name?: string;
+  partition?: string;
+  untilEmpty?: boolean;
+  acceptGap?: boolean;
+  again?: boolean;
+  json?: boolean;
+}
+
+const say = (line: string): void => console.error(line);
+
+/** Mirrors until the first signal, or to the end; exits with 1 where entries went missing and that was not accepted. */
+export async function mirrorCommand(url: string, options: MirrorCommandOptions): Promise<void> {
+  const config = loadConfig();
+  const signal = stopOnSignals((name) => say(`${name}: stopping`));
+  const { mirror } = await import("../tracker/mirror/mirror");
+  const host = new Host(config, createLogger("silent"));
+  const progress = startProgress({ label: "Mirroring", unit: "entries", everyMs: 60_000 });
+  let summary: MirrorSummary;
+  try {
+    await host.prepare();
+    if (host.connection.isCluster && options.partition === undefined) {
+      throw new UsageError("in a cluster, --partition names the partition that the events belong to");
+    }
+    summary = await mirror(host.functions(options.partition ?? null), {
+      url,
+      stream: options.stream ?? DEFAULT_STREAM,
+      name: options.name,
+      untilEmpty: options.untilEmpty ?? false,
+      acceptGap: options.acceptGap ?? false,
+      again: options.again ?? false,
+      say,
+      onProgress: (entries) => progress.update(entries),
+      signal,
+    });
+  } finally {
+    progress.stop();
+    host.close();
+  }
+  process.stdout.write(`${options.json ? JSON.stringify(summary) : render(summary)}\n`);
+  process.exit();
+}
+
+function render({ entries, accepted, rejected, missing, position }: MirrorSummary): string {
+  const counted = `${formatCount(entries)} entries: ${formatCount(accepted)} counted, ${formatCount(rejected)} refused`;
+  return `${counted}${missing > 0 ? `, ${formatCount(missing)} missing` : ""}; the last one is ${position ?? "none"}`;
+}

@@ -1,0 +1,33 @@
+/** `hotpath status` */
+import { loadConfig } from "../config";
+import { connect } from "../redis/connection";
+import { readBundle } from "../deploy/libraries";
+import { isInStep, readStatus } from "./status/read";
+import { findProblems } from "./status/problems";
+import { renderStatus } from "./status/render";
+import { colorsOf } from "../terminal/style";
+import { WIDTH } from "../terminal/output";
+
+export interface StatusCommandOptions {
+  check?: boolean;
+  json?: boolean;
+}
+
+/** Prints what is loaded, how the tracker is doing, and what is wrong. */
+export async function statusCommand(options: StatusCommandOptions): Promise<void> {
+  const { redis, tracker } = loadConfig();
+  const bundle = readBundle();
+  const connection = await connect(redis.url);
+  try {
+    const status = await readStatus(connection, bundle, tracker.partitions, tracker.streams);
+    const inStep = isInStep(status, bundle);
+    const problems = findProblems(status);
+    const style = { width: WIDTH, colors: colorsOf(process.stdout, process.env) };
+    console.log(
+      options.json ? JSON.stringify({ inStep, problems, ...status }) : renderStatus(status, problems, style).join("\n"),
+    );
+    if (options.check && (!inStep || problems.length > 0)) process.exitCode = 1;
+  } finally {
+    connection.close();
+  }
+}

@@ -1,0 +1,65 @@
+/** What the tracker takes in memory, part by part, and what the servers say of themselves. */
+import type { Primary } from "../../redis/connection";
+import type { HotpathFunctions } from "../../contract";
+
+export const MEMORY_PARTS = ["1MINUTE", "5MINUTES", "10MINUTES", "1HOUR", "3HOURS", "DOCUMENTS", "STREAMS"] as const;
+export type MemoryPart = (typeof MEMORY_PARTS)[number];
+
+/** Of which there are documents and series; the others only have windows. */
+const DOCUMENTED = ["W", "S", "P"] as const;
+const MEDIA = ["A", "V", "PC"] as const;
+
+export interface PartMemory {
+  part: MemoryPart;
+  keys: number;
+  bytes: number;
+  /** How many keys were looked at; fewer than `keys` for an estimate. */
+  samples: number;
+  /** What it is made of, largest first. */
+  sorts: { what: string; dimension: string; keys: number; bytes: number; samples: number }[];
+}
+
+/** Of one server. */
+export interface ServerMemory {
+  usedBytes: number;
+  /** `maxmemory`; 0 for no limit. */
+  maxBytes: number;
+  policy: string;
+}
+
+/** Asks for every part; each call is bounded. */
+export async function readMemory(functions: Pick<HotpathFunctions, "getTrackerMemory">): Promise<PartMemory[]> {
+  const parts: PartMemory[] = [];
+  for (const part of MEMORY_PARTS) {
+    const sorts: PartMemory["sorts"] = [];
+    for (const dimension of dimensionsOf(part)) {
+      const rows = await functions.getTrackerMemory({ part, dimension });
+      sorts.push(...rows.map(([what, of, keys, bytes, samples]) => ({ what, dimension: of, keys, bytes, samples })));
+    }
+    const sum = (field: "keys" | "bytes" | "samples"): number => sorts.reduce((total, sort) => total + sort[field], 0);
+    parts.push({
+      part,
+      keys: sum("keys"),
+      bytes: sum("bytes"),
+      samples: sum("samples"),
+      sorts: sorts.sort((a, b) => b.bytes - a.bytes),
+    });
+  }
+  return parts;
+}
+
+function dimensionsOf(part: MemoryPart): readonly ("W" | "S" | "P" | "A" | "V" | "PC")[] {
+  if (part === "STREAMS") return ["P"];
+  return part === "DOCUMENTS" ? DOCUMENTED : [...DOCUMENTED, ...MEDIA];
+}
+
+/** What the server's INFO says. */
+export async function readServerMemory(primary: Primary): Promise<ServerMemory> {
+  const info = (await primary.send(["INFO", "memory"])) as string;
+  const field = (name: string): string => new RegExp(`^${name}:(.*?)\r?$`, "m").exec(info)?.[1] ?? "";
+  return {
+    usedBytes: Number(field("used_memory")),
+    maxBytes: Number(field("maxmemory")),
+    policy: field("maxmemory_policy"),
+  };
+}

@@ -1,0 +1,101 @@
+/** What is wrong, in sentences. Pure. */
+import { formatCount, formatDuration, formatShare } from "../../terminal/format";
+import type { Status } from "./read";
+
+export interface Problem {
+  kind: "library" | "tracker" | "stream" | "rotation" | "memory";
+  /** One sentence: what, since when, what to do. */
+  message: string;
+}
+
+const MINUTE_MS = 60_000;
+
+/** A host reads a stream within moments; an entry that waits for longer waits in vain. */
+const STREAM_WAIT_MS = MINUTE_MS;
+
+/** A window that is over is carried on at the next tick of its tier: after two lengths, two ticks have not come. */
+const LENGTHS_LATE = 2;
+const TIER_LENGTHS_MS: Record<string, number> = {
+  "5MINUTES": 5 * MINUTE_MS,
+  "10MINUTES": 10 * MINUTE_MS,
+  "1HOUR": 60 * MINUTE_MS,
+  "3HOURS": 180 * MINUTE_MS,
+};
+
+const MEMORY_FULL = 0.9;
+
+/** Everything that somebody should look after, most pressing first. */
+export function findProblems({ primaries, tracker }: Status): Problem[] {
+  const libraries = primaries.flatMap((primary) => libraryProblems(primary));
+  const memory = primaries.flatMap(({ address, memory: used }) => (used === null ? [] : memoryProblems(address, used)));
+  return [...libraries, ...tracker.flatMap((each) => trackerProblems(each)), ...memory];
+}
+
+function libraryProblems({ address, libraries }: Status["primaries"][number]): Problem[] {
+  const message: Partial<Record<string, string>> = {
+    missing: "is not loaded; run: hotpath deploy",
+    differs: "is another version than this one; hotpath deploy replaces it",
+  };
+  return libraries.flatMap(({ library, state }) => {
+    const what = message[state];
+    return what === undefined ? [] : [{ kind: "library", message: `${address}: the library ${library} ${what}` }];
+  });
+}
+
+function trackerProblems({ partition, error, delays, unread }: Status["tracker"][number]): Problem[] {
+  const where = partition === null ? "" : `{${partition}}: `;
+  if (error !== null) return [{ kind: "tracker", message: `${where}${error}` }];
+  const streams = (delays?.streams ?? []).flatMap(([stream, entries, waitedMs]): Problem[] =>
+    waitedMs <= STREAM_WAIT_MS
+      ? []
+      : [
+          {
+            kind: "stream",
+            message: `${where}about ${formatCount(entries)} entries of ${stream} wait, the oldest for ${formatDuration(waitedMs)}; is hotpath serve running?`,
+          },
+        ],
+  );
+  const never = unread.map(({ stream, entries }): Problem => ({
+    kind: "stream",
+    message: `${where}${stream} has ${formatCount(entries)} entries and was never ingested; run: hotpath serve`,
+  }));
+  return [...streams, ...never, ...(delays?.tiers ?? []).flatMap((tier) => rotationProblems(where, tier))];
+}
+
+function rotationProblems(
+  where: string,
+  [tier, viewsMs, devicesMs]: [tier: string, pgMs: number, udMs: number],
+): Problem[] {
+  const lateMs = LENGTHS_LATE * TIER_LENGTHS_MS[tier]!;
+  const late = [
+    ...(viewsMs > lateMs ? [`page views (${formatDuration(viewsMs)})`] : []),
+    ...(devicesMs > lateMs ? [`devices (${formatDuration(devicesMs)})`] : []),
+  ];
+  if (late.length === 0) return [];
+  return [
+    {
+      kind: "rotation",
+      message: `${where}${tier} is not rotated: a window that is over waits for its ${late.join(" and ")}; is hotpath serve running?`,
+    },
+  ];
+}
+
+function memoryProblems(
+  address: string,
+  { usedBytes, maxBytes, policy }: NonNullable<Status["primaries"][number]["memory"]>,
+): Problem[] {
+  const problems: Problem[] = [];
+  if (maxBytes > 0 && usedBytes > MEMORY_FULL * maxBytes) {
+    problems.push({
+      kind: "memory",
+      message: `${address}: ${formatShare(usedBytes / maxBytes)} of maxmemory are used`,
+    });
+  }
+  if (maxBytes > 0 && policy !== "" && policy !== "noeviction") {
+    problems.push({
+      kind: "memory",
+      message: `${address}: maxmemory-policy is ${policy}, which drops keys of the tracker; set noeviction`,
+    });
+  }
+  return problems;
+}

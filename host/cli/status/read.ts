@@ -1,0 +1,168 @@
+/** What is loaded where, and how the tracker is doing. */
+import type { Connection, Primary } from "../../redis/connection";
+import type { HotpathFunctions } from "../../contract";
+import { describeError } from "../../runtime/errors";
+import { createFunctions } from "../../redis/functions";
+import { checkServer, listLoaded, type BundledLibrary, type LoadedLibrary } from "../../deploy/libraries";
+import { routingKeyOf } from "../../redis/partitions";
+import { readMemory, readServerMemory, type PartMemory, type ServerMemory } from "./memory";
+
+export type LibraryState = "in step" | "differs" | "missing" | "foreign";
+
+export interface LibraryStatus {
+  library: string;
+  /** `foreign`: not of this package. */
+  state: LibraryState;
+  /** Null where the library is missing, or somebody else's. */
+  version: string | null;
+  hash: string | null;
+  functions: number;
+}
+
+export interface PrimaryStatus {
+  address: string;
+  /** For example `redis 7.0.15`. */
+  server: string;
+  libraries: LibraryStatus[];
+  /** Null where it may not be asked for. */
+  memory: ServerMemory | null;
+}
+
+/** One for each partition, or one without (partition null). */
+export interface PartitionStatus {
+  partition: string | null;
+  /** What `get_tracker_status` answers. */
+  status: TrackerStatus | null;
+  /** What `get_tracker_delays` answers; null where the library is too old for it. */
+  delays: TrackerDelays | null;
+  /** An estimate, part by part; null where it cannot be had, and why. */
+  memory: PartMemory[] | null;
+  memoryError: string | null;
+  /** Streams of the configuration that hold entries and were never ingested. */
+  unread: { stream: string; entries: number }[];
+  error: string | null;
+}
+
+export interface Status {
+  primaries: PrimaryStatus[];
+  tracker: PartitionStatus[];
+}
+
+export type TrackerStatus = Awaited<ReturnType<HotpathFunctions["getTrackerStatus"]>>;
+export type TrackerDelays = Awaited<ReturnType<HotpathFunctions["getTrackerDelays"]>>;
+
+/** An event stream of the configuration. */
+export interface StatusStream {
+  key: string;
+  partition: string | null;
+}
+
+/**
+ * Looks at every primary.
+ *
+ * @param partitions those of the configuration; none without a cluster
+ * @param streams those of the configuration
+ * @throws UserError if a server is too old
+ */
+export async function readStatus(
+  connection: Connection,
+  bundle: readonly BundledLibrary[],
+  partitions: readonly string[],
+  streams: readonly StatusStream[] = [],
+): Promise<Status> {
+  const primaries: PrimaryStatus[] = [];
+  for (const primary of await connection.primaries()) primaries.push(await readPrimary(primary, bundle));
+  const hasTracker = primaries.every(({ libraries }) =>
+    libraries.some(({ library, state }) => library === "tracker" && state !== "missing" && state !== "foreign"),
+  );
+  const wanted = partitions.length > 0 ? partitions : connection.isCluster ? [] : [null];
+  const tracker = hasTracker
+    ? await Promise.all(wanted.map((partition) => readTracker(connection, partition, streams)))
+    : [];
+  return { primaries, tracker };
+}
+
+/** Whether every library of this package is loaded as it is here, on every primary. */
+export function isInStep(status: Status, bundle: readonly BundledLibrary[]): boolean {
+  return status.primaries.every(({ libraries }) =>
+    bundle.every(({ name }) => libraries.some(({ library, state }) => library === name && state === "in step")),
+  );
+}
+
+async function readPrimary(primary: Primary, bundle: readonly BundledLibrary[]): Promise<PrimaryStatus> {
+  const server = await checkServer(primary);
+  const loaded = await listLoaded(
+    primary,
+    bundle.map(({ name }) => name),
+  );
+  const ours = bundle.map((library) =>
+    compare(
+      library,
+      loaded.find(({ name }) => name === library.name),
+    ),
+  );
+  const others = loaded.filter(({ name }) => !bundle.some((library) => library.name === name));
+  return {
+    address: primary.address,
+    server,
+    libraries: [...ours, ...others.map(foreign)],
+    memory: await readServerMemory(primary).catch(() => null),
+  };
+}
+
+function compare(library: BundledLibrary, loaded: LoadedLibrary | undefined): LibraryStatus {
+  if (!loaded) return { library: library.name, state: "missing", version: null, hash: null, functions: 0 };
+  if (!loaded.own) return foreign(loaded);
+  return {
+    library: library.name,
+    state: loaded.own.code === library.code ? "in step" : "differs",
+    version: loaded.own.identity?.version ?? null,
+    hash: loaded.own.identity?.hash ?? null,
+    functions: loaded.functions.length,
+  };
+}
+
+function foreign(loaded: LoadedLibrary): LibraryStatus {
+  return { library: loaded.name, state: "foreign", version: null, hash: null, functions: loaded.functions.length };
+}
+
+async function readTracker(
+  connection: Connection,
+  partition: string | null,
+  streams: readonly StatusStream[],
+): Promise<PartitionStatus> {
+  const routing = partition === null ? {} : { routingKey: routingKeyOf(partition) };
+  const functions = createFunctions((args, options) => connection.send(args, options), routing);
+  const nothing = { partition, status: null, delays: null, memory: null, memoryError: null, unread: [] };
+  try {
+    const status = await functions.getTrackerStatus();
+    const known = status.streams.map(([stream]) => stream);
+    const others = streams.filter((stream) => stream.partition === partition && !known.includes(stream.key));
+    const unread = await readUnread((key) => connection.send(["XLEN", key], routing), others);
+    // A library of before these functions has its status all the same.
+    const delays = await functions.getTrackerDelays().catch(() => null);
+    return { ...nothing, status, delays, unread, ...(await estimateMemory(functions)), error: null };
+  } catch (error) {
+    return { ...nothing, error: describeError(error) };
+  }
+}
+
+async function estimateMemory(functions: HotpathFunctions): Promise<Pick<PartitionStatus, "memory" | "memoryError">> {
+  try {
+    return { memory: await readMemory(functions), memoryError: null };
+  } catch (error) {
+    return { memory: null, memoryError: describeError(error) };
+  }
+}
+
+async function readUnread(
+  length: (key: string) => Promise<unknown>,
+  streams: readonly StatusStream[],
+): Promise<PartitionStatus["unread"]> {
+  const found: PartitionStatus["unread"] = [];
+  for (const { key } of streams) {
+    const entries = (await length(key)) as number;
+    if (entries > 0) found.push({ stream: key, entries });
+  }
+  return found;
+}

@@ -1,0 +1,111 @@
+/**
+ * Which job is due when, and the timer that runs them.
+ *
+ * A schedule is a row of slots, not a chain of timers: what is due follows from the clock alone, so that a host that
+ * slept, was away from Redis, or has just started runs what it missed, once. Several missed slots of a job are one: the
+ * functions work off everything that is due.
+ */
+import { UnavailableError } from "../runtime/errors";
+import type { Pattern } from "./slots";
+import { pause } from "../runtime/wait";
+
+/** `done`: this host did it. `elsewhere`: another host leads it, or has done it. `stopped`: ended half-way by a signal. */
+export type TickOutcome = "done" | "elsewhere" | "stopped";
+
+export interface ScheduledJob {
+  name: string;
+  pattern: Pattern;
+  /** @param slot the time for which the tick was scheduled, in unix milliseconds */
+  run(slot: number): Promise<TickOutcome>;
+}
+
+export interface ScheduleOptions {
+  /** How long after its slot a tick starts, in milliseconds: events of the last second are still on their way. */
+  settleMs: number;
+  /** When to ask again about a tick that another host leads, in milliseconds: it may die. */
+  retryMs: number;
+}
+
+interface JobState {
+  job: ScheduledJob;
+  /** The last slot that is done. */
+  doneSlot: number;
+  /** Not before this. */
+  notBeforeMs: number;
+}
+
+/** What is due, without timers. Jobs are due in the order in which they were given. */
+export class Schedule {
+  readonly #states: JobState[];
+
+  constructor(
+    jobs: readonly ScheduledJob[],
+    private readonly options: ScheduleOptions,
+  ) {
+    this.#states = jobs.map((job) => ({ job, doneSlot: -Infinity, notBeforeMs: -Infinity }));
+  }
+
+  /** The first job that is due, with its latest slot. */
+  due(nowMs: number): { job: ScheduledJob; slot: number } | undefined {
+    for (const { job, doneSlot, notBeforeMs } of this.#states) {
+      // A clock that was set back leaves a time far ahead behind; it must not silence the job.
+      const waits = nowMs < notBeforeMs && notBeforeMs - nowMs <= this.options.retryMs;
+      const slot = waits ? undefined : job.pattern.latest(nowMs - this.options.settleMs);
+      if (slot !== undefined && slot > doneSlot) return { job, slot };
+    }
+    return undefined;
+  }
+
+  /** Takes note of how a tick ended. */
+  ended(job: ScheduledJob, slot: number, outcome: TickOutcome | "failed", nowMs: number): void {
+    const state = this.#states.find((each) => each.job === job)!;
+    if (outcome === "done") state.doneSlot = slot;
+    else state.notBeforeMs = nowMs + this.options.retryMs;
+  }
+
+  /** How long nothing can become due, in milliseconds. */
+  idleMs(nowMs: number): number {
+    const times = this.#states.map(({ job, notBeforeMs, doneSlot }) => {
+      const next = job.pattern.next(nowMs - this.options.settleMs);
+      const latest = job.pattern.latest(nowMs - this.options.settleMs);
+      const again = latest !== undefined && latest > doneSlot ? Math.max(notBeforeMs, nowMs) : Infinity;
+      return Math.min(again, next === undefined ? Infinity : next + this.options.settleMs);
+    });
+    return Math.max(0, Math.min(...times) - nowMs);
+  }
+}
+
+/** The wall clock is looked at so often, because a timer stands still while the machine sleeps. */
+const MAX_IDLE_MS = 10_000;
+
+/**
+ * Runs what is due, one job at a time, until the signal is aborted.
+ *
+ * @param onEnd told how each tick ended; with the error if it failed
+ * @throws UnavailableError if Redis is away; call it again, with the same schedule, when it is back
+ */
+export async function runSchedule(
+  schedule: Schedule,
+  signal: AbortSignal,
+  onEnd: (job: ScheduledJob, slot: number, outcome: TickOutcome | "failed", error?: unknown) => void,
+  clock: () => number = Date.now,
+): Promise<void> {
+  while (!signal.aborted) {
+    const due = schedule.due(clock());
+    if (!due) {
+      await pause(Math.min(schedule.idleMs(clock()), MAX_IDLE_MS), signal);
+      continue;
+    }
+    const { job, slot } = due;
+    try {
+      const outcome = await job.run(slot);
+      schedule.ended(job, slot, outcome, clock());
+      onEnd(job, slot, outcome);
+    } catch (error) {
+      if (error instanceof UnavailableError) throw error;
+      // The other jobs go on.
+      schedule.ended(job, slot, "failed", clock());
+      onEnd(job, slot, "failed", error);
+    }
+  }
+}

@@ -1,0 +1,207 @@
+/** A cluster: which primary has which slots, and a link to each that is needed. */
+import { describeError, ReplyError, UnavailableError, UserError } from "../runtime/errors";
+import { endClient, Link, openClient, type Access } from "./link";
+import { formatEndpoint, type Endpoint, type ServerUrl } from "./url";
+import type { Argument, SendOptions } from "./wire";
+
+/** Slots from `from` to `to`, both included, and who serves them. */
+interface SlotRange {
+  from: number;
+  to: number;
+  primary: Endpoint;
+}
+
+/** While slots move, a command may be sent on more than once; it runs only at the end of the chain. */
+const MAX_REDIRECTIONS = 8;
+
+export class Cluster {
+  #ranges: SlotRange[] = [];
+  #refreshing: Promise<void> | undefined;
+  readonly #links = new Map<string, Promise<Link>>();
+  readonly #slots = new Map<string, number>();
+  readonly #access: Access;
+  #closed = false;
+
+  constructor(private readonly url: ServerUrl) {
+    this.#access = { tls: url.tls, credentials: url.credentials, database: 0 };
+  }
+
+  /**
+   * Learns who serves which slots.
+   *
+   * @throws UnavailableError if no node answers; UserError if they are not a cluster
+   */
+  async open(): Promise<this> {
+    await this.refresh();
+    return this;
+  }
+
+  /**
+   * Sends one command, at most once, to the primary that serves the slot of the routing key; without one, to any.
+   *
+   * @throws ReplyError for an error reply; UnavailableError while that primary is away
+   */
+  async send(args: readonly Argument[], routingKey: string | undefined, options: SendOptions): Promise<unknown> {
+    let endpoint = await this.#ownerOf(routingKey);
+    let asking = false;
+    for (let redirections = 0; ; redirections += 1) {
+      try {
+        return await this.#sendTo(endpoint, args, asking, options);
+      } catch (error) {
+        const redirection = redirections < MAX_REDIRECTIONS ? parseRedirection(error, endpoint) : undefined;
+        if (!redirection) {
+          if (error instanceof UnavailableError) this.#refreshInBackground();
+          throw error;
+        }
+        asking = redirection.asking;
+        endpoint = redirection.endpoint;
+        if (!asking) this.#refreshInBackground();
+      }
+    }
+  }
+
+  /** The links to all primaries that serve slots, asked for anew. */
+  async primaries(): Promise<Link[]> {
+    await this.refresh();
+    return Promise.all(this.#endpoints().map((endpoint) => this.#link(endpoint)));
+  }
+
+  /** Closes at once and for good. */
+  close(): void {
+    this.#closed = true;
+    for (const opening of this.#links.values())
+      void opening.then(
+        (link) => link.close(),
+        () => undefined,
+      );
+    this.#links.clear();
+  }
+
+  /** Asks the nodes for the slots. */
+  async refresh(): Promise<void> {
+    this.#refreshing ??= this.#discover().finally(() => (this.#refreshing = undefined));
+    return this.#refreshing;
+  }
+
+  #refreshInBackground(): void {
+    void this.refresh().catch(() => undefined);
+  }
+
+  #endpoints(): Endpoint[] {
+    return [...new Map(this.#ranges.map(({ primary }) => [formatEndpoint(primary), primary])).values()];
+  }
+
+  async #discover(): Promise<void> {
+    const candidates = [...this.#endpoints(), ...this.url.nodes];
+    const problems: string[] = [];
+    for (const node of new Map(candidates.map((each) => [formatEndpoint(each), each])).values()) {
+      try {
+        this.#ranges = await readSlots(node, this.#access);
+        return this.#dropUnused();
+      } catch (error) {
+        if (error instanceof ReplyError) throw notACluster(error, this.url);
+        problems.push(describeError(error));
+      }
+    }
+    throw new UnavailableError(`no node of the cluster answers: ${problems.join("; ")}`, false);
+  }
+
+  #dropUnused(): void {
+    const used = new Set(this.#endpoints().map(formatEndpoint));
+    for (const [address, opening] of this.#links) {
+      if (used.has(address)) continue;
+      this.#links.delete(address);
+      void opening.then(
+        (link) => link.close(),
+        () => undefined,
+      );
+    }
+  }
+
+  async #ownerOf(routingKey: string | undefined): Promise<Endpoint> {
+    if (this.#ranges.length === 0) await this.refresh();
+    const slot = routingKey === undefined ? undefined : await this.#slotOf(routingKey);
+    const range =
+      slot === undefined ? this.#ranges[0] : this.#ranges.find(({ from, to }) => from <= slot && slot <= to);
+    if (range) return range.primary;
+    this.#refreshInBackground();
+    throw new UnavailableError(`nobody in the cluster serves slot ${slot}`, false);
+  }
+
+  /** Asked once for each key, and routing keys are few: one for each partition. */
+  async #slotOf(routingKey: string): Promise<number> {
+    const known = this.#slots.get(routingKey);
+    if (known !== undefined) return known;
+    const problems: string[] = [];
+    for (const endpoint of this.#endpoints()) {
+      try {
+        const slot = (await this.#sendTo(endpoint, ["CLUSTER", "KEYSLOT", routingKey], false, {})) as number;
+        this.#slots.set(routingKey, slot);
+        return slot;
+      } catch (error) {
+        problems.push(describeError(error));
+      }
+    }
+    throw new UnavailableError(`no node of the cluster answers: ${problems.join("; ")}`, false);
+  }
+
+  async #sendTo(
+    endpoint: Endpoint,
+    args: readonly Argument[],
+    asking: boolean,
+    options: SendOptions,
+  ): Promise<unknown> {
+    const link = await this.#link(endpoint);
+    if (!asking) return link.send(args, options);
+    // ASKING holds for the next command of the connection; both are queued in the same turn, so nothing gets between.
+    const [, reply] = await Promise.all([link.send(["ASKING"]), link.send(args, options)]);
+    return reply;
+  }
+
+  #link(endpoint: Endpoint): Promise<Link> {
+    if (this.#closed) throw new UnavailableError("the connection is closed", false);
+    const address = formatEndpoint(endpoint);
+    const known = this.#links.get(address);
+    if (known) return known;
+    const opening = new Link(() => Promise.resolve(endpoint), this.#access).open();
+    this.#links.set(address, opening);
+    opening.then(
+      (link) => this.#closed && link.close(),
+      () => this.#links.get(address) === opening && this.#links.delete(address),
+    );
+    return opening;
+  }
+}
+
+/** CLUSTER SLOTS: [from, to, [host, port, …], replica …] for each range. */
+async function readSlots(node: Endpoint, access: Access): Promise<SlotRange[]> {
+  const client = await openClient(node, access);
+  try {
+    const reply = (await client.sendCommand(["CLUSTER", "SLOTS"])) as unknown as [
+      number,
+      number,
+      [string | null, number],
+    ][];
+    if (reply.length === 0) throw new UnavailableError(`${formatEndpoint(node)}: the cluster has no slots yet`, false);
+    // A node that does not know its own address leaves it empty: it is the one that was asked.
+    return reply.map(([from, to, [host, port]]) => ({ from, to, primary: { host: host || node.host, port } }));
+  } catch (error) {
+    throw error instanceof Error && error.message.includes("cluster support disabled")
+      ? new ReplyError("ERR", error.message)
+      : error;
+  } finally {
+    endClient(client);
+  }
+}
+
+function notACluster(error: ReplyError, url: ServerUrl): Error {
+  if (!error.message.includes("cluster support disabled")) return error;
+  return new UserError(`${url.shown} is not a cluster; its URL must start with redis:// or rediss://`);
+}
+
+function parseRedirection(error: unknown, from: Endpoint): { asking: boolean; endpoint: Endpoint } | undefined {
+  if (!(error instanceof ReplyError) || (error.code !== "MOVED" && error.code !== "ASK")) return undefined;
+  const match = /^\d+ (.*):(\d+)$/.exec(error.sentence);
+  if (!match) return undefined;
+  return { asking: error.code === "ASK", endpoint: { host: match[1] || from.host, port: Number(match[2]) } };
+}

@@ -1,0 +1,137 @@
+/** The functions of all libraries as typed methods: arguments to the wire, replies and errors from it. */
+import {
+  SPECIFICATIONS,
+  type FunctionSpecification,
+  type HotpathFunctions,
+  type ReplySpecification,
+} from "../contract";
+import { HotpathError, ReplyError } from "../runtime/errors";
+
+/** Sends one command; see `Connection.send`. */
+export type Send = (args: string[], options: { routingKey?: string }) => Promise<unknown>;
+
+export interface FunctionsOptions {
+  /** Carries the hash tag of the partition: `{rtl}`. Without it, no key is passed and names have no braces. */
+  routingKey?: string;
+  /**
+   * Loads a library that the server does not have (a failover to an empty replica, a new shard). It is asked at most
+   * once a call, which is then made again: a function that was not found has not run.
+   */
+  heal?: (library: string) => Promise<void>;
+}
+
+type Values = Record<string, unknown>;
+
+/**
+ * The typed client.
+ *
+ * Functions that only read are called with FCALL_RO, on primaries too: it works on replicas, and a user may be allowed
+ * FCALL_RO alone.
+ *
+ * @param send how commands are sent; its ReplyErrors become HotpathErrors, other errors pass as they are
+ */
+export function createFunctions(send: Send, options: FunctionsOptions = {}): HotpathFunctions {
+  const methods: Record<string, (args?: Values) => Promise<unknown>> = {};
+  for (const [name, specification] of Object.entries(SPECIFICATIONS)) {
+    methods[name] = (args = {}) => call(send, options, specification, args);
+  }
+  return methods as unknown as HotpathFunctions;
+}
+
+async function call(
+  send: Send,
+  options: FunctionsOptions,
+  spec: FunctionSpecification,
+  args: Values,
+): Promise<unknown> {
+  const { routingKey, heal } = options;
+  const command = encodeCall(spec, args, routingKey);
+  const routing = routingKey === undefined ? {} : { routingKey };
+  try {
+    return decodeReply(spec.reply, await healing(() => send(command, routing), spec, heal));
+  } catch (error) {
+    if (error instanceof ReplyError) throw new HotpathError(error.code, error.sentence, spec.name);
+    throw error;
+  }
+}
+
+async function healing(
+  attempt: () => Promise<unknown>,
+  spec: FunctionSpecification,
+  heal: FunctionsOptions["heal"],
+): Promise<unknown> {
+  try {
+    return await attempt();
+  } catch (error) {
+    if (!heal || !isFunctionNotFound(error)) throw error;
+  }
+  await heal(spec.library);
+  return attempt();
+}
+
+function isFunctionNotFound(error: unknown): boolean {
+  return error instanceof ReplyError && /function not found/i.test(error.sentence);
+}
+
+/** Positional arguments, then the JSONs, then the options that are given: as the function binds them. */
+function encodeCall(spec: FunctionSpecification, args: Values, routingKey: string | undefined): string[] {
+  const known = new Set([
+    ...spec.positional,
+    ...(spec.rest ? [spec.rest] : []),
+    ...spec.options.map(([, property]) => property),
+  ]);
+  for (const property of Object.keys(args)) {
+    if (!known.has(property)) throw new TypeError(`${spec.name} has no argument '${property}'`);
+  }
+  const command = [spec.readOnly ? "FCALL_RO" : "FCALL", spec.name, routingKey === undefined ? "0" : "1"];
+  if (routingKey !== undefined) command.push(routingKey);
+  for (const property of spec.positional) command.push(encodeValue(spec, property, args[property]));
+  for (const each of (spec.rest ? (args[spec.rest] as unknown[] | undefined) : undefined) ?? []) {
+    command.push(encodeValue(spec, spec.rest!, each));
+  }
+  for (const [keyword, property, count] of spec.options) {
+    if (args[property] !== undefined) command.push(keyword, ...encodeOption(spec, property, args[property], count));
+  }
+  return command;
+}
+
+function encodeOption(spec: FunctionSpecification, property: string, value: unknown, count: number): string[] {
+  if (count === 1) return [encodeValue(spec, property, value)];
+  if (Array.isArray(value) && value.length === count) return value.map((each) => encodeValue(spec, property, each));
+  throw new TypeError(`${spec.name}: ${property} must be an array of ${count} values, got ${String(value)}`);
+}
+
+function encodeValue(spec: FunctionSpecification, property: string, value: unknown): string {
+  if (typeof value === "string" || typeof value === "number") return String(value);
+  throw new TypeError(`${spec.name}: ${property} must be text or a number, got ${String(value)}`);
+}
+
+function decodeReply(spec: ReplySpecification, reply: unknown): unknown {
+  switch (spec.kind) {
+    case "nullable":
+      return reply === null || reply === undefined ? null : decodeReply(spec.of!, reply);
+    case "list":
+      return (reply as unknown[]).map((each) => decodeReply(spec.of!, each));
+    case "tuple":
+      return decodeTuple(spec, reply as unknown[]);
+    case "record":
+      return decodeRecord(spec, reply as unknown[]);
+    default:
+      return reply;
+  }
+}
+
+/** By place; what comes after the last place is there only if the reply may have any length. */
+function decodeTuple({ items = [], of }: ReplySpecification, reply: unknown[]): unknown[] {
+  const rest = of ? reply.slice(items.length).map((each) => decodeReply(of, each)) : [];
+  return [...items.map(([, , type], at) => decodeReply(type, reply[at])), ...rest];
+}
+
+/** By name and not by place: a server may hold a newer library, whose records have more fields. */
+function decodeRecord(spec: ReplySpecification, flat: unknown[]): Values {
+  const fields = new Map<unknown, unknown>();
+  for (let at = 0; at + 1 < flat.length; at += 2) fields.set(flat[at], flat[at + 1]);
+  return Object.fromEntries(
+    spec.items!.map(([name, property, type]) => [property, decodeReply(type, fields.get(name))]),
+  );
+}

@@ -1,0 +1,83 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { connect, type Connection } from "../../host/redis/connection";
+import { deploy } from "../../host/deploy/deploy";
+import { readBundle } from "../../host/deploy/libraries";
+import { DatabaseIndex } from "../../host/metadata/database-index";
+import { TableIndex } from "../../host/metadata/table-index";
+import { useCluster } from "../support/cluster";
+import { runNode } from "../support/processes";
+import { describeWithOwnServer } from "../support/server";
+
+describeWithOwnServer("the index in a cluster", () => {
+  const cluster = useCluster(3);
+  const dir = mkdtempSync(join(tmpdir(), "hotpath-test-"));
+  let connection: Connection;
+
+  beforeAll(async () => {
+    connection = await connect(cluster.url);
+    await deploy(connection, { libraries: readBundle() });
+  });
+  afterAll(() => {
+    connection.close();
+    rmSync(dir, { recursive: true, force: true });
+  });
+
+  async function index(...args: string[]): Promise<{ code: number | null; out: string; errors: string }> {
+    const path = join(dir, "config.json");
+    writeFileSync(path, JSON.stringify({ tracker: { partitions: ["rtl"] } }));
+    const run = runNode([resolve("dist/hotpath.js"), "index", ...args], {
+      env: { REDIS_URL: cluster.url, CONFIG_PATH: path, ENV: undefined },
+    });
+    const { code } = await run.exit;
+    return { code, out: run.lines.join("\n"), errors: run.errors.join("\n") };
+  }
+
+  it("has each table on the shard of its partition, and is asked there", async () => {
+    // Slots 2482, 8159 and 13827: one on each of the three primaries.
+    const partitions = ["today", "rtl", "infos"];
+    const path = "date=2026-11-20/hour=12/a.1.parquet";
+    for (const partition of partitions) {
+      const table = new TableIndex(connection, {
+        database: "default",
+        table: "hits",
+        partition,
+        now: () => 1_795_176_000_000,
+      });
+      await table.configure({ merge: [{ timeoutSeconds: 0, maxBytes: 10 }], layers: [{ name: partition }] });
+      await table.batch([{ path, layer: partition, sizeBytes: 1, maxTime: 1n }]);
+      expect(await table.get(path)).toMatchObject({ layer: partition });
+      const layers: string[] = [];
+      for await (const { layer } of table.query({ after: 1n })) layers.push(layer);
+      expect(layers).toEqual([partition]);
+      const plan = await table.getMergePlan({ layer: partition, iteration: 1 });
+      expect(plan).toMatchObject({ table: "hits", from: [path] });
+      expect(await table.endMerge(plan!)).toBe(true);
+      const databases = new DatabaseIndex(connection, { partition });
+      expect(await databases.tables("default")).toEqual(["hits"]);
+      expect(await databases.rebuild()).toMatchObject({ isDone: true, skipped: 0 });
+    }
+    for (const { client } of cluster.nodes) {
+      const keys = await client.sendCommand<string[]>(["KEYS", "files:*"]);
+      expect(keys).toHaveLength(1);
+    }
+  });
+
+  it("is shown by partition", async () => {
+    expect(await index("status")).toEqual({
+      code: 2,
+      out: "",
+      errors: "hotpath: in a cluster, --partition names the partition that the tables lie in",
+    });
+    expect((await index("status", "--partition", "rtl")).out).toMatch(/^default +hits +1 +1 /m);
+    expect((await index("query", "default", "hits", "--partition", "infos")).out).toMatch(
+      /^date=2026-11-20\/hour=12\/a\.1\.parquet +infos /m,
+    );
+    expect(await index("rebuild", "--partition", "today")).toMatchObject({
+      code: 0,
+      errors: expect.stringMatching(/^Rebuilding: \d+ keys/) as string,
+    });
+  });
+});
