@@ -103,7 +103,11 @@ export const getHistory = command(
   {
     name: "get_history",
     summary: "What changed in a record, in the order in which it happened",
-    doc: "Each JSON has `at` (unix ms: the clock of the call that changed it), `field`, `old` and `new` (null for none). The first values of a new record are changes from null; those of a removed record are changes to null, and are kept for REMOVED_DAYS of configure_catalog. A record of which nothing is kept has an empty history.",
+    doc:
+      "Each JSON has `at` (unix ms: the clock of the call that changed it), `field`, `old` and `new` (null for " +
+      "none). The first values of a new record are changes from null; those of a removed record are changes to " +
+      "null, and are kept for REMOVED_DAYS of configure_catalog. A record of which nothing is kept has an empty " +
+      "history.",
     role: "reader",
     flags: ["no-writes"],
     positional: [

@@ -98,7 +98,9 @@ export const configureCatalog = command(
   {
     name: "configure_catalog",
     summary: "Sets options of the catalogue; those not named stay as they are",
-    doc: "Every option applies from the next change on. What was recorded of a field stays when it is no longer audited.",
+    doc:
+      "Every option applies from the next change on. What was recorded of a field stays when it is no longer " +
+      "audited.",
     role: "admin",
     flags: [],
     positional: [],
@@ -106,12 +108,17 @@ export const configureCatalog = command(
       {
         name: "AUDIT",
         type: pair({ name: "model", type: choice(MODELS) }, { name: "fields", type: text(0, 256) }),
-        doc: "which fields of a model are audited, with commas between them, in place of those before: of `product` any of `name`, `price`, `availability`, `brand`, `release_year`, `link`; empty for none. Default: `price,availability`",
+        doc:
+          "which fields of a model are audited, with commas between them, in place of those before: of `product` " +
+          "any of `name`, `price`, `availability`, `brand`, `release_year`, `link`; empty for none. Default: " +
+          "`price,availability`",
       },
       {
         name: "AUDIT_MAXLEN",
         type: integer(1, MAX_KEPT),
-        doc: "how many changes are kept of a record, and how many values of each of its fields; the oldest go first. Default 1000",
+        doc:
+          "how many changes are kept of a record, and how many values of each of its fields; the oldest go first. " +
+          "Default 1000",
       },
       {
         name: "AUDIT_DAYS",

@@ -28,7 +28,10 @@ const OUTCOMES = ["scraped", "unchanged", "gone", "failed"] as const;
 const URL = { name: "url", type: text(1, 2048), doc: "address of the link, as sync_links had it" } as const;
 
 const LINK_DOC =
-  "`url`, `name`, `year`, `outcome` (of the last look), `checked_at` (when that was), `scraped_at` (when a look last succeeded), `status` (HTTP), `etag` and `modified` (validators for a conditional request), `product` (id), `failures` (in a row, null before the first look) and `reason` (of the last failure); null for what is not known";
+  "`url`, `name`, `year`, `outcome` (of the last look), `checked_at` (when that was), `scraped_at` (when a look " +
+  "last succeeded), `status` (HTTP), `etag` and `modified` (validators for a conditional request), `product` " +
+  "(id), `failures` (in a row, null before the first look) and `reason` (of the last failure); null for what is " +
+  "not known";
 
 /** What is shown of a link: its address and name, numbers up to `failures`, and texts. */
 const SHOWN = [
@@ -80,7 +83,14 @@ function numberOf(digits: string | false | undefined): number {
 const MARK_LINK = {
   name: "mark_link",
   summary: "Notes what came of looking at a link",
-  doc: "`scraped`: there was a page, and upsert_product was called; ETAG, MODIFIED and PRODUCT take the place of those before. `unchanged`: the vendor answered that the page is as it was (304); the link's product has been synced then, its last_synced_at moves, and it counts as unchanged; validators not named stay, but where the product has been removed: those go, so that the next look brings the page again. `gone`: there is no such page (404, 410). `failed`: no answer, or none to be used; what was noted before stays, and failures count. Call it after upsert_product: of a link that is marked and whose product is not stored, nothing would be asked again. The answer is 0, and nothing is noted, where the clock is before the last look.",
+  doc:
+    "`scraped`: there was a page, and upsert_product was called; ETAG, MODIFIED and PRODUCT take the place of " +
+    "those before. `unchanged`: the vendor answered that the page is as it was (304); the link's product has been " +
+    "synced then, its last_synced_at moves, and it counts as unchanged; validators not named stay, but where the " +
+    "product has been removed: those go, so that the next look brings the page again. `gone`: there is no such " +
+    "page (404, 410). `failed`: no answer, or none to be used; what was noted before stays, and failures count. " +
+    "Call it after upsert_product: of a link that is marked and whose product is not stored, nothing would be " +
+    "asked again. The answer is 0, and nothing is noted, where the clock is before the last look.",
   role: "worker",
   flags: [],
   positional: [VENDOR, URL],
@@ -167,7 +177,9 @@ export const listLinks = command(
   {
     name: "list_links",
     summary: "The links of a vendor, those never looked at first, then the longest ago",
-    doc: `Each JSON has ${LINK_DOC}. A link that failed waits with the others for its time: it does not stand in the way of those behind it.`,
+    doc:
+      `Each JSON has ${LINK_DOC}. A link that failed waits with the others for its time: it does not stand in the ` +
+      "way of those behind it.",
     role: "reader",
     flags: ["no-writes"],
     positional: [VENDOR],

@@ -156,7 +156,14 @@ export const syncLinks = command(
   {
     name: "sync_links",
     summary: "Brings the list of a vendor's product links of a year up to date",
-    doc: "The JSON has all links of the year, `{address: name}`; those that are on the list and not in it are removed, those that stay keep what mark_link has noted. A link is of one year: that which listed it last. More than 1,000 links come in parts: each call but the last with MORE 1, each call but the first with the RUN that the first has answered; only the last one removes. If a run is cut off, nothing is removed and the next one begins anew. Of more than 1,000 links to be removed, `remaining` is 1, and the same call removes more. A call whose clock is before the last run's, or whose RUN is not the last, comes late: it removes nothing, and without RUN it adds nothing either.",
+    doc:
+      "The JSON has all links of the year, `{address: name}`; those that are on the list and not in it are " +
+      "removed, those that stay keep what mark_link has noted. A link is of one year: that which listed it last. " +
+      "More than 1,000 links come in parts: each call but the last with MORE 1, each call but the first with the " +
+      "RUN that the first has answered; only the last one removes. If a run is cut off, nothing is removed and the " +
+      "next one begins anew. Of more than 1,000 links to be removed, `remaining` is 1, and the same call removes " +
+      "more. A call whose clock is before the last run's, or whose RUN is not the last, comes late: it removes " +
+      "nothing, and without RUN it adds nothing either.",
     role: "ingest",
     flags: [],
     positional: [

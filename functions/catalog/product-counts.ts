@@ -41,7 +41,10 @@ export const countProducts = command(
   {
     name: "count_products",
     summary: "How many SKUs each vendor or each year of release has",
-    doc: "BY vendor is in the order of names, BY year in that of years; products without a year come last, under nil. A SKU that several vendors have in one year counts once for it, where no VENDOR is named. The counts are kept with each change of a product: nothing is gone through.",
+    doc:
+      "BY vendor is in the order of names, BY year in that of years; products without a year come last, under nil. " +
+      "A SKU that several vendors have in one year counts once for it, where no VENDOR is named. The counts are " +
+      "kept with each change of a product: nothing is gone through.",
     role: "reader",
     flags: ["no-writes"],
     positional: [],

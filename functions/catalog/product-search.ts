@@ -52,7 +52,11 @@ interface Found {
 const FIND_PRODUCTS = {
   name: "find_products",
   summary: "Products that meet all of the filters given",
-  doc: "With SYNCED_BEFORE those come first that were synced longest ago; else, with PRICE, the cheapest; else those created last. At most LIMIT products are looked at: where that is too few, the total is nil, and the ids are those found by then; narrow it down, or ask with a larger LIMIT. The total is always there with one filter, with VENDOR and YEAR, and if at most LIMIT products meet one of the filters.",
+  doc:
+    "With SYNCED_BEFORE those come first that were synced longest ago; else, with PRICE, the cheapest; else those " +
+    "created last. At most LIMIT products are looked at: where that is too few, the total is nil, and the ids are " +
+    "those found by then; narrow it down, or ask with a larger LIMIT. The total is always there with one filter, " +
+    "with VENDOR and YEAR, and if at most LIMIT products meet one of the filters.",
   role: "reader",
   flags: ["no-writes"],
   positional: [],

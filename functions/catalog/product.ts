@@ -50,7 +50,11 @@ export function productJson({ id, vendor, sku, createdMs, syncedMs, content }: P
     const value = content.get(field);
     return value === undefined ? "null" : jsonText(value);
   };
-  const head = `"id":"${id}","vendor":${jsonText(vendor)},"sku":${jsonText(sku)},"name":${optional("name")},"price":${optional("price")}`;
-  const middle = `"availability":${optional("availability")},"brand":${optional("brand")},"release_year":${jsonNumber(content.get("release_year"))}`;
+  const head =
+    `"id":"${id}","vendor":${jsonText(vendor)},"sku":${jsonText(sku)},"name":${optional("name")}` +
+    `,"price":${optional("price")}`;
+  const middle =
+    `"availability":${optional("availability")},"brand":${optional("brand")}` +
+    `,"release_year":${jsonNumber(content.get("release_year"))}`;
   return `{${head},${middle},"link":${optional("link")},"created_at":${createdMs},"last_synced_at":${syncedMs}}`;
 }

@@ -131,7 +131,17 @@ export const upsertProduct = command(
   {
     name: "upsert_product",
     summary: "Makes a product of a vendor, or brings it up to date, and keeps each change of an audited field",
-    doc: "The JSON has `sku` (text of at most 128 bytes) and any of `name` (512; a new product must have one), `price`, `availability` (64), `brand` (128), `release_year` (1 to 9999) and `link` (an absolute http(s) address, 2048). A field that is not named stays as it is; null removes it. Another field is refused, but for those that get_product answers beside: `vendor` and `id` must be of this product, times are ignored. A price is text as it is printed, `$3.98`, `1,299.00 $` or `1.299,00 €`, or a number, and is stored as `3.98`, `1299.00`; prices of the same amount are the same. `availability` is any word of the vendor's; equal words make a list for find_products. The outcome is `unchanged` where all fields named are as they were: only last_synced_at moves then. A call whose clock is before last_synced_at comes late: it changes nothing, and the outcome is `outdated`. A product that was removed is made anew by whatever call comes next, a late one too.",
+    doc:
+      "The JSON has `sku` (text of at most 128 bytes) and any of `name` (512; a new product must have one), " +
+      "`price`, `availability` (64), `brand` (128), `release_year` (1 to 9999) and `link` (an absolute http(s) " +
+      "address, 2048). A field that is not named stays as it is; null removes it. Another field is refused, but " +
+      "for those that get_product answers beside: `vendor` and `id` must be of this product, times are ignored. A " +
+      "price is text as it is printed, `$3.98`, `1,299.00 $` or `1.299,00 €`, or a number, and is stored as " +
+      "`3.98`, `1299.00`; prices of the same amount are the same. `availability` is any word of the vendor's; " +
+      "equal words make a list for find_products. The outcome is `unchanged` where all fields named are as they " +
+      "were: only last_synced_at moves then. A call whose clock is before last_synced_at comes late: it changes " +
+      "nothing, and the outcome is `outdated`. A product that was removed is made anew by whatever call comes " +
+      "next, a late one too.",
     role: "ingest",
     flags: [],
     positional: [VENDOR, { name: "product", type: json(MAX_PRODUCT_BYTES), doc: "the product" }],
@@ -177,7 +187,9 @@ export const getProduct = command(
   {
     name: "get_product",
     summary: "A product as it is now",
-    doc: "`id`, `vendor`, `sku`, `name`, `price` (text), `availability`, `brand`, `release_year` (number), `link`, `created_at` and `last_synced_at` (unix ms); null for what it does not have.",
+    doc:
+      "`id`, `vendor`, `sku`, `name`, `price` (text), `availability`, `brand`, `release_year` (number), `link`, " +
+      "`created_at` and `last_synced_at` (unix ms); null for what it does not have.",
     role: "reader",
     flags: ["no-writes"],
     positional: [ID],
@@ -195,7 +207,9 @@ export const removeProduct = command(
   {
     name: "remove_product",
     summary: "Removes a product from all lists and counts",
-    doc: "What its audited fields were is a last change, to none. Its history is kept for REMOVED_DAYS of configure_catalog, and goes on if the product comes back before.",
+    doc:
+      "What its audited fields were is a last change, to none. Its history is kept for REMOVED_DAYS of " +
+      "configure_catalog, and goes on if the product comes back before.",
     role: "admin",
     flags: [],
     positional: [ID],

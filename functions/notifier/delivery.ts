@@ -63,7 +63,13 @@ export const claimNotifications = command(
   {
     name: "claim_notifications",
     summary: "Takes notifications of subjects that have been quiet, each under a lease",
-    doc: "Each JSON has `id`, `token`, `topic`, `subject`, `items` (in order of first scan), `first_at`, `last_at` (ms) and `attempt` (from 1). A notification takes the items out of its subject's list: a scan from now on begins the next one. It has at most 1,000 items, and a reply about 1,000 altogether, so it may hold fewer than COUNT; what a subject has more is given out as further notifications. A lease that is not ended in time (LEASE of the topic) comes back and has used an attempt. Subjects are quiet as far as the stream was read: while entries wait for ingest_scans, nobody is taken to be quiet beyond the time of the first of them.",
+    doc:
+      "Each JSON has `id`, `token`, `topic`, `subject`, `items` (in order of first scan), `first_at`, `last_at` " +
+      "(ms) and `attempt` (from 1). A notification takes the items out of its subject's list: a scan from now on " +
+      "begins the next one. It has at most 1,000 items, and a reply about 1,000 altogether, so it may hold fewer " +
+      "than COUNT; what a subject has more is given out as further notifications. A lease that is not ended in " +
+      "time (LEASE of the topic) comes back and has used an attempt. Subjects are quiet as far as the stream was " +
+      "read: while entries wait for ingest_scans, nobody is taken to be quiet beyond the time of the first of them.",
     role: "worker",
     flags: [],
     positional: [TOPIC],

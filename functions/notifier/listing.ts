@@ -109,7 +109,12 @@ export const listNotifications = command(
   {
     name: "list_notifications",
     summary: "Notifications of a topic in a state",
-    doc: "Each JSON has `id`, `state`, `topic`, `subject`, `items` (the first ten), `count` (of all its items), `first_at`, `last_at`, `attempt` (how often it was out), `at` (ms: when it is due or may go out again, when its lease ends, or when it died), and once it was out `worker` and `reason` (of its last failure). Those that wait are, in this order, those that were due or out before, and those whose subjects are not quiet yet; each by `at`.",
+    doc:
+      "Each JSON has `id`, `state`, `topic`, `subject`, `items` (the first ten), `count` (of all its items), " +
+      "`first_at`, `last_at`, `attempt` (how often it was out), `at` (ms: when it is due or may go out again, when " +
+      "its lease ends, or when it died), and once it was out `worker` and `reason` (of its last failure). Those " +
+      "that wait are, in this order, those that were due or out before, and those whose subjects are not quiet " +
+      "yet; each by `at`.",
     role: "reader",
     flags: ["no-writes"],
     positional: [TOPIC],

@@ -28,7 +28,9 @@ export const scanItem = command(
   {
     name: "scan_item",
     summary: "Adds an item to a subject, and answers when the subject will have been quiet",
-    doc: "The scan has the time of the call. Each scan restarts the quiet time, that of an item that is listed already too.",
+    doc:
+      "The scan has the time of the call. Each scan restarts the quiet time, that of an item that is listed " +
+      "already too.",
     role: "ingest",
     flags: [],
     positional: [
@@ -131,7 +133,12 @@ export const ingestScans = command(
   {
     name: "ingest_scans",
     summary: "Takes the scans that have arrived on a topic's stream, each exactly once",
-    doc: "Entries have the topic's fields of subject (1 to 256 bytes) and item (1 to 1,024 bytes); others are ignored. A scan has the time of its entry's id, or of the call if that is earlier. The cursor moves in the same call as the lists. An entry that is refused is counted by reason and kept in `ST:NOTIFIER.REJECTED::<topic>::`. Entries that were read are trimmed to about MAXLEN (configure_topic), unread ones never.",
+    doc:
+      "Entries have the topic's fields of subject (1 to 256 bytes) and item (1 to 1,024 bytes); others are " +
+      "ignored. A scan has the time of its entry's id, or of the call if that is earlier. The cursor moves in the " +
+      "same call as the lists. An entry that is refused is counted by reason and kept in " +
+      "`ST:NOTIFIER.REJECTED::<topic>::`. Entries that were read are trimmed to about MAXLEN (configure_topic), " +
+      "unread ones never.",
     role: "scheduler",
     flags: [],
     positional: [TOPIC],

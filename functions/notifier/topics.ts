@@ -210,7 +210,14 @@ export const configureTopic = command(
   {
     name: "configure_topic",
     summary: "Makes a topic, or sets options of one; those not named stay as they are",
-    doc: "A topic that is not there is made with the defaults: stream and name alike, fields `subject` and `item`, lists `ITEMS:<topic>:<subject>`. The topic `packages` is there from the beginning: stream `packages`, fields `seller_id` and `package_id`, lists `SELLER:<seller_id>`. QUIET and MAXWAIT apply to a subject from its next scan on; subjects that wait keep the time at which they are due. ATTEMPTS and BACKOFF apply from the next failure on, LEASE from the next claim on. PREFIX cannot change while subjects wait. Several topics may read one stream: each has its own cursor, and entries are trimmed once all of them have read them. Where the call has a routing key, its hash tag is put before STREAM and after PREFIX.",
+    doc:
+      "A topic that is not there is made with the defaults: stream and name alike, fields `subject` and `item`, " +
+      "lists `ITEMS:<topic>:<subject>`. The topic `packages` is there from the beginning: stream `packages`, " +
+      "fields `seller_id` and `package_id`, lists `SELLER:<seller_id>`. QUIET and MAXWAIT apply to a subject from " +
+      "its next scan on; subjects that wait keep the time at which they are due. ATTEMPTS and BACKOFF apply from " +
+      "the next failure on, LEASE from the next claim on. PREFIX cannot change while subjects wait. Several topics " +
+      "may read one stream: each has its own cursor, and entries are trimmed once all of them have read them. " +
+      "Where the call has a routing key, its hash tag is put before STREAM and after PREFIX.",
     role: "admin",
     flags: [],
     positional: [TOPIC],

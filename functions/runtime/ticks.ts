@@ -47,7 +47,9 @@ export function leadCommand(functionName: string): Command {
     {
       name: functionName,
       summary: "Asks to lead one tick of a scheduled job",
-      doc: "Of all hosts that ask for a slot one is told 1; it asks again to renew its lease. When its lease ends before the tick is done, the next host that asks takes over. A slot before the last one led is over.",
+      doc:
+        "Of all hosts that ask for a slot one is told 1; it asks again to renew its lease. When its lease ends " +
+        "before the tick is done, the next host that asks takes over. A slot before the last one led is over.",
       role: "scheduler",
       flags: [],
       positional: [JOB, SLOT, WORKER],

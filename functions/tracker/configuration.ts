@@ -193,14 +193,18 @@ export const configureTracker = command(
       {
         name: "DOCUMENT_DAYS",
         type: days(8),
-        doc: "days without a visit after which expire_documents removes a document; by then no window counts it any more",
+        doc:
+          "days without a visit after which expire_documents removes a document; by then no window counts it any " +
+          "more",
       },
       { name: "SERIES_FINE_DAYS", type: days(8), doc: "days that points of 5 and 10 minutes are kept" },
       { name: "SERIES_COARSE_DAYS", type: days(8), doc: "days that points of 1 and 3 hours are kept" },
       {
         name: "ENRICH",
         type: integer(0, 1),
-        doc: "1: pages are announced on `ST:ENRICH:P:::`, for something that reads them and calls enrich_document; 0: they are not (default). Pages that came while it was 0 are announced by refresh_documents",
+        doc:
+          "1: pages are announced on `ST:ENRICH:P:::`, for something that reads them and calls enrich_document; 0: " +
+          "they are not (default). Pages that came while it was 0 are announced by refresh_documents",
       },
       {
         name: "REFRESH_DAYS",

@@ -55,7 +55,9 @@ export const getTrackerDelays = command(
   {
     name: "get_tracker_delays",
     summary: "How long streams and tiers have been waiting for somebody to do their work",
-    doc: "For alarms: unlike the lags of get_tracker_status, these are 0 while ingest and rotation are called as often as they should be, whatever late events come.",
+    doc:
+      "For alarms: unlike the lags of get_tracker_status, these are 0 while ingest and rotation are called as " +
+      "often as they should be, whatever late events come.",
     role: "reader",
     flags: ["no-writes"],
     positional: [],

@@ -98,8 +98,10 @@ function renderPage(id: string): string | undefined {
   const visited = onKey("ZSCORE", names.pagesOf("S", sectionId), id);
   const sectionName = onKey("HGET", names.document("S", sectionId), "name");
   const levels = renderLevels(directories(pathOf(url), DIRECTORY_LEVELS));
-  const head = `"id":"${id}","url":${jsonString(url)},"article_id":${articleOf(url)},"last_visited":${jsonNumber(visited)}`;
-  const section = `{"id":"${sectionId}","name":${jsonString(sectionName === false ? "" : sectionName)},"levels":${levels}}`;
+  const head =
+    `"id":"${id}","url":${jsonString(url)},"article_id":${articleOf(url)}` + `,"last_visited":${jsonNumber(visited)}`;
+  const section =
+    `{"id":"${sectionId}","name":${jsonString(sectionName === false ? "" : sectionName)}` + `,"levels":${levels}}`;
   const metadata = renderMetadata(title, kicker, displayDate);
   return `{${head},"metadata":${metadata},"website":${renderWebsiteOf(websiteId)},"section":${section}}`;
 }
@@ -108,7 +110,9 @@ export const getDocument = command(
   {
     name: "get_document",
     summary: "The document of a website, a section or a page",
-    doc: "`name` of a website is upper case; `levels` of a section are its own directories, those of a page's section all directories of the page, up to four; `metadata` is null until the page was enriched.",
+    doc:
+      "`name` of a website is upper case; `levels` of a section are its own directories, those of a page's section " +
+      "all directories of the page, up to four; `metadata` is null until the page was enriched.",
     role: "reader",
     flags: ["no-writes"],
     positional: [

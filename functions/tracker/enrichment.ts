@@ -83,7 +83,8 @@ function textOf(given: Record<string, unknown>, field: string): string | undefin
   if (type(value) !== "string" || (value as string).length > MAX_TITLE_BYTES || !isUtf8(value as string)) {
     fail(
       "BADARG",
-      `metadata: ${field} must be null or text of at most ${MAX_TITLE_BYTES} bytes of UTF-8, got ${quote(tostring(value))}`,
+      `metadata: ${field} must be null or text of at most ${MAX_TITLE_BYTES} bytes of UTF-8, got ` +
+        `${quote(tostring(value))}`,
     );
   }
   return value as string;
@@ -152,7 +153,11 @@ export const enrichDocument = command(
   {
     name: "enrich_document",
     summary: "Sets title, kicker and display date of a page, and ends its wait for them",
-    doc: `\`metadata\` is \`{title, kicker, display_date}\`: two texts of at most ${MAX_TITLE_BYTES} bytes and a unix time in ms, each of them null or left out where there is none; it replaces what was known before. May be repeated. A reader of \`ST:ENRICH:P:::\` calls this (or abandon_enrichment) for an entry, and then XACK and XDEL; NOTFOUND says that the page was removed meanwhile, and the entry is done as well.`,
+    doc:
+      `\`metadata\` is \`{title, kicker, display_date}\`: two texts of at most ${MAX_TITLE_BYTES} bytes and a unix ` +
+      "time in ms, each of them null or left out where there is none; it replaces what was known before. May be " +
+      "repeated. A reader of `ST:ENRICH:P:::` calls this (or abandon_enrichment) for an entry, and then XACK and " +
+      "XDEL; NOTFOUND says that the page was removed meanwhile, and the entry is done as well.",
     role: "worker",
     flags: [],
     positional: [
@@ -191,7 +196,10 @@ export const abandonEnrichment = command(
   {
     name: "abandon_enrichment",
     summary: "Notes that the metadata of a page could not be had, and ends its wait for them",
-    doc: `What is known of the page stays. Pages given up are counted by reason in get_tracker_status: use few reasons, as \`timeout\` or \`http_404\`; beyond ${MAX_REASONS} of them they are counted as \`other\`. refresh_documents asks again after REFRESH_DAYS (configure_tracker), if the page was visited since.`,
+    doc:
+      "What is known of the page stays. Pages given up are counted by reason in get_tracker_status: use few " +
+      `reasons, as \`timeout\` or \`http_404\`; beyond ${MAX_REASONS} of them they are counted as \`other\`. ` +
+      "refresh_documents asks again after REFRESH_DAYS (configure_tracker), if the page was visited since.",
     role: "worker",
     flags: [],
     positional: [PAGE, ID],
@@ -275,7 +283,12 @@ export const refreshDocuments = command(
   {
     name: "refresh_documents",
     summary: "Announces pages whose metadata are old, or never came",
-    doc: `Goes through all pages, in the order of their addresses, some in each call, and begins anew after the last one. A page is announced again REFRESH_DAYS (configure_tracker) after its last outcome, if it was visited since; and one that never had an outcome, if it was not announced or its announcement is no longer on the stream (which is trimmed to about ${MAX_WAITING}). When so many wait, nothing is announced until some are done. Does nothing unless ENRICH is 1. Call it by the hour, until \`remaining\` is 0.`,
+    doc:
+      "Goes through all pages, in the order of their addresses, some in each call, and begins anew after the last " +
+      "one. A page is announced again REFRESH_DAYS (configure_tracker) after its last outcome, if it was visited " +
+      "since; and one that never had an outcome, if it was not announced or its announcement is no longer on the " +
+      `stream (which is trimmed to about ${MAX_WAITING}). When so many wait, nothing is announced until some are ` +
+      "done. Does nothing unless ENRICH is 1. Call it by the hour, until `remaining` is 0.",
     role: "scheduler",
     flags: [],
     positional: [],

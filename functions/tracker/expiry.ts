@@ -180,7 +180,12 @@ export const expireDocuments = command(
   {
     name: "expire_documents",
     summary: "Removes documents that were not visited for DOCUMENT_DAYS, with all that refers to them",
-    doc: "Pages first; sections and websites when nothing is left in them. Lists, indexes, series and announcements of what is removed go with it. A page that is visited again in time stays; one that is visited later is new. What was imported of long ago stays for DOCUMENT_DAYS after its import. Call it until `remaining` is 0, once a day or by the hour. What a foreign key stands in the way of is passed over; a call that gets nothing else done answers the error.",
+    doc:
+      "Pages first; sections and websites when nothing is left in them. Lists, indexes, series and announcements " +
+      "of what is removed go with it. A page that is visited again in time stays; one that is visited later is " +
+      "new. What was imported of long ago stays for DOCUMENT_DAYS after its import. Call it until `remaining` is " +
+      "0, once a day or by the hour. What a foreign key stands in the way of is passed over; a call that gets " +
+      "nothing else done answers the error.",
     role: "scheduler",
     flags: [],
     positional: [],

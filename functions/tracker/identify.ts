@@ -12,7 +12,9 @@ export const identifyUrl = command(
   {
     name: "identify_url",
     summary: "Which website, section and page an address belongs to",
-    doc: "As an event with this address would be counted, by the table of hosts in force. Says nothing about whether it was ever visited: get_document does.",
+    doc:
+      "As an event with this address would be counted, by the table of hosts in force. Says nothing about whether " +
+      "it was ever visited: get_document does.",
     role: "reader",
     flags: ["no-writes"],
     positional: [{ name: "url", type: text(1, MAX_URL_BYTES), doc: "absolute http(s) address" }],

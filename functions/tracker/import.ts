@@ -121,7 +121,13 @@ export const importEvents = command(
   {
     name: "import_events",
     summary: "Counts a chunk of a log or stream exactly once, and moves the kept position",
-    doc: "The chunk counts if `from` is the position that is kept; then the position becomes `to`, in the same call. Else nothing is counted, and `position` says where to go on: a repeated chunk, one that another importer was faster with, and those sent after a failed one in the same pipeline cost nothing. Give NOW the time of the log, so that its events are not too old. Unique devices of windows that are not kept any more are merged once the back-fill has passed them, or is over (HOLD 0), or was silent for HOLD; page views at any time. Positions are kept for 400 days. `late` of get_tracker_status does not count these events.",
+    doc:
+      "The chunk counts if `from` is the position that is kept; then the position becomes `to`, in the same call. " +
+      "Else nothing is counted, and `position` says where to go on: a repeated chunk, one that another importer " +
+      "was faster with, and those sent after a failed one in the same pipeline cost nothing. Give NOW the time of " +
+      "the log, so that its events are not too old. Unique devices of windows that are not kept any more are " +
+      "merged once the back-fill has passed them, or is over (HOLD 0), or was silent for HOLD; page views at any " +
+      "time. Positions are kept for 400 days. `late` of get_tracker_status does not count these events.",
     role: "ingest",
     flags: [],
     positional: [

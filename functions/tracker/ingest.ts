@@ -150,7 +150,10 @@ export const trackEvents = command(
   {
     name: "track_events",
     summary: "Counts events given as JSON",
-    doc: "An event is `{url, uui, dt}` with optional `audio`, `video` and `podcast`. Good events count even where others are refused; a refused one is counted by reason and kept in `ST:REJECTED::::`. A repeated call counts again: what must count exactly once goes through the stream and ingest_events.",
+    doc:
+      "An event is `{url, uui, dt}` with optional `audio`, `video` and `podcast`. Good events count even where " +
+      "others are refused; a refused one is counted by reason and kept in `ST:REJECTED::::`. A repeated call " +
+      "counts again: what must count exactly once goes through the stream and ingest_events.",
     role: "ingest",
     flags: [],
     positional: [],
@@ -233,7 +236,10 @@ export const ingestEvents = command(
   {
     name: "ingest_events",
     summary: "Counts what has arrived on a stream, each entry exactly once",
-    doc: "Entries have the fields of an event: `url`, `uui`, `dt`, and optionally `audio`, `video`, `podcast`. The cursor moves in the same call as the counters. Consumed entries are trimmed to about MAXLEN (configure_tracker), unread ones never.",
+    doc:
+      "Entries have the fields of an event: `url`, `uui`, `dt`, and optionally `audio`, `video`, `podcast`. The " +
+      "cursor moves in the same call as the counters. Consumed entries are trimmed to about MAXLEN " +
+      "(configure_tracker), unread ones never.",
     role: "scheduler",
     flags: [],
     positional: [],

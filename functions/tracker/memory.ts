@@ -238,7 +238,11 @@ export const getTrackerMemory = command(
   {
     name: "get_tracker_memory",
     summary: "About how much memory the tracker's keys take",
-    doc: "One part and one dimension a call: a tier with its windows and series, the documents, or the streams. Keys there is one of for each record are sampled: an estimate, exact where there are no more than were sampled. Series of audio, video and podcasts are left out. What Redis spends on a key is in (MEMORY USAGE), what is common to all keys is not.",
+    doc:
+      "One part and one dimension a call: a tier with its windows and series, the documents, or the streams. Keys " +
+      "there is one of for each record are sampled: an estimate, exact where there are no more than were sampled. " +
+      "Series of audio, video and podcasts are left out. What Redis spends on a key is in (MEMORY USAGE), what is " +
+      "common to all keys is not.",
     role: "reader",
     flags: ["no-writes"],
     positional: [{ name: "part", type: choice(PARTS), doc: "what to measure" }],
@@ -257,7 +261,9 @@ export const getTrackerMemory = command(
         {
           name: "what",
           type: textReply,
-          doc: "`views`, `devices`, `waiting`, `series_views`, `series_devices`; `documents`, `lists`, `sets`; `events`, `rejected`, `announced`, `state`",
+          doc:
+            "`views`, `devices`, `waiting`, `series_views`, `series_devices`; `documents`, `lists`, `sets`; " +
+            "`events`, `rejected`, `announced`, `state`",
         },
         { name: "dimension", type: textReply, doc: "dimension, or empty" },
         { name: "keys", type: integerReply, doc: "keys of that sort" },

@@ -121,7 +121,8 @@ const COUNT_POSITIONAL = [
 ] as const;
 
 const BOUNDS_DOC =
-  "`from` and `to` are the bounds covered: whole minutes for the last hour, rounded outwards to whole windows where only coarser ones are kept, cut where nothing is kept (7 days) or nothing can be yet.";
+  "`from` and `to` are the bounds covered: whole minutes for the last hour, rounded outwards to whole windows " +
+  "where only coarser ones are kept, cut where nothing is kept (7 days) or nothing can be yet.";
 
 const COUNT_REPLY = nullable(
   record([
@@ -156,7 +157,9 @@ export const countUd = command(
   {
     name: "count_ud",
     summary: "Unique devices of a stretch of time",
-    doc: `An estimate of HyperLogLog, standard error 0.81 % (Redis documentation of PFCOUNT). ${BOUNDS_DOC} Nil where nothing is left. Not callable with FCALL_RO: Redis counts PFCOUNT as a write.`,
+    doc:
+      `An estimate of HyperLogLog, standard error 0.81 % (Redis documentation of PFCOUNT). ${BOUNDS_DOC} Nil where ` +
+      "nothing is left. Not callable with FCALL_RO: Redis counts PFCOUNT as a write.",
     role: "reader",
     flags: [],
     positional: COUNT_POSITIONAL,

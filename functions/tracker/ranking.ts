@@ -215,7 +215,12 @@ export const rankPg = command(
   {
     name: "rank_pg",
     summary: "The most viewed of a stretch of time",
-    doc: "Adds up exactly, by the threshold algorithm, whatever the number of records; where it would take more than 50,000 look-ups, the leaders of each window are summed and `exact` is 0; minutes of more than 50,000 records that rotation has not carried on yet are left out then. `from` and `to` are the bounds covered, as in count_pg. Equal views are ranked by id; where very many share the last place, any of them. Nil where nothing is left.",
+    doc:
+      "Adds up exactly, by the threshold algorithm, whatever the number of records; where it would take more than " +
+      "50,000 look-ups, the leaders of each window are summed and `exact` is 0; minutes of more than 50,000 " +
+      "records that rotation has not carried on yet are left out then. `from` and `to` are the bounds covered, as " +
+      "in count_pg. Equal views are ranked by id; where very many share the last place, any of them. Nil where " +
+      "nothing is left.",
     role: "reader",
     flags: ["no-writes"],
     positional: [

@@ -499,7 +499,9 @@ export const rotatePg = command(
   {
     name: "rotate_pg",
     summary: "Carries page views of finished windows into the next tier and the series",
-    doc: "Call it until `remaining` is 0. Without options everything due is made. Windows that wait for a finer tier are not `remaining`. May be called at any time, by several at once, and be cut off anywhere.",
+    doc:
+      "Call it until `remaining` is 0. Without options everything due is made. Windows that wait for a finer tier " +
+      "are not `remaining`. May be called at any time, by several at once, and be cut off anywhere.",
     role: "scheduler",
     flags: [],
     positional: [],
@@ -514,7 +516,9 @@ export const rotateUd = command(
   {
     name: "rotate_ud",
     summary: "Merges unique devices of finished windows into the next tier and the series",
-    doc: "Call it until `remaining` is 0. Without options everything due is made. Windows that wait for a finer tier are not `remaining`. May be called at any time, by several at once, and be cut off anywhere.",
+    doc:
+      "Call it until `remaining` is 0. Without options everything due is made. Windows that wait for a finer tier " +
+      "are not `remaining`. May be called at any time, by several at once, and be cut off anywhere.",
     role: "scheduler",
     flags: [],
     positional: [],

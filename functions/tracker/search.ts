@@ -89,7 +89,15 @@ interface Found {
 const FIND_DOCUMENTS = {
   name: "find_documents",
   summary: "Websites, sections or pages, most recently visited first",
-  doc: `Filters are combined: all of them hold for what is found. W takes WEBSITE and VISITED, S also SECTION and LEVEL, P all of them. The reply is the total and then the ids asked for; those of equal last visits are in the reverse order of their ids. At most LIMIT records are looked at: where that is too few, the total is nil: there may be more than the ids of the reply, which are found among the most recently visited. Then ask for less time (VISITED), or with a larger LIMIT. Filters by website, section, level 1 or 2 and last visit, alone or together, always give the total; all others do if one filter, or these four together, meet at most LIMIT records. A page is found by its title from enrich_document on. In titles, case and accents of Latin, Greek and Cyrillic letters make no difference; words are separated by punctuation and spaces.`,
+  doc:
+    "Filters are combined: all of them hold for what is found. W takes WEBSITE and VISITED, S also SECTION and " +
+    "LEVEL, P all of them. The reply is the total and then the ids asked for; those of equal last visits are in " +
+    "the reverse order of their ids. At most LIMIT records are looked at: where that is too few, the total is nil: " +
+    "there may be more than the ids of the reply, which are found among the most recently visited. Then ask for " +
+    "less time (VISITED), or with a larger LIMIT. Filters by website, section, level 1 or 2 and last visit, alone " +
+    "or together, always give the total; all others do if one filter, or these four together, meet at most LIMIT " +
+    "records. A page is found by its title from enrich_document on. In titles, case and accents of Latin, Greek " +
+    "and Cyrillic letters make no difference; words are separated by punctuation and spaces.",
   role: "reader",
   flags: ["no-writes"],
   positional: [{ name: "dimension", type: choice(["W", "S", "P"]), doc: "website, section or page" }],
@@ -103,7 +111,9 @@ const FIND_DOCUMENTS = {
     {
       name: "LEVEL",
       type: pair({ name: "n", type: integer(0, DIRECTORY_LEVELS) }, { name: "value", type: text(1, 2048) }),
-      doc: "a directory of the path: 1 is the first one, percent-decoded as in documents; level 0 is `/`, above all. Sections have levels 1 and 2",
+      doc:
+        "a directory of the path: 1 is the first one, percent-decoded as in documents; level 0 is `/`, above all. " +
+        "Sections have levels 1 and 2",
     },
     {
       name: "URL",
@@ -122,7 +132,10 @@ const FIND_DOCUMENTS = {
       name: "LIMIT",
       type: integer(1, 10000),
       default: DEFAULT_LIMIT,
-      doc: "most records to look at, those that are passed over in several sections included; where they are too many to look at all, one of several sections counts for three, and so does one whose address or name is tested; two that have all words and directories asked for count for one",
+      doc:
+        "most records to look at, those that are passed over in several sections included; where they are too many " +
+        "to look at all, one of several sections counts for three, and so does one whose address or name is " +
+        "tested; two that have all words and directories asked for count for one",
     },
   ],
   reply: tuple(
@@ -195,7 +208,8 @@ function findSections(conditions: Condition[]): string[] {
     const found = ids === undefined ? `more than ${MAX_SECTIONS_EXAMINED}` : `${ids.length}`;
     fail(
       "LIMIT",
-      `SECTION and LEVEL ask for the pages of ${found} sections, at most ${MAX_SECTIONS} are allowed; name a WEBSITE, or more of the name`,
+      `SECTION and LEVEL ask for the pages of ${found} sections, at most ${MAX_SECTIONS} are allowed; name a ` +
+        "WEBSITE, or more of the name",
     );
   }
   return ids;

@@ -234,7 +234,9 @@ export const rangePg = command(
   {
     name: "range_pg",
     summary: "Page views window by window",
-    doc: "Windows without traffic are left out, and so are those that rotation has not made yet. Points are stored by five minutes; coarser windows are their sums.",
+    doc:
+      "Windows without traffic are left out, and so are those that rotation has not made yet. Points are stored by " +
+      "five minutes; coarser windows are their sums.",
     role: "reader",
     flags: ["no-writes"],
     positional: RANGE_POSITIONAL,
@@ -249,7 +251,9 @@ export const rangeUd = command(
   {
     name: "range_ud",
     summary: "Unique devices window by window",
-    doc: "Windows without traffic are left out, and so are those that rotation has not made yet. Estimates of HyperLogLog, standard error 0.81 % (Redis documentation of PFCOUNT).",
+    doc:
+      "Windows without traffic are left out, and so are those that rotation has not made yet. Estimates of " +
+      "HyperLogLog, standard error 0.81 % (Redis documentation of PFCOUNT).",
     role: "reader",
     flags: ["no-writes"],
     positional: RANGE_POSITIONAL,

@@ -163,7 +163,9 @@ export const getTrackerStatus = command(
             { name: "ud_lag_ms", type: integerReply, doc: "how long the oldest of them has been over" },
           ]),
         ),
-        doc: "tier, kept windows with pages, pages in them, windows with page views to merge, ms since the oldest of them was over, the same for devices",
+        doc:
+          "tier, kept windows with pages, pages in them, windows with page views to merge, ms since the oldest of " +
+          "them was over, the same for devices",
       },
       {
         name: "rejected",

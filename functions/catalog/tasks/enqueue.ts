@@ -47,7 +47,15 @@ export const enqueueTask = command(
   {
     name: "enqueue_task",
     summary: "Puts a task into a queue; answers its id",
-    doc: "The task is a JSON object with `type`, which define_task must have made (NOTFOUND), and whatever its worker needs; workers get it as it came. Of those that may go out, lower PRIORITY goes first, then who waits longest. ID makes a repeated call harmless: while the task with that ID is alive nothing changes, whatever the queue; once it has ended (finished, dead, cancelled) a new one takes its place, unless UNLESS is `known`: then nothing changes as long as it is kept. A given ID is made of letters, digits and any of . _ - / @ + = % ~ , #. With PARENT it is a child of a task that is alive: the parent may run, wait or be held; children of children are no first-generation children, and count for their own parent only, 16 generations at most.",
+    doc:
+      "The task is a JSON object with `type`, which define_task must have made (NOTFOUND), and whatever its worker " +
+      "needs; workers get it as it came. Of those that may go out, lower PRIORITY goes first, then who waits " +
+      "longest. ID makes a repeated call harmless: while the task with that ID is alive nothing changes, whatever " +
+      "the queue; once it has ended (finished, dead, cancelled) a new one takes its place, unless UNLESS is " +
+      "`known`: then nothing changes as long as it is kept. A given ID is made of letters, digits and any of . _ - " +
+      "/ @ + = % ~ , #. With PARENT it is a child of a task that is alive: the parent may run, wait or be held; " +
+      "children of children are no first-generation children, and count for their own parent only, 16 generations " +
+      "at most.",
     role: "worker",
     flags: [],
     positional: [QUEUE, { name: "task", type: json(MAX_PAYLOAD_BYTES), doc: "the task, an object with `type`" }],

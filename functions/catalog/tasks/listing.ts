@@ -7,7 +7,13 @@ import { QUEUE, requireTaskQueue, setOf, taskQueue } from "./queues";
 import { isAlive, readTask, STATES, TASK_ID, type Task } from "./records";
 
 const DOC =
-  "`id`, `queue`, `type`, `state` (held, waiting, leased, waiting_children, finished, dead, cancelled), `priority`, `attempt` (how often it was given out), `enqueued_at`, `at` (ms: when it may go out, when its lease ends, since when it is held or waits for its children, or when it ended), and where they apply `worker`, `reason` (of its last failure), `parent`, `held_by` (the hook that it is held by), `hook` (pre or post) and `task` (the one that it is a hook of), `result`; for a parent `children_total`, `children_finished`, `children_failed` (dead), `children_cancelled`, and once all have ended `children_ms` (from the enqueueing of the first to the end of the last); and `payload`";
+  "`id`, `queue`, `type`, `state` (held, waiting, leased, waiting_children, finished, dead, cancelled), " +
+  "`priority`, `attempt` (how often it was given out), `enqueued_at`, `at` (ms: when it may go out, when its " +
+  "lease ends, since when it is held or waits for its children, or when it ended), and where they apply " +
+  "`worker`, `reason` (of its last failure), `parent`, `held_by` (the hook that it is held by), `hook` (pre or " +
+  "post) and `task` (the one that it is a hook of), `result`; for a parent `children_total`, " +
+  "`children_finished`, `children_failed` (dead), `children_cancelled`, and once all have ended `children_ms` " +
+  "(from the enqueueing of the first to the end of the last); and `payload`";
 
 /** When something happens to a task next, or happened last. */
 function timeOf(task: Task, endedAt: string | false): string {
@@ -21,7 +27,10 @@ function childrenJson(task: Task): string {
   if (task.children === 0) return "";
   const { total, finished, failed, cancelled, open, fromMs, toMs } = childrenOf(task);
   const took = open > 0 ? "" : `"children_ms":${Math.max(toMs - fromMs, 0)},`;
-  return `"children_total":${total},"children_finished":${finished},"children_failed":${failed},"children_cancelled":${cancelled},${took}`;
+  return (
+    `"children_total":${total},"children_finished":${finished},"children_failed":${failed}` +
+    `,"children_cancelled":${cancelled},${took}`
+  );
 }
 
 function hookJson({ hook }: Task): string {
@@ -46,7 +55,9 @@ function encode(task: Task): string {
     "reason",
     "result",
   ) as [string, string | false, string | false, string | false, string | false];
-  const head = `{"id":"${id}","queue":"${queue}","type":"${taskType}","state":"${state}","priority":${priority},"attempt":${attempt},"enqueued_at":${task.enqueuedAt},"at":${timeOf(task, endedAt)},`;
+  const head =
+    `{"id":"${id}","queue":"${queue}","type":"${taskType}","state":"${state}","priority":${priority}` +
+    `,"attempt":${attempt},"enqueued_at":${task.enqueuedAt},"at":${timeOf(task, endedAt)},`;
   const who =
     member("worker", worker) +
     member("reason", reason) +
@@ -78,7 +89,9 @@ export const listTasks = command(
   {
     name: "list_tasks",
     summary: "Tasks of a queue in a state",
-    doc: `Each JSON has ${DOC}. Those that wait are listed by priority and time, leased ones by the end of their lease, finished and cancelled ones by how long they are still kept, the others by time.`,
+    doc:
+      `Each JSON has ${DOC}. Those that wait are listed by priority and time, leased ones by the end of their ` +
+      "lease, finished and cancelled ones by how long they are still kept, the others by time.",
     role: "reader",
     flags: ["no-writes"],
     positional: [QUEUE],

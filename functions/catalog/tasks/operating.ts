@@ -20,7 +20,12 @@ export const cancelTask = command(
   {
     name: "cancel_task",
     summary: "Ends a task that is not to be done, in whatever state it is",
-    doc: "The worker that has it finds out at its next call about it, which is answered with CONFLICT. Its children that wait are cancelled when it would be their turn (see claim_task); those that are out are not disturbed. A hook that holds it is cancelled with it, unless it is out. A dead task that is cancelled is no longer kept for ever; for its parent it stays one that failed. A cancelled task may be cancelled again, which changes nothing; a finished one is CONFLICT.",
+    doc:
+      "The worker that has it finds out at its next call about it, which is answered with CONFLICT. Its children " +
+      "that wait are cancelled when it would be their turn (see claim_task); those that are out are not disturbed. " +
+      "A hook that holds it is cancelled with it, unless it is out. A dead task that is cancelled is no longer " +
+      "kept for ever; for its parent it stays one that failed. A cancelled task may be cancelled again, which " +
+      "changes nothing; a finished one is CONFLICT.",
     role: "worker",
     flags: [],
     positional: [TASK_ID],
@@ -47,7 +52,9 @@ export const retryTask = command(
   {
     name: "retry_task",
     summary: "Makes a task that is dead, or waits, ready now; its attempts start anew",
-    doc: "A task that died because a hook did is held again, and its PRE hooks run from the first. A dead child that is retried is open for its parent again; a parent that has ended stays so.",
+    doc:
+      "A task that died because a hook did is held again, and its PRE hooks run from the first. A dead child that " +
+      "is retried is open for its parent again; a parent that has ended stays so.",
     role: "admin",
     flags: [],
     positional: [TASK_ID],

@@ -119,7 +119,15 @@ export const defineTask = command(
   {
     name: "define_task",
     summary: "Makes a type of tasks, or sets options of one; those not named stay as they are",
-    doc: 'PRE and POST name types, in order, with commas between them; an empty text takes the hooks away. For each task of the type its PRE tasks run before it, one after another: the task is held until the last of them has finished, and is dead if one of them dies or is cancelled. Its POST tasks run once it has finished, children included, one after another as long as each finishes. A hook is a task in the same queue with the same priority and the payload {"type", "hook": "pre" or "post", "task": id, "payload": that of the task, "result": of the task, for POST}; it may have children, but its own type\'s hooks do not run for it. Changes apply from the next step of each task on: ATTEMPTS and BACKOFF from its next failure, LEASE from its next claim, PRE from the next enqueue, POST and KEEP from its end.',
+    doc:
+      "PRE and POST name types, in order, with commas between them; an empty text takes the hooks away. For each " +
+      "task of the type its PRE tasks run before it, one after another: the task is held until the last of them " +
+      "has finished, and is dead if one of them dies or is cancelled. Its POST tasks run once it has finished, " +
+      "children included, one after another as long as each finishes. A hook is a task in the same queue with the " +
+      'same priority and the payload {"type", "hook": "pre" or "post", "task": id, "payload": that of ' +
+      'the task, "result": of the task, for POST}; it may have children, but its own type\'s hooks do not run for ' +
+      "it. Changes apply from the next step of each task on: ATTEMPTS and BACKOFF from its next failure, LEASE " +
+      "from its next claim, PRE from the next enqueue, POST and KEEP from its end.",
     role: "admin",
     flags: [],
     positional: [TYPE],
@@ -148,7 +156,9 @@ export const defineTask = command(
       {
         name: "KEEP",
         type: integer(0, 365 * DAY_MS),
-        doc: "ms that a task is kept once it has finished or was cancelled; a day to begin with. A queue keeps the last 10,000 of each",
+        doc:
+          "ms that a task is kept once it has finished or was cancelled; a day to begin with. A queue keeps the " +
+          "last 10,000 of each",
       },
     ],
     reply: integerReply,

@@ -46,14 +46,22 @@ function encode(
   endMs: number,
 ): string {
   const ofParent = parent === undefined ? "" : `"parent":"${parent.id}",`;
-  return `{"id":"${id}","token":"${token}","type":"${taskType}","attempt":${attempt},"queue":"${queue}","priority":${priority},${ofParent}"enqueued_at":${enqueuedAt},"lease_until":${endMs},"payload":${payload!}}`;
+  return (
+    `{"id":"${id}","token":"${token}","type":"${taskType}","attempt":${attempt}` +
+    `,"queue":"${queue}","priority":${priority}` +
+    `,${ofParent}"enqueued_at":${enqueuedAt},"lease_until":${endMs},"payload":${payload!}}`
+  );
 }
 
 export const claimTask = command(
   {
     name: "claim_task",
     summary: "Takes the next task of a queue under a lease; nil if none may go out",
-    doc: "The JSON has `id`, `token`, `type`, `attempt` (from 1), `queue`, `priority`, `parent` (of a child), `enqueued_at`, `lease_until` (ms), and `payload`: what was enqueued, as it came. A task whose lease is not ended or extended in time comes back and has used an attempt. Children whose parent was cancelled are cancelled here, up to 100 a call, and never given out.",
+    doc:
+      "The JSON has `id`, `token`, `type`, `attempt` (from 1), `queue`, `priority`, `parent` (of a child), " +
+      "`enqueued_at`, `lease_until` (ms), and `payload`: what was enqueued, as it came. A task whose lease is not " +
+      "ended or extended in time comes back and has used an attempt. Children whose parent was cancelled are " +
+      "cancelled here, up to 100 a call, and never given out.",
     role: "worker",
     flags: [],
     positional: [QUEUE],
@@ -109,7 +117,10 @@ export const finishTask = command(
   {
     name: "finish_task",
     summary: "Ends a task whose work is done",
-    doc: "A task with children that have not ended waits for them, and is finished with the last. Once it is finished its POST hooks are enqueued, and it counts for its own parent. A repeated call with the TOKEN that it was finished with changes nothing and answers 1 as well, as long as the task is kept.",
+    doc:
+      "A task with children that have not ended waits for them, and is finished with the last. Once it is finished " +
+      "its POST hooks are enqueued, and it counts for its own parent. A repeated call with the TOKEN that it was " +
+      "finished with changes nothing and answers 1 as well, as long as the task is kept.",
     role: "worker",
     flags: [],
     positional: [TASK_ID],
@@ -153,7 +164,9 @@ export const failTask = command(
   {
     name: "fail_task",
     summary: "Ends an attempt that failed: the task waits for its back-off, or is dead if that was the last",
-    doc: "It waits BACKOFF × 2^(attempt − 1), an hour at most. After ATTEMPTS, or at once with FINAL 1, it is kept as dead, and can be retried; a dead child has ended for its parent.",
+    doc:
+      "It waits BACKOFF × 2^(attempt − 1), an hour at most. After ATTEMPTS, or at once with FINAL 1, it is kept as " +
+      "dead, and can be retried; a dead child has ended for its parent.",
     role: "worker",
     flags: [],
     positional: [TASK_ID],
@@ -182,7 +195,8 @@ export const releaseTask = command(
   {
     name: "release_task",
     summary:
-      "Gives a task back that was not done, as a worker does that stops: it may go out again at once, and has used no attempt",
+      "Gives a task back that was not done, as a worker does that stops: it may go out again at once, and has " +
+      "used no attempt",
     role: "worker",
     flags: [],
     positional: [TASK_ID],
