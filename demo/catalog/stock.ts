@@ -1,6 +1,7 @@
 /** What a made-up shop has: products made from a seed, and how they change. */
 import { createHash } from "node:crypto";
 import { seededRandom, type Random } from "../tracker/random";
+import { DAY_MS } from "../../host/runtime/time";
 
 export type Availability = "In Stock" | "Out of Stock" | "Preorder" | "Backorder";
 
@@ -79,7 +80,7 @@ export class Stock {
     this.vendor = vendor;
     this.#random = seededRandom(hash(`${vendor}/${seed}`));
     this.#availabilities = availabilities;
-    const changedAtMs = wholeSecond(nowMs - 86_400_000);
+    const changedAtMs = wholeSecond(nowMs - DAY_MS);
     for (const [year, count] of counts) {
       for (let at = 1; at <= count; at += 1) this.#add(year, at, changedAtMs);
     }

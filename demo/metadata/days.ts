@@ -1,13 +1,12 @@
 /** The simulated days: files are written every five minutes, and the workers do what is due, by a clock that runs in such steps. */
 import type { TableIndex } from "../../host/metadata/table-index";
 import { requireRunning } from "../interruption";
-import { COLD, DAY_MS, HOT, type DataFile } from "./files";
+import { COLD, HOT, type DataFile } from "./files";
 import { Storage } from "./storage";
 import { Workers, type Death, type Site } from "./workers";
+import { DAY_MS, HOUR_MS, MINUTE_MS } from "../../host/runtime/time";
 
-const MINUTE_MS = 60_000;
 const STEP_MS = 5 * MINUTE_MS;
-const HOUR_MS = 60 * MINUTE_MS;
 /** The second day at noon and in the evening; from the first such moment on, as soon as there is something to merge. */
 const DEATHS: readonly [atMs: number, death: Death][] = [
   [DAY_MS + 12 * HOUR_MS, "before writing"],

@@ -1,8 +1,8 @@
 /** Three days of data files, one every 15 seconds, as an ingester of GigAPI would write them. */
 import type { NewEntry } from "../../host/metadata/entries";
 import { seededRandom, type Random } from "../tracker/random";
+import { DAY_MS } from "../../host/runtime/time";
 
-export const DAY_MS = 24 * 3_600_000;
 const FILE_MS = 15_000;
 const NS_PER_MS = 1_000_000n;
 const BYTES = 1_000_000;

@@ -3,10 +3,10 @@ import type { IndexEntry } from "../../host/metadata/entries";
 import type { TableStatus } from "../../host/metadata/status";
 import type { TableIndex } from "../../host/metadata/table-index";
 import type { DaysSummary, Sample } from "./days";
-import { DAY_MS, HOT, type DataFile } from "./files";
+import { HOT, type DataFile } from "./files";
 import { greatest, KINDS, least, type Kind, type PlanCounts } from "./workers";
+import { DAY_MS, HOUR_MS } from "../../host/runtime/time";
 
-const HOUR_MS = 3_600_000;
 const NS_PER_MS = 1_000_000n;
 /** The hour that is asked for: noon of the second day. */
 const ASKED_AT_MS = DAY_MS + 12 * HOUR_MS;

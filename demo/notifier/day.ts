@@ -10,9 +10,9 @@ import { Wakeup } from "../../host/runtime/wakeup";
 import { requireRunning } from "../interruption";
 import { routingOf } from "../calls";
 import type { Scan } from "./scans";
+import { MINUTE_MS } from "../../host/runtime/time";
 
 export const TOPIC = "packages";
-const MINUTE_MS = 60_000;
 /** Of real time: a receiver on loopback that has not answered by then will not. */
 const TIMEOUT_MS = 150;
 /** Lunch time: a host dies with what it had claimed. */

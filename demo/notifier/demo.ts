@@ -13,8 +13,8 @@ import { makeScans, type Scan } from "./scans";
 import type { DemoOptions } from "../options";
 import type { DemoServer } from "../server";
 import { routingOf, type Tracker } from "../calls";
+import { DAY_MS } from "../../host/runtime/time";
 
-const DAY_MS = 24 * 3_600_000;
 /** Of real time, each. */
 const TIMEOUTS = { connectTimeoutMs: 1000, answerTimeoutMs: 1000 };
 

@@ -4,9 +4,8 @@ import { formatCount, formatDuration, formatSpan } from "../../host/terminal/for
 import type { ReportStyle } from "../report";
 import { renderTable } from "../../host/terminal/table";
 import type { DayResult, SellerDay } from "./result";
+import { HOUR_MS } from "../../host/runtime/time";
 
-const MINUTE_MS = 60_000;
-const HOUR_MS = 60 * MINUTE_MS;
 const BARS = ["▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"];
 const MESSAGE = "●";
 const FAILURE = "×";

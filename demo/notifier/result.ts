@@ -3,8 +3,9 @@ import type { TopicStatus } from "../../host/notifier/metrics";
 import type { DaySummary } from "./day";
 import type { DemoReceiver, Manner } from "./receiver";
 import type { Scan } from "./scans";
+import { HOUR_MS } from "../../host/runtime/time";
 
-const QUIET_MS = 3_600_000;
+const QUIET_MS = HOUR_MS;
 
 export interface Message {
   id: string;

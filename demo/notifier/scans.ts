@@ -1,5 +1,6 @@
 /** A day of sellers who bring packages, as a scanner at a counter would see it. */
 import { seededRandom, type Random } from "../tracker/random";
+import { HOUR_MS, MINUTE_MS } from "../../host/runtime/time";
 
 /** One package, scanned. */
 export interface Scan {
@@ -9,8 +10,6 @@ export interface Scan {
   atMs: number;
 }
 
-const MINUTE_MS = 60_000;
-const HOUR_MS = 60 * MINUTE_MS;
 const SELLERS = 20;
 const OPENS_MS = 8 * HOUR_MS;
 const CLOSES_MS = 18 * HOUR_MS;

@@ -1,7 +1,5 @@
 import type { TrafficEvent } from "../../host/tracker/import/event";
-
-const MINUTE_MS = 60_000;
-const DAY_MS = 24 * 60 * MINUTE_MS;
+import { DAY_MS } from "../../host/runtime/time";
 
 /** The tracker's words for why it refuses an event; its counters go by them. */
 export type RefusalReason = "url" | "uui" | "dt" | "old" | "future";

@@ -15,6 +15,7 @@ import { windowStart } from "./tiers";
 import { renderTimes, timesOf } from "./times";
 import { NAMELESS_SITE, openTraffic, type DemoTraffic } from "./traffic";
 import { leftOutInWords, rejectedInWords } from "../words";
+import { MINUTE_MS } from "../../host/runtime/time";
 
 export type { DemoOptions } from "../options";
 
@@ -174,7 +175,7 @@ function hintsFor({ sites }: ReportData, { log, website }: DemoOptions): string[
 async function keepServer({ embedded }: DemoServer, signal: AbortSignal): Promise<void> {
   if (!embedded || signal.aborted) return;
   // Neither a signal nor a server keeps a process alive.
-  const alive = setInterval(() => undefined, 60_000);
+  const alive = setInterval(() => undefined, MINUTE_MS);
   const stopped = new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
   await Promise.race([stopped, embedded.exited]);
   if (!signal.aborted) say("Somebody else has ended the server.");

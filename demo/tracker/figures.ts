@@ -2,6 +2,7 @@
 import type { HotpathFunctions } from "../../host/contract";
 import type { Figures, ReportData } from "../report";
 import { TIER_WINDOWS, windowStart } from "./tiers";
+import { DAY_MS, HOUR_MS, WEEK_MS } from "../../host/runtime/time";
 
 /** Functions that read, and the stretch of time that is asked for. */
 export interface Question {
@@ -28,8 +29,6 @@ export interface Ranking {
 /** The most that rank_pg lists. */
 export const MAX_RANKED = 1_000;
 
-const HOUR_MS = 3_600_000;
-const DAY_MS = 24 * HOUR_MS;
 /** More hours than any terminal shows. */
 const MAX_HOURS = 7 * 24;
 const LISTED = { sites: 10, pages: 10, sections: 10, sitesWithSpans: 3 };
@@ -151,7 +150,7 @@ async function readSpans(question: Question, { ranked }: Ranking): Promise<Repor
 const SPANS = [
   { name: "last hour", ms: HOUR_MS },
   { name: "last 24 hours", ms: DAY_MS },
-  { name: "last 7 days", ms: 7 * DAY_MS },
+  { name: "last 7 days", ms: WEEK_MS },
 ];
 
 async function countSpan(question: Question, id: string): Promise<Figures> {

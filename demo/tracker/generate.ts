@@ -3,9 +3,7 @@ import { BAD_KINDS, reasonOf, spoil, type BadKind, type RefusalReason } from "./
 import { DEMO_SITES, pathsOf, type DemoSite } from "./demo-sites";
 import type { Arrival, TrafficEvent } from "../../host/tracker/import/event";
 import { seededRandom, weightedSampler, zipfWeights, type Random } from "./random";
-
-const MINUTE_MS = 60_000;
-const HOUR_MS = 60 * MINUTE_MS;
+import { HOUR_MS, MINUTE_MS } from "../../host/runtime/time";
 
 /** Relative traffic of each hour of the day in UTC: a trough at night, peaks at breakfast, lunch and in the evening. */
 const DAILY_CURVE = [

@@ -1,8 +1,6 @@
 /** The tiers' windows, as the tracker keeps them. */
 import type { Tier } from "../../host/config";
-
-const MINUTE_MS = 60_000;
-const HOUR_MS = 60 * MINUTE_MS;
+import { HOUR_MS, MINUTE_MS, WEEK_MS } from "../../host/runtime/time";
 
 export interface TierWindows {
   tier: "1MINUTE" | Tier;
@@ -18,7 +16,7 @@ export const TIER_WINDOWS: readonly TierWindows[] = [
   { tier: "5MINUTES", lengthMs: 5 * MINUTE_MS, keptMs: 30 * MINUTE_MS },
   { tier: "10MINUTES", lengthMs: 10 * MINUTE_MS, keptMs: HOUR_MS },
   { tier: "1HOUR", lengthMs: HOUR_MS, keptMs: 24 * HOUR_MS },
-  { tier: "3HOURS", lengthMs: 3 * HOUR_MS, keptMs: 7 * 24 * HOUR_MS },
+  { tier: "3HOURS", lengthMs: 3 * HOUR_MS, keptMs: WEEK_MS },
 ];
 
 /** Start of the window of a length that holds a time. */

@@ -1,11 +1,10 @@
 /** What changed in a record and when: for each audited field its values by time, and for the record an ordered history. */
 import { choice, command, integer, jsonReply, list, recordId, text, unixMs } from "../runtime/declare";
 import { jsonText } from "../runtime/json";
+import { DAY_MS } from "../runtime/time";
 import { onKey, requireType } from "../runtime/types";
 import { MODELS, type Auditing } from "./configuration";
 import * as names from "./names";
-
-const DAY_MS = 86400000;
 
 /** How many entries that are too old go with one change: as many as come, and more. */
 const DROPPED = 10;

@@ -1,6 +1,7 @@
 /** How the catalogue is doing, vendor by vendor. */
 import { clock } from "../runtime/clock";
 import { command, integer, integerReply, list, MAX_TIME_MS, NOW, record, textReply } from "../runtime/declare";
+import { DAY_MS } from "../runtime/time";
 import { onKey } from "../runtime/types";
 import * as names from "./names";
 import { allVendors, COUNTERS, requireVendorName, OF_VENDOR } from "./vendors";
@@ -37,7 +38,7 @@ export const getCatalogStatus = command(
       {
         name: "STALE",
         type: integer(0, MAX_TIME_MS),
-        default: 86400000,
+        default: DAY_MS,
         doc: "ms without a look after which a link is stale",
       },
       NOW,

@@ -3,11 +3,9 @@ import { command, integer, integerReply, list, record, text, textReply, type Rep
 import { fail, quote } from "../runtime/errors";
 import { currentPartition, hashTag } from "../runtime/keys";
 import type { Queue } from "../runtime/queue";
+import { DAY_MS, HOUR_MS, MINUTE_MS } from "../runtime/time";
 import { onKey, requireType } from "../runtime/types";
 import * as names from "./names";
-
-/** A day, in ms. */
-const DAY_MS = 86400000;
 
 /** A call that trims a stream looks at all topics. */
 const MAX_TOPICS = 100;
@@ -54,9 +52,9 @@ function defaultsOf(topic: string): Settings {
     subject: isDefault ? "seller_id" : "subject",
     item: isDefault ? "package_id" : "item",
     prefix: isDefault ? "SELLER:" : `ITEMS:${topic}:`,
-    quiet: 3600000,
+    quiet: HOUR_MS,
     maxwait: 0,
-    lease: 60000,
+    lease: MINUTE_MS,
     attempts: 10,
     backoff: 30000,
     maxlen: 10000,
@@ -236,7 +234,7 @@ export const configureTopic = command(
       { name: "ATTEMPTS", type: integer(1, 1000), doc: "how often a notification is given out before it is dead" },
       {
         name: "BACKOFF",
-        type: integer(0, 3600000),
+        type: integer(0, HOUR_MS),
         doc: "ms to wait after the first failure, doubled by each, an hour at most",
       },
       { name: "MAXLEN", type: integer(0, 1000000000), doc: "about how many entries that were read the stream keeps" },

@@ -1,21 +1,10 @@
 /**
  * Key names: `TYPE:NAME:DIMENSION:ID:TIMESTAMP:METRIC`, six fields, five colons, empty fields stay empty.
  *
- * The only place that builds or parses a name. Pure, so that it runs inside Redis and in Node.
+ * The only place that builds a name. Pure, so that it runs inside Redis and in Node.
  */
 
 export type KeyType = "ST" | "H" | "J" | "I" | "TS" | "B" | "SS" | "S" | "L" | "C" | "CMS" | "HLL";
-
-export interface KeyParts {
-  type: string;
-  name: string;
-  dimension: string;
-  /** In a cluster, the braces with the partition: `{rtl}`; else empty. */
-  partition: string;
-  id: string;
-  timestamp: string;
-  metric: string;
-}
 
 /** The braces put before every id while a call runs: empty, or `{partition}`. */
 let partition = "";
@@ -84,36 +73,4 @@ export function key(
   metric: string,
 ): string {
   return `${keyType}:${name}:${dimension}:${partition}${id}:${timestamp}:${metric}`;
-}
-
-/** Takes a name apart; undefined if it has not six fields. */
-export function parseKey(name: string): KeyParts | undefined {
-  const fields: string[] = [];
-  let from = 1;
-  for (;;) {
-    const [colon] = string.find(name, ":", from, true);
-    if (colon === undefined) break;
-    fields.push(string.sub(name, from, colon - 1));
-    from = colon + 1;
-  }
-  fields.push(string.sub(name, from));
-  if (fields.length !== 6) return undefined;
-  const [keyType, purpose, dimension, recordId, timestamp, metric] = fields as [
-    string,
-    string,
-    string,
-    string,
-    string,
-    string,
-  ];
-  const tag = string.sub(recordId, 1, 1) === "{" ? hashTag(recordId) : "";
-  return {
-    type: keyType,
-    name: purpose,
-    dimension,
-    partition: tag,
-    id: string.sub(recordId, tag.length + 1),
-    timestamp,
-    metric,
-  };
 }

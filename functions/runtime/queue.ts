@@ -10,6 +10,7 @@
  * An entry whose hash is gone or is no hash (evicted, deleted, overwritten) is dropped when it is met.
  */
 import { fail, quote } from "./errors";
+import { HOUR_MS } from "./time";
 import { onKey, requireType } from "./types";
 
 /** How often an entry is given out, how long it waits after its first failure, and which go out before others (0 first). */
@@ -50,7 +51,7 @@ export interface Lease {
 export type QueueState = "ready" | "leased" | "dead";
 
 /** However often an entry fails, it does not wait longer than this. */
-const MAX_BACKOFF_MS = 3600000;
+const MAX_BACKOFF_MS = HOUR_MS;
 
 /** Fails with CONFLICT, naming the key, if a key of the queue holds something else. */
 export function requireQueue(queue: Queue): void {

@@ -4,13 +4,14 @@ import type { Command } from "./declare";
 import { command, integer, integerReply, NOW, text, unixMs } from "./declare";
 import { fail, quote } from "./errors";
 import { key } from "./keys";
+import { HOUR_MS, MINUTE_MS } from "./time";
 import { fields } from "./types";
 
 /**
  * Slots come from the hosts' clocks. One that is further ahead of the server's than this is refused: it would keep
  * every right slot before it from being led.
  */
-const MAX_AHEAD_MS = 60000;
+const MAX_AHEAD_MS = MINUTE_MS;
 
 const JOB = { name: "job", type: text(1, 64), doc: "name of the job" } as const;
 const SLOT = { name: "slot", type: unixMs, doc: "the time for which the tick was scheduled" } as const;
@@ -54,7 +55,7 @@ export function leadCommand(functionName: string): Command {
       flags: [],
       positional: [JOB, SLOT, WORKER],
       options: [
-        { name: "LEASE", type: integer(1000, 3600000), default: 30000, doc: "how long the lead lasts, ms" },
+        { name: "LEASE", type: integer(1000, HOUR_MS), default: 30000, doc: "how long the lead lasts, ms" },
         NOW,
       ],
       reply: integerReply,

@@ -18,6 +18,7 @@ import {
   text,
 } from "../runtime/declare";
 import { fail, quote } from "../runtime/errors";
+import { DAY_MS } from "../runtime/time";
 import { fields, onKey, requireType, scores } from "../runtime/types";
 import { isUtf8 } from "../runtime/utf8";
 import { readEnrichment } from "./configuration";
@@ -25,8 +26,6 @@ import { listAfter } from "./document-index";
 import { announce, isOnStream, MAX_WAITING, WAITING_FIELD } from "./enrichment-stream";
 import * as names from "./names";
 import { words } from "./words";
-
-const DAY_MS = 86400000;
 
 /** As long as an address may be; a word of a title is one entry of an index. */
 const MAX_TITLE_BYTES = 512;

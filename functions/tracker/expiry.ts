@@ -9,6 +9,7 @@
 import { clock } from "../runtime/clock";
 import { command, integer, integerReply, NOW, record } from "../runtime/declare";
 import { asRaised } from "../runtime/errors";
+import { DAY_MS, MINUTE_MS } from "../runtime/time";
 import { fields, onKey, requireType } from "../runtime/types";
 import { readRetention, type Retention } from "./configuration";
 import { removePage, removeSection, requirePage, requireSection } from "./document-index";
@@ -17,10 +18,8 @@ import { titleSets, uncount } from "./enrichment";
 import * as names from "./names";
 import { chunkNames } from "./series";
 
-const DAY_MS = 86400000;
-
 /** A page may be seen up to a minute later than the visit that its section notes of the same minute. */
-const SLACK_MS: Record<DocumentDimension, number> = { P: 0, S: 60000, W: 120000 };
+const SLACK_MS: Record<DocumentDimension, number> = { P: 0, S: MINUTE_MS, W: 2 * MINUTE_MS };
 
 /** Records that a call passes over: those that a foreign key stands in the way of, and those that still have something in them. */
 const MAX_PASSED_OVER = 100;

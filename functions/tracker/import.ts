@@ -5,6 +5,7 @@
 import { clock } from "../runtime/clock";
 import { command, integer, integerReply, NOW, nullable, record, text, textReply } from "../runtime/declare";
 import { fail } from "../runtime/errors";
+import { DAY_MS, HOUR_MS } from "../runtime/time";
 import { fields, requireType } from "../runtime/types";
 import { announceBackfill, endBackfill, placeBackfill } from "./backfill";
 import { readState, type State } from "./configuration";
@@ -13,8 +14,6 @@ import { useNaming } from "./identity";
 import { countStep, ERRORS_REPLY, MAX_EVENTS, newStep, report, takeRaw, type Step } from "./ingest";
 import * as names from "./names";
 
-const DAY_MS = 86400000;
-
 /** The position of a source of which nothing was imported yet. */
 const NOTHING = "-";
 
@@ -22,7 +21,7 @@ const NOTHING = "-";
 const KEPT_MS = 400 * DAY_MS;
 
 const MAX_HOLD_MS = 7 * DAY_MS;
-const DEFAULT_HOLD_MS = 6 * 3600000;
+const DEFAULT_HOLD_MS = 6 * HOUR_MS;
 
 const SOURCE = {
   name: "source",

@@ -5,6 +5,7 @@
 import { choice, command, integerReply, list, recordId, tuple, unixMs } from "../runtime/declare";
 import { fail } from "../runtime/errors";
 import { member, prefix, suffix } from "../runtime/keys";
+import { DAY_MS } from "../runtime/time";
 import { fields, problemOf, requirePass } from "../runtime/types";
 import type { PointRetention } from "./configuration";
 import type { Metric } from "./names";
@@ -13,8 +14,6 @@ import { COARSEST, MADE_TIERS, tierIndex, TIERS, windowStart } from "./windows";
 
 /** `hash-max-listpack-entries` is 128 by default: one more field, and a hash takes ten times the memory. */
 const POINTS = 128;
-
-const DAY_MS = 86400000;
 
 /** Page views are kept as points of five minutes; coarser ones are their sums. */
 export const VIEWS_TIER = 1;

@@ -1,10 +1,7 @@
 /**
  * Tiers and their windows: clock-aligned in UTC, of fixed length. Pure, so that it runs inside Redis and in Node.
  */
-
-const MINUTE_MS = 60000;
-const HOUR_MS = 3600000;
-const DAY_MS = 86400000;
+import { DAY_MS, HOUR_MS, MINUTE_MS } from "../runtime/time";
 
 export interface Tier {
   name: "1MINUTE" | "5MINUTES" | "10MINUTES" | "1HOUR" | "3HOURS";

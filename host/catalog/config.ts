@@ -4,8 +4,8 @@ import type { Issue } from "../runtime/config-issues";
 import { parsePattern } from "../jobs/slots";
 import { TASK_TYPES, type TaskType } from "./task-types";
 import { vendorsSchema } from "./vendor-config";
+import { DAY_SECONDS } from "../runtime/time";
 
-const DAY_SECONDS = 24 * 3600;
 const seconds = (least: number, most: number) => z.number().min(least).max(most).multipleOf(0.001);
 
 /** A cron pattern, in UTC; null for never. */

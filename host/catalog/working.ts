@@ -4,10 +4,11 @@ import type { Wakeup } from "../runtime/wakeup";
 import type { Catalog, Vendor } from "./catalog";
 import type { ProductOutcome } from "./metrics";
 import { workOf } from "./work";
+import { HOUR_MS } from "../runtime/time";
 
 /** Milliseconds after which a product is looked at again. */
 export function staleMsOf({ config }: Catalog): number {
-  return Math.round(config.staleHours * 3_600_000);
+  return Math.round(config.staleHours * HOUR_MS);
 }
 
 /**

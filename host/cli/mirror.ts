@@ -8,6 +8,7 @@ import { formatCount } from "../terminal/format";
 import { startProgress } from "../terminal/progress";
 import { stopOnSignals } from "../runtime/signals";
 import type { MirrorSummary } from "../tracker/mirror/mirror";
+import { MINUTE_MS } from "../runtime/time";
 
 export interface MirrorCommandOptions {
   stream?: string;
@@ -27,7 +28,7 @@ export async function mirrorCommand(url: string, options: MirrorCommandOptions):
   const signal = stopOnSignals((name) => say(`${name}: stopping`));
   const { mirror } = await import("../tracker/mirror/mirror");
   const host = new Host(config, createLogger("silent"));
-  const progress = startProgress({ label: "Mirroring", unit: "entries", everyMs: 60_000 });
+  const progress = startProgress({ label: "Mirroring", unit: "entries", everyMs: MINUTE_MS });
   let summary: MirrorSummary;
   try {
     await host.prepare();

@@ -8,11 +8,12 @@ import { performance } from "node:perf_hooks";
 import type { Connection } from "../redis/connection";
 import { UserError } from "../runtime/errors";
 import { pause } from "../runtime/wait";
+import { MINUTE_MS } from "../runtime/time";
 
 const KEY = "H:DEPLOY::::";
 /** A deploy that was killed holds the others up for so long; one that works renews it at every step. */
 const LEASE_MS = 15_000;
-const PATIENCE_MS = 60_000;
+const PATIENCE_MS = MINUTE_MS;
 const LOOK_MS = 100;
 
 const ACQUIRE = `

@@ -7,6 +7,7 @@ import { spawnServer, type Exit, type ServerChild } from "./child";
 import { ensureServer } from "./install";
 import { freePort, poll, probe } from "./probe";
 import type { ServerBinary, ServerImage, ServerProgram } from "./program";
+import { MINUTE_MS } from "../runtime/time";
 
 export { ensureServer, type EnsureOptions } from "./install";
 export { findServer, inspectServer, isRecentEnough, listServers, parseVersion } from "./program";
@@ -56,7 +57,7 @@ const PORT_ATTEMPTS = 5;
 /** From spawn to the first answer; on a busy machine a server takes some 100 ms. */
 const FIRST_ANSWER_MS = 15_000;
 /** Docker may have to pull the image. */
-const FIRST_ANSWER_DOCKER_MS = 300_000;
+const FIRST_ANSWER_DOCKER_MS = 5 * MINUTE_MS;
 const STOP_PATIENCE_MS = 10_000;
 const CONTAINER_PORT = 6379;
 

@@ -1,6 +1,6 @@
 /** Dates of pages and of items: strict forms only, because a date that was guessed is worse than none. */
+import { DAY_MS, MINUTE_MS } from "../runtime/time";
 
-const DAY_MS = 86_400_000;
 /** A clock that starts at 0 makes dates of 1970, in any time zone; they mean that nobody knows. */
 const EARLIEST_MS = Date.UTC(1971, 0, 1);
 /** Pages announce what is to come, but not for decades. */
@@ -77,7 +77,7 @@ function offsetMs(zone: string): number | undefined {
   if (!match) return 0;
   const [hours, minutes] = [Number(match[2]), Number(match[3] ?? 0)];
   if (hours > 14 || minutes > 59) return undefined;
-  return (match[1] === "-" ? -1 : 1) * (hours * 60 + minutes) * 60_000;
+  return (match[1] === "-" ? -1 : 1) * (hours * 60 + minutes) * MINUTE_MS;
 }
 
 const formats = new Map<string, Intl.DateTimeFormat>();

@@ -3,6 +3,7 @@ import { performance } from "node:perf_hooks";
 import pLimit, { type LimitFunction } from "p-limit";
 import { pause } from "../runtime/wait";
 import { PageFailure } from "./failure";
+import { DAY_MS } from "../runtime/time";
 
 export interface PolitenessOptions {
   /** Requests under way at once, to all sites together. */
@@ -38,7 +39,7 @@ interface Site {
 /** Sites that are remembered; the oldest that are idle go first. */
 const MAX_SITES = 10_000;
 /** The longest rest that a site is granted. */
-export const MAX_REST_MS = 24 * 3_600_000;
+export const MAX_REST_MS = DAY_MS;
 
 export class Politeness {
   readonly #overall: LimitFunction;

@@ -1,6 +1,6 @@
 /** The Retry-After header: seconds, or a date (RFC 9110, 10.2.3). */
+import { SECOND_MS } from "../runtime/time";
 
-const SECOND_MS = 1000;
 /** A receiver that asks for a year has made a mistake, and must not silence a topic by it. */
 export const MAX_RETRY_AFTER_MS = 24 * 3600 * SECOND_MS;
 

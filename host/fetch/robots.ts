@@ -4,6 +4,7 @@ import robotsParser from "robots-parser";
 import { readBody } from "./body";
 import { PageFailure } from "./failure";
 import { PRODUCT, type Fetcher } from "./fetch";
+import { MINUTE_MS } from "../runtime/time";
 
 export interface RobotsOptions {
   /** How long rules are kept, in milliseconds; RFC 9309 asks for a day at most. */
@@ -26,7 +27,7 @@ const MAX_BYTES = 512 * 1024;
 const MAX_LINE = 2048;
 const MAX_ORIGINS = 1000;
 /** Rules that could not be had are asked for again after so long. */
-const KEEP_FAILURE_MS = 60_000;
+const KEEP_FAILURE_MS = MINUTE_MS;
 
 export class Robots {
   readonly #entries = new Map<string, Entry>();

@@ -4,8 +4,7 @@
  * Patterns are read in UTC, whatever the machine's time zone: windows are aligned in UTC, and a day has 24 hours there.
  */
 import { Cron } from "croner";
-
-const SECOND_MS = 1000;
+import { SECOND_MS } from "../runtime/time";
 
 export interface Pattern {
   readonly text: string;

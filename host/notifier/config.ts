@@ -4,12 +4,11 @@ import type { Issue } from "../runtime/config-issues";
 import { showUrl } from "../fetch/show-url";
 import { isOneAddress } from "./couriers/address";
 import { checkTemplate, DEFAULT_MAX_ITEMS, DEFAULT_SUBJECT, DEFAULT_TEXT, render } from "./couriers/templates";
+import { DAY_SECONDS, HOUR_SECONDS } from "../runtime/time";
 
 /** A delivery has to be over, and its end told to Redis, before its lease is. */
 export const LEASE_MARGIN_SECONDS = 5;
 
-const HOUR_SECONDS = 3600;
-const DAY_SECONDS = 24 * HOUR_SECONDS;
 /** To the millisecond. */
 const seconds = (least: number, most: number) => z.number().min(least).max(most).multipleOf(0.001);
 const text = (most: number) => z.string().min(1).max(most);

@@ -1,10 +1,7 @@
 import stringWidth from "string-width";
+import { DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS } from "../runtime/time";
 
 const COUNT = new Intl.NumberFormat("en-US", { maximumFractionDigits: 0 });
-const SECOND_MS = 1_000;
-const MINUTE_MS = 60 * SECOND_MS;
-const HOUR_MS = 60 * MINUTE_MS;
-const DAY_MS = 24 * HOUR_MS;
 
 /**
  * Formats a count with thousands separators.

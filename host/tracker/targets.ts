@@ -1,6 +1,7 @@
 /** From what a person types to a record of the tracker: an id, a url, or a name. */
 import { HotpathError, UserError } from "../runtime/errors";
 import type { Source } from "./source";
+import { WEEK_MS } from "../runtime/time";
 
 export const RECORD_DIMENSIONS = ["P", "S", "W", "A", "V", "PC"] as const;
 export type RecordDimension = (typeof RECORD_DIMENSIONS)[number];
@@ -27,7 +28,6 @@ interface RecordDocument {
 
 const ID = /^[0-9a-f]{40}$/i;
 const SCHEME = /^[a-z][a-z0-9+.-]*:\/\//i;
-const WEEK_MS = 7 * 86_400_000;
 const SUGGESTED = 5;
 
 const WORDS: Record<RecordDimension, string> = {

@@ -1,8 +1,8 @@
 /** Traffic as it is: few pages get most views (Zipf, exponent 1), and a third of the addresses carry a query. */
 import { createHash } from "node:crypto";
 import { encode } from "./pipeline";
+import { MINUTE_MS } from "../../host/runtime/time";
 
-const MINUTE_MS = 60_000;
 /** Seed of the generator: every run and every side sees the same events. */
 const SEED = 20_231_114;
 

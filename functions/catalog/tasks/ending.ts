@@ -1,5 +1,6 @@
 /** What follows when a task ends: its hooks, the task that it is a hook of, and its parent. */
 import { giveBack, readyScore, type Queue } from "../../runtime/queue";
+import { DAY_MS } from "../../runtime/time";
 import { requireType } from "../../runtime/types";
 import { startFirstHook, startHook } from "./creating";
 import { restOf, type HookOf } from "./hooks";
@@ -73,7 +74,7 @@ export function requireFinish(queue: TaskQueue, task: Task, { post }: TaskType):
 }
 
 /** How long a parent that was cancelled is kept for its children to know; it is forgotten in time once they have ended. */
-const ORPHANED_MS = 365 * 86400000;
+const ORPHANED_MS = 365 * DAY_MS;
 
 /** Notes the end of a task, and keeps it or forgets it. */
 export function close(queue: TaskQueue, task: Task, { settings }: TaskType, outcome: Outcome, nowMs: number): void {

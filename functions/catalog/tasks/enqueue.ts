@@ -4,6 +4,7 @@ import { choice, command, integer, json, MAX_TIME_MS, NOW, text, textReply } fro
 import { fail, quote } from "../../runtime/errors";
 import { decodeObject } from "../../runtime/json";
 import { MAX_PRIORITY } from "../../runtime/priority";
+import { DAY_MS } from "../../runtime/time";
 import { requireType } from "../../runtime/types";
 import { create, depthOf, forget, nextNumbers } from "./creating";
 import * as names from "./names";
@@ -12,7 +13,7 @@ import { isAlive, readTask, requireTask, TASK_ID, taskKey, type Task } from "./r
 import { PLAIN, requireTaskType, type TaskType } from "./types";
 
 const MAX_PAYLOAD_BYTES = 65536;
-const MAX_DELAY_MS = 365 * 86400000;
+const MAX_DELAY_MS = 365 * DAY_MS;
 
 /** Generations of children: the end of one may end those above it in the same call. */
 const MAX_DEPTH = 16;

@@ -2,11 +2,11 @@
 import { command, integer, integerReply, list, nullable, record, text, textReply } from "../../runtime/declare";
 import { fail, quote } from "../../runtime/errors";
 import { currentPartition } from "../../runtime/keys";
+import { DAY_MS, HOUR_MS, MINUTE_MS } from "../../runtime/time";
 import { onKey } from "../../runtime/types";
 import * as names from "./names";
 
-const DAY_MS = 86400000;
-const MAX_BACKOFF_MS = 3600000;
+const MAX_BACKOFF_MS = HOUR_MS;
 const MAX_LEASE_MS = DAY_MS;
 const MAX_TYPES = 1000;
 
@@ -52,7 +52,7 @@ export function requireName(argument: string, name: string): void {
 }
 
 function defaults(): Settings {
-  return { pre: "", post: "", attempts: 3, backoff: 30000, lease: 60000, keep: DAY_MS };
+  return { pre: "", post: "", attempts: 3, backoff: 30000, lease: MINUTE_MS, keep: DAY_MS };
 }
 
 function split(hooks: string): string[] {

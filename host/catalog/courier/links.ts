@@ -8,11 +8,12 @@ import { select, type Page } from "./dom";
 import type { VendorPages } from "./pages";
 import { findText, findTexts, yearOf } from "./rules";
 import { VendorError } from "./types";
+import { MINUTE_MS } from "../../runtime/time";
 
 /** Of a list that leads to further lists: a year, its series, and one below. */
 const MAX_LEVELS = 3;
 /** Years are asked for one after the other, and the page that names them need not be fetched for each. */
-const KEEP_INDEX_MS = 600_000;
+const KEEP_INDEX_MS = 10 * MINUTE_MS;
 
 const HREF: Rule[] = [{ attribute: "href" }, { select: "a[href]", attribute: "href" }];
 const LINK_TEXT: Rule[] = [{ select: "a[href]" }, {}];

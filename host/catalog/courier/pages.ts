@@ -11,6 +11,7 @@ import type { Answer, RequestTiming } from "../../fetch/request";
 import { Robots } from "../../fetch/robots";
 import { Page } from "./dom";
 import { VendorError } from "./types";
+import { MINUTE_MS } from "../../runtime/time";
 
 /** What a page said of its version. */
 export interface Version {
@@ -82,7 +83,7 @@ export class VendorPages {
     };
     this.#fetcher = new Fetcher({ ...own, allow, contact, resolve, onRequest }, new Politeness(politeness));
     this.#robots = config.robots
-      ? new Robots(this.#fetcher, { keepMs: config.robotsMinutes * 60_000, maxDelayMs })
+      ? new Robots(this.#fetcher, { keepMs: config.robotsMinutes * MINUTE_MS, maxDelayMs })
       : undefined;
   }
 

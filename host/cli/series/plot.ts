@@ -1,6 +1,7 @@
 /** A curve of blocks with axes, in characters. Pure. */
 import { displayWidth, formatTime, pad } from "../../terminal/format";
 import { shortCount } from "../top/figures";
+import { DAY_MS } from "../../runtime/time";
 
 export interface Plot {
   /** One a window, oldest first, not negative; null where it is not known. */
@@ -21,7 +22,6 @@ const AXIS_WIDTH = 2;
 /** Between two times on the axis. */
 const LABEL_GAP = 3;
 const MAX_LABELS = 6;
-const DAY_MS = 86_400_000;
 
 /** The plot, and how many windows a column stands for. */
 export interface PlotLines {

@@ -1,10 +1,7 @@
 /** Which points `hotpath series` asks for. Pure. */
 import { UsageError } from "../../runtime/errors";
 import type { Tier } from "../../config";
-
-const MINUTE_MS = 60_000;
-const HOUR_MS = 60 * MINUTE_MS;
-const DAY_MS = 24 * HOUR_MS;
+import { DAY_MS, HOUR_MS, MINUTE_MS, WEEK_MS } from "../../runtime/time";
 
 export const TIER_LENGTHS_MS: Record<Tier, number> = {
   "5MINUTES": 5 * MINUTE_MS,
@@ -13,7 +10,7 @@ export const TIER_LENGTHS_MS: Record<Tier, number> = {
   "3HOURS": 3 * HOUR_MS,
 };
 
-const UNITS_MS: Record<string, number> = { m: MINUTE_MS, h: HOUR_MS, d: DAY_MS, w: 7 * DAY_MS };
+const UNITS_MS: Record<string, number> = { m: MINUTE_MS, h: HOUR_MS, d: DAY_MS, w: WEEK_MS };
 
 /** Points of coarse tiers are kept for 400 days unless configured otherwise, at most for 3,650. */
 const MAX_LAST_MS = 3_650 * DAY_MS;

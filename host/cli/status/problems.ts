@@ -1,14 +1,13 @@
 /** What is wrong, in sentences. Pure. */
 import { formatCount, formatDuration, formatShare } from "../../terminal/format";
 import type { Status } from "./read";
+import { MINUTE_MS } from "../../runtime/time";
 
 export interface Problem {
   kind: "library" | "tracker" | "stream" | "rotation" | "memory";
   /** One sentence: what, since when, what to do. */
   message: string;
 }
-
-const MINUTE_MS = 60_000;
 
 /** A host reads a stream within moments; an entry that waits for longer waits in vain. */
 const STREAM_WAIT_MS = MINUTE_MS;

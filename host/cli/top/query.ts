@@ -1,8 +1,6 @@
 /** What `hotpath top` asks for, and the exact times behind "the last 30 minutes". Pure. */
+import { DAY_MS, HOUR_MS, MINUTE_MS, WEEK_MS } from "../../runtime/time";
 
-const MINUTE_MS = 60_000;
-const HOUR_MS = 60 * MINUTE_MS;
-const DAY_MS = 24 * HOUR_MS;
 /** Series are kept in points of this length. */
 export const POINT_MS = 5 * MINUTE_MS;
 
@@ -27,7 +25,7 @@ export const WINDOW_LENGTHS_MS: Record<WindowName, number> = {
   "30m": 30 * MINUTE_MS,
   "1h": HOUR_MS,
   "24h": DAY_MS,
-  "7d": 7 * DAY_MS,
+  "7d": WEEK_MS,
 };
 
 /** A website or section to which a ranking is narrowed. */

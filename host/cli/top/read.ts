@@ -15,6 +15,7 @@ import {
   type Query,
   type Span,
 } from "./query";
+import { MINUTE_MS } from "../../runtime/time";
 
 /** Calls under way at once: enough to hide the way to the server, few enough to leave it to others. */
 const CONCURRENCY = 8;
@@ -28,7 +29,7 @@ const POINTS = 24;
 /** Within this long, late events may be missing from what is shown. Documents change when pages are enriched. */
 const RANKING_LIFE_MS = 10_000;
 const FIGURES_LIFE_MS = 30_000;
-const DOCUMENT_LIFE_MS = 60_000;
+const DOCUMENT_LIFE_MS = MINUTE_MS;
 
 /** A member of a ranking, and where it is from. */
 interface Ranked {

@@ -15,6 +15,7 @@ import { renderTable, type Column } from "../../terminal/table";
 import type { TopData, TopRow } from "./data";
 import { movement, shortChange, shortCount, shortRatio } from "./figures";
 import { DIMENSION_NAMES, type Query, type WindowName } from "./query";
+import { MINUTE_MS } from "../../runtime/time";
 
 /** What goes on beside the figures. */
 export interface TopScreen {
@@ -123,14 +124,14 @@ function sides(left: string, right: string, width: number): string {
 }
 
 function spanText({ span, before }: TopData): string {
-  const minutes = (span.toMs - span.fromMs) / 60_000;
-  return `${formatSpan(span.fromMs, span.toMs)} UTC (${formatDuration(minutes * 60_000)}), change against ${formatSpan(before.fromMs, before.toMs)}`;
+  const minutes = (span.toMs - span.fromMs) / MINUTE_MS;
+  return `${formatSpan(span.fromMs, span.toMs)} UTC (${formatDuration(minutes * MINUTE_MS)}), change against ${formatSpan(before.fromMs, before.toMs)}`;
 }
 
 function totalText({ totalViews, runningViews, nowMs, query }: TopData): string {
   const whose = query.filter === undefined ? " of all websites" : "";
   const total = totalViews === null ? "" : `${formatCount(totalViews)} page views${whose}; `;
-  return `${total}${formatCount(runningViews)} in the running minute since ${formatTime(nowMs - (nowMs % 60_000)).slice(11)}`;
+  return `${total}${formatCount(runningViews)} in the running minute since ${formatTime(nowMs - (nowMs % MINUTE_MS)).slice(11)}`;
 }
 
 /** What is not as one would expect. */
@@ -149,7 +150,7 @@ function noteTexts({ exact, rankedBefore, before, rotatedUntilMs, nowMs, query }
   return notes;
 }
 
-const LATE_ROTATION_MS = 15 * 60_000;
+const LATE_ROTATION_MS = 15 * MINUTE_MS;
 
 function tableLines(screen: TopScreen, data: TopData, style: TopStyle, colors: Colors, fit: number): string[] {
   const rows = data.rows.slice(screen.first, screen.first + fit);
@@ -210,7 +211,7 @@ function paintChange(cell: string, isUp: boolean, isDown: boolean, colors: Color
 
 function seriesTitle({ fromMs, toMs }: TopData["seriesSpan"], points: number): string {
   if (fromMs >= toMs) return "";
-  return `${formatTime(toMs - points * 300_000).slice(11)}–${formatTime(toMs).slice(11)}`;
+  return `${formatTime(toMs - points * 5 * MINUTE_MS).slice(11)}–${formatTime(toMs).slice(11)}`;
 }
 
 function cellsOf(row: TopRow, { query }: TopData, points: number): string[] {

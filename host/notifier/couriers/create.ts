@@ -3,12 +3,11 @@ import { UserError } from "../../runtime/errors";
 import type { CourierConfig } from "../config";
 import type { Courier } from "./courier";
 import { createStdoutCourier } from "./stdout";
+import { SECOND_MS } from "../../runtime/time";
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
 type ConfigOf<T extends CourierConfig["type"]> = Extract<CourierConfig, { type: T }>;
-
-const SECOND_MS = 1000;
 
 /**
  * Makes a topic's courier. The packages of each kind are loaded only where it is wanted.

@@ -2,6 +2,7 @@
 import type { Connection } from "../../redis/connection";
 import { ReplyError } from "../../runtime/errors";
 import { routingKeyOf } from "../../redis/partitions";
+import { HOUR_MS } from "../../runtime/time";
 
 export const GROUP = "enrich";
 
@@ -31,7 +32,7 @@ export interface PendingEntry {
 type StreamEntry = [id: string, fields: string[] | null];
 
 /** A host that has not read for so long and holds nothing is gone; its name stays in the group until somebody removes it. */
-const GONE_MS = 3_600_000;
+const GONE_MS = HOUR_MS;
 
 export class Announcements {
   readonly #key: string;

@@ -13,6 +13,7 @@ import { Politeness } from "../../fetch/politeness";
 import type { Answer } from "../../fetch/request";
 import { Robots } from "../../fetch/robots";
 import type { EnrichmentConfig } from "./settings";
+import { HOUR_MS, MINUTE_MS } from "../../runtime/time";
 
 /** What is known of a page before it is fetched. */
 export interface PageAddress {
@@ -29,7 +30,7 @@ export interface CourierHooks {
 }
 
 /** How long a site that had no https is asked for http at once. */
-const REMEMBER_HTTP_MS = 3_600_000;
+const REMEMBER_HTTP_MS = HOUR_MS;
 const MAX_REMEMBERED = 10_000;
 /** A rest that is shorter is waited for; the longest crawl delay always is. */
 const PATIENCE_MS = 5000;
@@ -65,7 +66,7 @@ export class PageCourier {
       new Politeness({ concurrency, perSite: perHost, patienceMs: maxDelayMs + PATIENCE_MS }, this.#onChange),
     );
     this.#robots = config.robots
-      ? new Robots(this.#fetcher, { keepMs: config.robotsMinutes * 60_000, maxDelayMs })
+      ? new Robots(this.#fetcher, { keepMs: config.robotsMinutes * MINUTE_MS, maxDelayMs })
       : undefined;
   }
 

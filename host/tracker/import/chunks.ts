@@ -5,13 +5,14 @@ import { noneLeftOut, type ParseLine } from "./line-format";
 import { readPlacedLines, type LineGroup, type PlacedLine } from "./lines";
 import { formatPosition, type FilePosition } from "./position";
 import type { Chunk } from "./sender";
+import { DAY_MS } from "../../runtime/time";
 
 /** At about 120,000 events a second this keeps a call under 2 ms. */
 const MAX_EVENTS = 250;
 /** A long stretch of lines that are left out moves the position too. */
 const MAX_LINES = 5000;
 /** An event of a chunk must not be 7 days older than the clock of the call, which is the latest of its times. */
-const MAX_SPREAD_MS = 6 * 86_400_000;
+const MAX_SPREAD_MS = 6 * DAY_MS;
 
 /** What the lines of a chunk were. */
 export interface Tally {

@@ -1,4 +1,6 @@
 /** A line of an access log, taken apart. Texts are as written, escapes included. */
+import { MINUTE_MS } from "../../runtime/time";
+
 export interface LogLine {
   /** Name and port of the virtual host, where the line begins with them (Apache's `vhost_combined`). */
   vhost: { name: string; port: number | undefined } | undefined;
@@ -84,7 +86,7 @@ export function parseLogTime(text: string): number | undefined {
       `${match[3]}-${String(MONTHS.indexOf(match[2]!) + 1).padStart(2, "0")}-${match[1]}T${match[4]}:${match[5]}` &&
     second <= 60 &&
     offsetMinutes < 60;
-  const offsetMs = (match[7] === "-" ? -1 : 1) * (offsetHours * 60 + offsetMinutes) * 60_000;
+  const offsetMs = (match[7] === "-" ? -1 : 1) * (offsetHours * 60 + offsetMinutes) * MINUTE_MS;
   return exists ? local - offsetMs : undefined;
 }
 

@@ -7,11 +7,11 @@ import { bytes, milliseconds, perSecond, type Findings, type Group, type Row } f
 import { requireSame, takePicture, type Picture } from "../same-data";
 import { restore, save } from "../saved";
 import { random, sha1 } from "../traffic";
+import { HOUR_MS } from "../../../host/runtime/time";
 
 const VENDOR = "hallmark_ornaments_com";
 const FIRST_YEAR = 1973;
 const YEARS = 48;
-const HOUR_MS = 3_600_000;
 /** One product in a hundred has another price an hour later. */
 const CHANGED_SHARE = 100;
 

@@ -4,6 +4,7 @@ import { createClient } from "redis";
 import type { Bench } from "../bench";
 import { interleave, rateOf, ratioOf, type Samples, type Side } from "../measure";
 import { perSecond, type Findings, type Group, type Row } from "../row";
+import { DAY_MS } from "../../../host/runtime/time";
 
 /** Tasks in the hands of one process at a time, on either side. */
 const CONCURRENCY = 20;
@@ -13,7 +14,7 @@ const ATTEMPTS = 3;
 const BACKOFF_MS = 30_000;
 const LEASE_MS = 30_000;
 const KEPT = 10_000;
-const KEPT_MS = 86_400_000;
+const KEPT_MS = DAY_MS;
 const NAME = "tasks";
 
 /** What a task that fetches a product page would carry. */

@@ -16,8 +16,8 @@ import {
   type Event,
   type Page,
 } from "../traffic";
+import { DAY_MS, MINUTE_MS } from "../../../host/runtime/time";
 
-const MINUTE_MS = 60_000;
 const INGEST_LIMIT = 1000;
 const BATCH = 100;
 const WRITE_BYTES = 64 * 1024;
@@ -134,7 +134,7 @@ function oddEvents(pages: readonly Page[], startMs: number): object[] {
     { url: "ftp://x.example/", uui: "d", dt: startMs },
     { url, uui: "", dt: startMs },
     { url, uui: "d", dt: "soon" },
-    { url, uui: "d", dt: startMs + 86_400_000 },
+    { url, uui: "d", dt: startMs + DAY_MS },
     { url, uui: "d", dt: startMs, audio: "a1", video: "v1", podcast: "p1" },
     { url: "https://user:pw@WWW.New.example:8080//a//b%20c/d.html#top", uui: "d", dt: `${startMs}` },
     { url: "http://[::1]:80/x/y", uui: 7, dt: startMs - 3 * MINUTE_MS },
@@ -175,7 +175,7 @@ async function requireTwins(bench: Bench, { pages, events }: Workload): Promise<
   });
   await requireTwin(bench, "track_events in batches", async (track) => {
     await bench.pipeline(trackCommands(track, few, BATCH));
-    await bench.call("HSET", "H:TRACKER::::", "rotated", startMs + 600_000);
+    await bench.call("HSET", "H:TRACKER::::", "rotated", startMs + 10 * MINUTE_MS);
     return [await call(track, 0, ...odd), await call(track, 1, "{shard}", ...odd)];
   });
   await requireTwin(bench, "ingest_events", async (_track, ingest) => {

@@ -3,9 +3,8 @@ import type { Bench } from "../bench";
 import { encode } from "../pipeline";
 import { bytes, milliseconds, type Findings, type Group, type Row } from "../row";
 import { sha1 } from "../traffic";
+import { DAY_MS, HOUR_MS } from "../../../host/runtime/time";
 
-const DAY_MS = 86_400_000;
-const HOUR_MS = 3_600_000;
 const EVENTS_A_CALL = 500;
 const WEBSITES = 5;
 const SECTIONS = 60;

@@ -3,10 +3,8 @@ import type { Bench } from "../bench";
 import { bytes, type Findings, type Group, type Row } from "../row";
 import { makePages, type Page } from "../traffic";
 import { rotateInSequence } from "./rotation-data";
+import { DAY_MS, HOUR_MS, MINUTE_MS, WEEK_MS } from "../../../host/runtime/time";
 
-const MINUTE_MS = 60_000;
-const HOUR_MS = 60 * MINUTE_MS;
-const DAY_MS = 24 * HOUR_MS;
 const DEVICES_A_VISIT = 3;
 const DEVICES = 40;
 /** How long windows of a tier are kept after their end, and how many the tracker this was made after kept. */
@@ -15,14 +13,15 @@ const TIERS: Record<string, { lengthMs: number; keepMs: number; theirs: number }
   "5MINUTES": { lengthMs: 5 * MINUTE_MS, keepMs: 30 * MINUTE_MS, theirs: 6 },
   "10MINUTES": { lengthMs: 10 * MINUTE_MS, keepMs: HOUR_MS, theirs: 6 },
   "1HOUR": { lengthMs: HOUR_MS, keepMs: DAY_MS, theirs: 24 },
-  "3HOURS": { lengthMs: 3 * HOUR_MS, keepMs: 7 * DAY_MS, theirs: 56 },
+  "3HOURS": { lengthMs: 3 * HOUR_MS, keepMs: WEEK_MS, theirs: 56 },
 };
 const POINTS = 128;
+const POINT_MS = 5 * MINUTE_MS;
 
 /** Times of visits, so that every kept window of every tier has some: by the hour, then by ten minutes, then by minute. */
 function visitTimes(endMs: number): number[] {
   const times: number[] = [];
-  for (let at = endMs - 7 * DAY_MS; at < endMs;) {
+  for (let at = endMs - WEEK_MS; at < endMs;) {
     times.push(at);
     const leftMs = endMs - at;
     at += leftMs > DAY_MS ? HOUR_MS : leftMs > HOUR_MS ? 10 * MINUTE_MS : MINUTE_MS;
@@ -192,7 +191,7 @@ async function pointRow(bench: Bench): Promise<Row> {
   const points = (days * DAY_MS) / TIERS["5MINUTES"]!.lengthMs;
   for (let at = 0; at < POINTS; at += 1) await bench.call("HSET", hash, at, 100 + at);
   for (let at = 0; at < points; at += 1)
-    await bench.call("ZADD", sorted, startMs + at * 300_000, `${startMs + at * 300_000}:${100 + (at % POINTS)}`);
+    await bench.call("ZADD", sorted, startMs + at * POINT_MS, `${startMs + at * POINT_MS}:${100 + (at % POINTS)}`);
   const ours = (await usage(bench, hash)) / POINTS;
   const theirs = (await usage(bench, sorted)) / points;
   return {

@@ -5,6 +5,7 @@ import { originalScript } from "../gigapi";
 import { interleave, median, ratioOf, type Samples, type Side } from "../measure";
 import { encode } from "../pipeline";
 import { milliseconds, type Findings, type Group, type Row } from "../row";
+import { HOUR_MS } from "../../../host/runtime/time";
 
 /** How the Go client asks for keys. */
 const SCAN_COUNT = 1000;
@@ -19,7 +20,7 @@ const MERGE = "[[10,10485760,1]]";
 /** One file in each of so many folders, added long enough ago for its plan to be ripe. */
 async function fillQueues(bench: Bench, queues: number): Promise<void> {
   await bench.call("FCALL", "configure_table", 0, "d", "t", "MERGE", MERGE, "LAYERS", LAYERS);
-  const longAgo = Date.now() - 3_600_000;
+  const longAgo = Date.now() - HOUR_MS;
   for (let from = 0; from < queues; from += ENTRIES_PER_CALL) {
     const entries = Array.from({ length: Math.min(ENTRIES_PER_CALL, queues - from) }, (_, at) =>
       JSON.stringify({

@@ -2,10 +2,9 @@
 import type { Bench, Reply } from "../bench";
 import { interleave, median, ratioOf, type Side } from "../measure";
 import { bytes, milliseconds, type Findings, type Group, type Row } from "../row";
+import { DAY_MS, HOUR_MS } from "../../../host/runtime/time";
 
 const DAYS = 30;
-const DAY_MS = 86_400_000;
-const HOUR_MS = 3_600_000;
 const FILE_MS = 15_000;
 const START = Date.UTC(2024, 0, 1);
 const ENTRIES_PER_CALL = 2000;

@@ -5,10 +5,10 @@ import { encode } from "../pipeline";
 import { milliseconds, perSecond, type Findings, type Group, type Row } from "../row";
 import { restore, save } from "../saved";
 import { random, zipf } from "../traffic";
+import { HOUR_MS } from "../../../host/runtime/time";
 
 const SCANS_PER_CALL = 250;
 const CLAIMED_PER_CALL = 100;
-const HOUR_MS = 3_600_000;
 const DUE_SELLERS = 100;
 const SCAN_COUNT = 1000;
 

@@ -4,8 +4,8 @@ import { interleave, median, ratioOf, type Samples, type Side } from "../measure
 import { encode } from "../pipeline";
 import { milliseconds, type Findings, type Group, type Row } from "../row";
 import { random, sha1, zipf } from "../traffic";
+import { HOUR_MS, MINUTE_MS } from "../../../host/runtime/time";
 
-const HOUR_MS = 3_600_000;
 const WINDOW_MS = 3 * HOUR_MS;
 const HOURS = 24;
 const COUNT = 10;
@@ -22,7 +22,7 @@ interface Ranked {
 /** One hour after a window of three hours has begun: the hours in question are in whole windows and in single hours. */
 function timesOf(): Omit<Ranked, "keys"> {
   const toMs = Math.floor(Date.now() / WINDOW_MS) * WINDOW_MS + HOUR_MS;
-  return { nowMs: toMs + 60_000, fromMs: toMs - HOURS * HOUR_MS, toMs };
+  return { nowMs: toMs + MINUTE_MS, fromMs: toMs - HOURS * HOUR_MS, toMs };
 }
 
 /** Where rotation would have put an hour by now; the last one waits for its window of three hours to be over. */

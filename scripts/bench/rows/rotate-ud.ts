@@ -16,12 +16,13 @@ import {
   type RotationData,
 } from "./rotation-data";
 import { inSequence, requireTwin, type InSequence } from "./rotation-runs";
+import { HOUR_MS, MINUTE_MS } from "../../../host/runtime/time";
 
 const DEFAULT_LIMIT = 20;
 const MAX_WAIT_MS = 5;
 const IDLE_MS = 3000;
 /** About what a minute has left to live when it is merged. */
-const SOURCE_KEEP_MS = 3_600_000;
+const SOURCE_KEEP_MS = HOUR_MS;
 
 function mergeCommands({ ids, minutes, startMs }: RotationData): Buffer[] {
   return ids.map((id) =>
@@ -57,7 +58,7 @@ function sidesOf(bench: Bench, data: RotationData): Side[] {
   const writes = writeCommands(data);
   const calls = (name: string): Buffer[] =>
     Array.from({ length: Math.ceil(pages / DEFAULT_LIMIT) + 1 }, () => encode(["FCALL", name, 0, "TIER", "5MINUTES"]));
-  const above = `S:10MINUTES.OPEN:P::${data.startMs - (data.startMs % 600_000)}:UD`;
+  const above = `S:10MINUTES.OPEN:P::${data.startMs - (data.startMs % (10 * MINUTE_MS))}:UD`;
   const rotation = (label: string, name: string, libraries: readonly LibraryName[]): Side => ({
     label,
     libraries,

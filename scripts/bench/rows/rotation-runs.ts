@@ -5,10 +5,11 @@ import { pingWhile, type Waits } from "../ping";
 import { requireSame, takePicture } from "../same-data";
 import { restore } from "../saved";
 import { rotateInSequence, rotationData, type RotationData } from "./rotation-data";
+import { HOUR_MS } from "../../../host/runtime/time";
 
 const TWIN_PAGES = 2000;
 /** Later than everything is due: all tiers are made. */
-const HOURS_LATER_MS = 4 * 3_600_000;
+const HOURS_LATER_MS = 4 * HOUR_MS;
 
 /** Fails unless `name` and `twin_<name>` make the same of the same data. */
 export async function requireTwin(
