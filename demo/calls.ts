@@ -1,10 +1,10 @@
 /** The tracker as the demo talks to it: where its calls go, and by which clock they are made. */
 import type { Connection } from "../host/redis/connection";
-import type { HotpathFunctions } from "../host/contract";
+import { KEYS, type HotpathFunctions } from "../host/contract";
 import { createFunctions } from "../host/redis/functions";
 import type { RotateFunctions } from "../host/tracker/rotate";
 import type { IngestFunctions } from "../host/tracker/ingest";
-import { DEFAULT_STREAM, routingKeyOf, streamOf } from "../host/redis/partitions";
+import { keyIn, routingKeyOf } from "../host/redis/partitions";
 import type { Stopwatch } from "./tracker/stopwatch";
 
 /** In a cluster, everything of a demo lies in one slot. */
@@ -26,7 +26,7 @@ export function trackerOf(connection: Connection): Tracker {
     connection,
     functions: createFunctions((args, options) => connection.send(args, options), routingOf(partition)),
     partition,
-    stream: partition === null ? DEFAULT_STREAM : streamOf(partition),
+    stream: keyIn(KEYS.events, partition),
   };
 }
 

@@ -4,21 +4,18 @@ import { dirname, resolve } from "node:path";
 import { z } from "zod";
 import { catalogSchema, findCatalogContradictions } from "./catalog/config";
 import { inlineVendorFiles } from "./catalog/vendor-files";
+import { BOUNDS, KEYS, UNKNOWN_HOSTS, type MadeTier } from "./contract";
 import { describeIssue, formatIssue } from "./runtime/config-issues";
 import { UserError } from "./runtime/errors";
 import { enrichmentSchema } from "./tracker/enrichment/settings";
 import { LOG_LEVELS } from "./runtime/log";
 import { findNotifierContradictions, findSecrets, notifierSchema } from "./notifier/config";
-import { DEFAULT_STREAM, partitionOf, streamOf } from "./redis/partitions";
+import { keyIn, partitionOf } from "./redis/partitions";
 import { parsePattern } from "./jobs/slots";
 import { parseServerUrl } from "./redis/url";
 
-/** The tiers that rotation makes, finest first. */
-export const TIERS = ["5MINUTES", "10MINUTES", "1HOUR", "3HOURS"] as const;
-export type Tier = (typeof TIERS)[number];
-
 /** Each tier as soon as one of its windows can be over. */
-const SCHEDULE: Record<Tier, string> = {
+const SCHEDULE: Record<MadeTier, string> = {
   "5MINUTES": "*/5 * * * *",
   "10MINUTES": "*/10 * * * *",
   "1HOUR": "0 * * * *",
@@ -40,7 +37,8 @@ const UPKEEP = { refresh: "23 * * * *", expire: "43 * * * *" };
 
 const JOB_SCHEDULE = { ...SCHEDULE, ...UPKEEP };
 const pattern = (job: keyof typeof JOB_SCHEDULE) => readable(parsePattern).default(JOB_SCHEDULE[job]);
-const limit = z.int().min(1).max(10_000);
+const whole = ([least, most]: readonly [number, number]) => z.int().min(least).max(most);
+const limit = whole(BOUNDS.rotatePg.limit);
 
 const streamSchema = z.strictObject({ key: z.string().min(1).max(512), limit: z.int().min(1).max(1000).optional() });
 
@@ -50,11 +48,11 @@ const trackerSchema = z.strictObject({
     .array(z.string().regex(/^[^{}:\s]{1,128}$/, "must be text without braces, colons and spaces"))
     .default([]),
   hosts: z.record(z.string().min(1), z.string().min(1).max(128)).optional(),
-  unknown: z.enum(["host", "other", "refuse"]).optional(),
-  maxlen: z.int().min(0).max(1_000_000_000).optional(),
-  documentDays: z.int().min(8).max(3650).optional(),
-  seriesFineDays: z.int().min(8).max(3650).optional(),
-  seriesCoarseDays: z.int().min(8).max(3650).optional(),
+  unknown: z.enum(UNKNOWN_HOSTS).optional(),
+  maxlen: whole(BOUNDS.configureTracker.maxlen).optional(),
+  documentDays: whole(BOUNDS.configureTracker.documentDays).optional(),
+  seriesFineDays: whole(BOUNDS.configureTracker.seriesFineDays).optional(),
+  seriesCoarseDays: whole(BOUNDS.configureTracker.seriesCoarseDays).optional(),
   schedule: z
     .strictObject({
       "5MINUTES": pattern("5MINUTES"),
@@ -194,6 +192,6 @@ function findContradictions({ tracker, notifier, catalog, redis }: Parsed): stri
 function resolveStreams(tracker: Parsed["tracker"]): StreamConfig[] {
   const { streams, partitions } = tracker;
   if (streams) return streams.map((stream) => ({ ...stream, partition: partitionOf(stream.key) ?? null }));
-  if (partitions.length === 0) return [{ key: DEFAULT_STREAM, partition: null }];
-  return partitions.map((partition) => ({ key: streamOf(partition), partition }));
+  if (partitions.length === 0) return [{ key: KEYS.events, partition: null }];
+  return partitions.map((partition) => ({ key: keyIn(KEYS.events, partition), partition }));
 }

@@ -1,8 +1,6 @@
+import { LIMITS, type RefusalReason } from "../../host/contract";
 import type { TrafficEvent } from "../../host/tracker/import/event";
 import { DAY_MS } from "../../host/runtime/time";
-
-/** The tracker's words for why it refuses an event; its counters go by them. */
-export type RefusalReason = "url" | "uui" | "dt" | "old" | "future";
 
 interface Spoiler {
   reason: RefusalReason;
@@ -16,10 +14,13 @@ interface Spoiler {
 const SPOILERS = {
   "missing url": { reason: "url", spoil: (event) => ({ ...event, url: "" }) },
   "relative url": { reason: "url", spoil: (event) => ({ ...event, url: new URL(event.url).pathname }) },
-  "long url": { reason: "url", spoil: (event) => ({ ...event, url: `${event.url}?pad=${"x".repeat(2048)}` }) },
+  "long url": {
+    reason: "url",
+    spoil: (event) => ({ ...event, url: `${event.url}?pad=${"x".repeat(LIMITS.urlBytes)}` }),
+  },
   "empty uui": { reason: "uui", spoil: (event) => ({ ...event, uui: "" }) },
   "null uui": { reason: "uui", spoil: (event) => ({ ...event, uui: "null" }) },
-  "long uui": { reason: "uui", spoil: (event) => ({ ...event, uui: event.uui.padEnd(257, "x") }) },
+  "long uui": { reason: "uui", spoil: (event) => ({ ...event, uui: event.uui.padEnd(LIMITS.deviceBytes + 1, "x") }) },
   "malformed dt": { reason: "dt", spoil: (event) => ({ ...event, dt: "yesterday" }) },
   "too old": { reason: "old", spoil: (event, arrivalMs) => ({ ...event, dt: arrivalMs - 8 * DAY_MS }) },
   "in the future": { reason: "future", spoil: (event, arrivalMs) => ({ ...event, dt: arrivalMs + DAY_MS }) },
@@ -27,6 +28,9 @@ const SPOILERS = {
 
 /** What is wrong with a bad event. */
 export type BadKind = keyof typeof SPOILERS;
+
+/** Why the tracker refuses a bad event; its counters go by it. */
+export type BadReason = (typeof SPOILERS)[BadKind]["reason"];
 
 /** All kinds, in a fixed order. */
 export const BAD_KINDS = Object.keys(SPOILERS) as readonly BadKind[];
@@ -37,7 +41,7 @@ export const BAD_KINDS = Object.keys(SPOILERS) as readonly BadKind[];
  * @param kind what is wrong
  * @returns the reason under which it is refused
  */
-export function reasonOf(kind: BadKind): RefusalReason {
+export function reasonOf(kind: BadKind): BadReason {
   return SPOILERS[kind].reason;
 }
 

@@ -1,7 +1,7 @@
 /** What the report shows, read through functions. */
-import type { HotpathFunctions } from "../../host/contract";
+import { BOUNDS, TIERS, type DocumentedDimension, type HotpathFunctions, type Tier } from "../../host/contract";
 import type { Figures, ReportData } from "../report";
-import { TIER_WINDOWS, windowStart } from "./tiers";
+import { windowStart } from "./simulation";
 import { DAY_MS, HOUR_MS, WEEK_MS } from "../../host/runtime/time";
 
 /** Functions that read, and the stretch of time that is asked for. */
@@ -14,8 +14,6 @@ export interface Question {
   nowMs: number;
 }
 
-type Dimension = "W" | "S" | "P";
-
 /** An id with its page views. */
 export type Ranked = [id: string, views: number];
 
@@ -27,7 +25,7 @@ export interface Ranking {
 }
 
 /** The most that rank_pg lists. */
-export const MAX_RANKED = 1_000;
+export const MAX_RANKED = BOUNDS.rankPg.count[1];
 
 /** More hours than any terminal shows. */
 const MAX_HOURS = 7 * 24;
@@ -36,7 +34,7 @@ const LISTED = { sites: 10, pages: 10, sections: 10, sitesWithSpans: 3 };
 /** The most viewed; nothing where nothing is kept. */
 export async function rank(
   { functions, fromMs, toMs, nowMs }: Question,
-  dimension: Dimension,
+  dimension: DocumentedDimension,
   count: number,
 ): Promise<Ranking> {
   const answer = await functions.rankPg({ dimension, from: fromMs, to: toMs, count, now: nowMs });
@@ -95,7 +93,7 @@ async function totalOf(question: Question, { ranked }: Ranking): Promise<Figures
 
 async function figuresOf(
   { functions, fromMs, toMs, nowMs }: Question,
-  dimension: Dimension,
+  dimension: DocumentedDimension,
   id: string,
   pageViews: number,
 ): Promise<Figures> {
@@ -128,7 +126,7 @@ export async function siteName(functions: HotpathFunctions, id: string): Promise
   return (await readDocument<{ name: string }>(functions, "W", id)).name.toLowerCase();
 }
 
-async function readDocument<T>(functions: HotpathFunctions, dimension: Dimension, id: string): Promise<T> {
+async function readDocument<T>(functions: HotpathFunctions, dimension: DocumentedDimension, id: string): Promise<T> {
   const json = await functions.getDocument({ dimension, id, count: 1 });
   if (json === null) throw new Error(`the server ranks ${dimension} ${id}, but has no document of it`);
   return JSON.parse(json) as T;
@@ -199,9 +197,9 @@ async function readPoints(
 
 /** From when to when a tier reaches: as far back as it is kept, but not before the traffic began. */
 function reachOf(tier: string, windows: number, startMs: number, nowMs: number): { fromMs?: number; toMs?: number } {
-  const known = TIER_WINDOWS.find((each) => each.tier === tier);
-  if (known === undefined || windows === 0) return {};
-  return { fromMs: windowStart(known.lengthMs, Math.max(startMs, nowMs - known.keptMs)), toMs: nowMs };
+  if (!(tier in TIERS) || windows === 0) return {};
+  const { lengthMs, keepMs } = TIERS[tier as Tier];
+  return { fromMs: windowStart(lengthMs, Math.max(startMs, nowMs - keepMs)), toMs: nowMs };
 }
 
 /** One after another: the server does one thing at a time anyway. */

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { BAD_KINDS, reasonOf, spoil, type BadKind, type RefusalReason } from "./bad-events";
+import { BAD_KINDS, reasonOf, spoil, type BadKind, type BadReason } from "./bad-events";
 import { DEMO_SITES, pathsOf, type DemoSite } from "./demo-sites";
 import type { Arrival, TrafficEvent } from "../../host/tracker/import/event";
 import { seededRandom, weightedSampler, zipfWeights, type Random } from "./random";
@@ -53,7 +53,7 @@ export interface GroundTruth {
   /** What was wrong; every kind is there, 0 where it did not occur. */
   badByKind: Record<BadKind, number>;
   /** The same in the words of the tracker's counters. */
-  badByReason: Record<RefusalReason, number>;
+  badByReason: Record<BadReason, number>;
   /** Distinct devices in all good events. */
   devices: number;
   /** Good events that arrived more than a minute after their time. */
@@ -331,8 +331,8 @@ class Tally {
   }
 }
 
-function byReason(byKind: Readonly<Record<BadKind, number>>): Record<RefusalReason, number> {
-  const counts: Record<RefusalReason, number> = { url: 0, uui: 0, dt: 0, old: 0, future: 0 };
+function byReason(byKind: Readonly<Record<BadKind, number>>): Record<BadReason, number> {
+  const counts: Record<BadReason, number> = { url: 0, uui: 0, dt: 0, old: 0, future: 0 };
   for (const kind of BAD_KINDS) {
     counts[reasonOf(kind)] += byKind[kind];
   }

@@ -1,10 +1,15 @@
 /** Simulated time: when which windows are over. */
+import { MADE_TIERS, TIERS } from "../../host/contract";
 import type { Arrival } from "../../host/tracker/import/event";
-import { TIER_WINDOWS, windowStart } from "./tiers";
 
 /** Rotation makes all tiers but the finest; a host looks for work whenever a window of the first of them is over. */
-const MADE_LENGTHS_MS = TIER_WINDOWS.slice(1).map(({ lengthMs }) => lengthMs);
+const MADE_LENGTHS_MS = MADE_TIERS.map((tier) => TIERS[tier].lengthMs);
 export const STEP_MS = Math.min(...MADE_LENGTHS_MS);
+
+/** Start of the window of a length that holds a time. */
+export function windowStart(lengthMs: number, timeMs: number): number {
+  return timeMs - (timeMs % lengthMs);
+}
 
 /**
  * When rotation has something to do because of what arrived at `fromMs`: at the end of each window that holds it. Late

@@ -128,7 +128,8 @@ export function record(items: readonly ReplyField[]): ReplyType {
  * Who may call it: `ingest` writes events, `worker` claims and finishes, `scheduler` rotates and ingests streams,
  * `reader` changes no data, `admin` configures.
  */
-export type Role = "ingest" | "worker" | "scheduler" | "reader" | "admin";
+export const ROLES = ["ingest", "worker", "scheduler", "reader", "admin"] as const;
+export type Role = (typeof ROLES)[number];
 
 /**
  * A second form of a function, for clients that once called a script: everything that names something is passed as a key,

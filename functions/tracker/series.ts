@@ -22,7 +22,7 @@ export const VIEWS_TIER = 1;
 const COARSEST_FINE_TIER = 2;
 
 /** The most points of a reply: 30 days of five minutes are 8,640. */
-const MAX_POINTS = 10000;
+export const MAX_POINTS = 10000;
 
 function chunkMs(tier: number): number {
   return POINTS * TIERS[tier]!.lengthMs;

@@ -21,7 +21,7 @@ import { seriesCommand } from "./series";
 import { serveCommand } from "./serve";
 import { statusCommand } from "./status";
 import { topCommand } from "./top";
-import { TIERS } from "../config";
+import { KEYS, MADE_TIERS } from "../contract";
 import { JOBS, type Job } from "../serve/run";
 import { METRICS } from "./series/render";
 import { DIMENSIONS, WINDOWS } from "./top/query";
@@ -148,7 +148,7 @@ function buildProgram(): Command {
         "what is meant: P page, S section, W website, A audio, V video, PC podcast",
       ).choices(DIMENSIONS),
     )
-    .addOption(new Option("--tier <t>", "length of the windows (default: by --last)").choices(TIERS))
+    .addOption(new Option("--tier <t>", "length of the windows (default: by --last)").choices(MADE_TIERS))
     .option("--last <time>", "how far back: 90m, 24h, 7d", "24h")
     .addOption(new Option("--metric <m>", "pg page views, ud unique devices").choices(METRICS).default("both"))
     .option("--json", "print JSON")
@@ -215,7 +215,7 @@ function buildProgram(): Command {
       "follow the event stream of another server, and count each of its entries exactly once; nothing is written there",
     )
     .argument("<url>", "the other server, as in REDIS_URL; a replica will do")
-    .option("--stream <key>", "the stream there (default: ST:TRACKER::::)")
+    .option("--stream <key>", `the stream there (default: ${KEYS.events})`)
     .option(
       "--name <name>",
       "what the kept position is filed under, in place of the address: for replicas, and servers that move",

@@ -3,7 +3,7 @@ import { loadConfig } from "../config";
 import { UsageError } from "../runtime/errors";
 import { Host } from "../serve/host";
 import { createLogger } from "../runtime/log";
-import { DEFAULT_STREAM } from "../redis/partitions";
+import { KEYS } from "../contract";
 import { formatCount } from "../terminal/format";
 import { startProgress } from "../terminal/progress";
 import { stopOnSignals } from "../runtime/signals";
@@ -37,7 +37,7 @@ export async function mirrorCommand(url: string, options: MirrorCommandOptions):
     }
     summary = await mirror(host.functions(options.partition ?? null), {
       url,
-      stream: options.stream ?? DEFAULT_STREAM,
+      stream: options.stream ?? KEYS.events,
       name: options.name,
       untilEmpty: options.untilEmpty ?? false,
       acceptGap: options.acceptGap ?? false,

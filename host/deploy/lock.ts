@@ -5,12 +5,13 @@
 import { randomUUID } from "node:crypto";
 import { hostname } from "node:os";
 import { performance } from "node:perf_hooks";
+import { KEYS } from "../contract";
 import type { Connection } from "../redis/connection";
 import { UserError } from "../runtime/errors";
 import { pause } from "../runtime/wait";
 import { MINUTE_MS } from "../runtime/time";
 
-const KEY = "H:DEPLOY::::";
+const KEY = KEYS.deploy;
 /** A deploy that was killed holds the others up for so long; one that works renews it at every step. */
 const LEASE_MS = 15_000;
 const PATIENCE_MS = MINUTE_MS;

@@ -3,7 +3,8 @@
  * outlives them, so it is kept in Redis.
  */
 import type { Connection } from "../redis/connection";
-import { routingKeyOf } from "../redis/partitions";
+import { KEYS } from "../contract";
+import { keyIn, routingKeyOf } from "../redis/partitions";
 
 export type GateState =
   | { state: "open" }
@@ -35,7 +36,7 @@ export function isClosed(state: GateState, nowMs: number): boolean {
 
 /** The key: a hash with `state`, `receiver`, `reason`, `at` (ms). */
 export function gateKey(topic: string, partition: string | null): string {
-  return `H:COURIER::${partition === null ? "" : routingKeyOf(partition)}${topic}::`;
+  return keyIn(KEYS.courier, partition, topic);
 }
 
 /** The gate of a topic. */

@@ -1,10 +1,8 @@
 /** Writing any number of entries with a function that takes a bounded number. */
-import type { HotpathFunctions } from "../contract";
+import { LIMITS, type HotpathFunctions } from "../contract";
 import { HotpathError } from "../runtime/errors";
 import type { TableName } from "./entries";
 
-/** Most entries that one call of `patch_index` takes. */
-const MAX_ENTRIES_PER_CALL = 1000;
 /** Of JSON, in characters: entries with the ranges of many columns would hold the server, and the connection, for long. */
 const MAX_LENGTH_PER_CALL = 1_000_000;
 
@@ -60,7 +58,7 @@ export async function patchInChunks(
 function chunkEnd(entries: readonly string[], from: number): number {
   let end = from + 1;
   let length = entries[from]!.length;
-  while (end < entries.length && end - from < MAX_ENTRIES_PER_CALL) {
+  while (end < entries.length && end - from < LIMITS.entriesPerCall) {
     length += entries[end]!.length;
     if (length > MAX_LENGTH_PER_CALL) break;
     end += 1;

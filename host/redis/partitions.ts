@@ -1,10 +1,16 @@
-/** Which stream and which routing key belong to a partition. */
+/** How a partition stands in the names of keys. */
 
-export const DEFAULT_STREAM = "ST:TRACKER::::";
-
-/** The stream into which events of a partition are written: `ST:TRACKER::{rtl}::`. */
-export function streamOf(partition: string): string {
-  return `ST:TRACKER::{${partition}}::`;
+/**
+ * A key of the contract in a partition: `ST:TRACKER::{rtl}::`. The fourth of its six fields is the id, and the hash tag
+ * stands before it.
+ *
+ * @param partition null for one server
+ * @param id empty where the key has none
+ */
+export function keyIn(key: string, partition: string | null, id = ""): string {
+  const fields = key.split(":");
+  fields[3] = `${partition === null ? "" : routingKeyOf(partition)}${id}`;
+  return fields.join(":");
 }
 
 /** What stands in the first braces of a key; undefined if there are none or they are empty. */

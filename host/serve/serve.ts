@@ -1,7 +1,8 @@
 /** `hotpath serve`: ingest, rotation, page metadata, upkeep, notifications and the catalogue, for as long as the process lives. */
 import { performance } from "node:perf_hooks";
 import { Availability } from "../jobs/availability";
-import { TIERS, type Config, type StreamConfig, type Tier } from "../config";
+import type { Config, StreamConfig } from "../config";
+import { MADE_TIERS, type MadeTier } from "../contract";
 import { Host } from "./host";
 import { startHttp } from "./http";
 import { followStream } from "../tracker/ingest";
@@ -99,7 +100,7 @@ async function catalog(service: Service): Promise<void> {
 async function rotation(service: Service, partition: string | null): Promise<void> {
   const { config, signal, metrics, troubles, log } = service;
   const { settleSeconds, leaseSeconds } = config.tracker;
-  const jobs = TIERS.map((tier) => rotationJob(service, tier, partition));
+  const jobs = MADE_TIERS.map((tier) => rotationJob(service, tier, partition));
   const schedule = new Schedule(jobs, { settleMs: settleSeconds * 1000, retryMs: leaseSeconds * 1000 });
   await keepRunning(service, "schedule", () =>
     runSchedule(schedule, signal, (job, slot, outcome, error) => {
@@ -111,7 +112,7 @@ async function rotation(service: Service, partition: string | null): Promise<voi
   );
 }
 
-function rotationJob(service: Service, tier: Tier, partition: string | null): ScheduledJob {
+function rotationJob(service: Service, tier: MadeTier, partition: string | null): ScheduledJob {
   const { config, host, log, signal, metrics } = service;
   const { schedule, rotation: limits, leaseSeconds } = config.tracker;
   const job = `rotate-${tier}`;

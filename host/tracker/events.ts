@@ -1,8 +1,5 @@
 /** Sending any number of events with a function that takes a bounded number. */
-import type { HotpathFunctions } from "../contract";
-
-/** Most events that one call of `track_events` takes. */
-const MAX_EVENTS_PER_CALL = 1000;
+import { LIMITS, type HotpathFunctions } from "../contract";
 
 export type TrackResult = Awaited<ReturnType<HotpathFunctions["trackEvents"]>>;
 
@@ -22,8 +19,8 @@ export async function trackEventsInChunks(
   now?: number,
 ): Promise<TrackResult> {
   const total: TrackResult = { accepted: 0, rejected: 0, late: 0, errors: [] };
-  for (let from = 0; from < events.length; from += MAX_EVENTS_PER_CALL) {
-    const chunk = events.slice(from, from + MAX_EVENTS_PER_CALL);
+  for (let from = 0; from < events.length; from += LIMITS.eventsPerCall) {
+    const chunk = events.slice(from, from + LIMITS.eventsPerCall);
     const { accepted, rejected, late, errors } = await functions.trackEvents({
       events: chunk,
       ...(now !== undefined && { now }),

@@ -1,5 +1,5 @@
 /** Rotation: merging what is over into the next tier, in bounded calls. */
-import { TIERS, type Tier } from "../config";
+import { MADE_TIERS, type MadeTier } from "../contract";
 import type { HotpathFunctions } from "../contract";
 import type { TickOutcome } from "../jobs/scheduler";
 import { leadTick, type LeadFunctions, type LeadOptions } from "../jobs/lead";
@@ -38,7 +38,7 @@ const MAX_IDLE_SLICES = 1000;
 export async function rotate(
   functions: RotateFunctions,
   metric: Metric,
-  tier: Tier | undefined,
+  tier: MadeTier | undefined,
   limits: RotationLimits,
   mayGoOn: () => boolean | Promise<boolean>,
 ): Promise<RotationSummary> {
@@ -81,12 +81,12 @@ export const NOTHING_ROTATED: RotationSummary = { windows: 0, merged: 0, slices:
  */
 export async function rotateUpTo(
   functions: RotateFunctions,
-  tier: Tier,
+  tier: MadeTier,
   limits: RotationLimits,
   mayGoOn: () => boolean | Promise<boolean>,
 ): Promise<RotationSummary> {
   let summary = NOTHING_ROTATED;
-  for (const each of TIERS.slice(0, TIERS.indexOf(tier) + 1)) {
+  for (const each of MADE_TIERS.slice(0, MADE_TIERS.indexOf(tier) + 1)) {
     for (const metric of METRICS) {
       summary = addSummaries(summary, await rotate(functions, metric, each, limits, mayGoOn));
       if (!summary.finished) return summary;
@@ -103,7 +103,7 @@ export async function rotateUpTo(
  */
 export async function rotationTick(
   functions: RotateFunctions & LeadFunctions,
-  tier: Tier,
+  tier: MadeTier,
   leading: LeadOptions,
   limits: RotationLimits,
   signal: AbortSignal,

@@ -1,15 +1,12 @@
 /** From what a person types to a record of the tracker: an id, a url, or a name. */
+import type { Dimension, DocumentedDimension } from "../contract";
 import { HotpathError, UserError } from "../runtime/errors";
 import type { Source } from "./source";
 import { WEEK_MS } from "../runtime/time";
 
-export const RECORD_DIMENSIONS = ["P", "S", "W", "A", "V", "PC"] as const;
-export type RecordDimension = (typeof RECORD_DIMENSIONS)[number];
-type Documented = "P" | "S" | "W";
-
 export interface Target {
   source: Source;
-  dimension: RecordDimension;
+  dimension: Dimension;
   id: string;
   /** Url of a page, name of a section or website, id of anything else. */
   name: string;
@@ -30,7 +27,7 @@ const ID = /^[0-9a-f]{40}$/i;
 const SCHEME = /^[a-z][a-z0-9+.-]*:\/\//i;
 const SUGGESTED = 5;
 
-const WORDS: Record<RecordDimension, string> = {
+const WORDS: Record<Dimension, string> = {
   P: "page",
   S: "section",
   W: "website",
@@ -41,7 +38,7 @@ const WORDS: Record<RecordDimension, string> = {
 
 /** A record that may be meant. */
 interface Candidate {
-  dimension: Documented;
+  dimension: DocumentedDimension;
   id: string;
 }
 
@@ -52,11 +49,7 @@ interface Candidate {
  * @param dimension what is meant, where it is not to be guessed; of a url, its section or website
  * @throws UserError if nothing is known by that name
  */
-export async function findTarget(
-  sources: readonly Source[],
-  what: string,
-  dimension?: RecordDimension,
-): Promise<Target> {
+export async function findTarget(sources: readonly Source[], what: string, dimension?: Dimension): Promise<Target> {
   if (dimension === "A" || dimension === "V" || dimension === "PC") return mediumOf(sources, what, dimension);
   for (const source of sources) {
     for (const candidate of await candidatesOf(source, what, dimension)) {
@@ -68,7 +61,7 @@ export async function findTarget(
 }
 
 /** They have no documents: only an id tells which is meant. */
-function mediumOf(sources: readonly Source[], what: string, dimension: RecordDimension): Target {
+function mediumOf(sources: readonly Source[], what: string, dimension: Dimension): Target {
   if (!ID.test(what))
     throw new UserError(
       `an ${WORDS[dimension]} is named by its id, 40 hex digits (hotpath top shows them); got '${what}'`
@@ -79,7 +72,11 @@ function mediumOf(sources: readonly Source[], what: string, dimension: RecordDim
   return { source: sources[0]!, dimension, id, name: id, title: null, website: null };
 }
 
-async function candidatesOf(source: Source, what: string, dimension: Documented | undefined): Promise<Candidate[]> {
+async function candidatesOf(
+  source: Source,
+  what: string,
+  dimension: DocumentedDimension | undefined,
+): Promise<Candidate[]> {
   const all = ID.test(what)
     ? byId(what.toLowerCase())
     : SCHEME.test(what)
@@ -92,7 +89,7 @@ function byId(id: string): Candidate[] {
   return (["P", "S", "W"] as const).map((dimension) => ({ dimension, id }));
 }
 
-async function byUrl({ functions }: Source, url: string, dimension: Documented): Promise<Candidate[]> {
+async function byUrl({ functions }: Source, url: string, dimension: DocumentedDimension): Promise<Candidate[]> {
   try {
     const { pageId, sectionId, websiteId } = await functions.identifyUrl({ url });
     return [{ dimension, id: { P: pageId, S: sectionId, W: websiteId }[dimension] }];
@@ -134,7 +131,11 @@ async function readTarget(source: Source, { dimension, id }: Candidate): Promise
   };
 }
 
-async function unknown(sources: readonly Source[], what: string, dimension: Documented | undefined): Promise<string> {
+async function unknown(
+  sources: readonly Source[],
+  what: string,
+  dimension: DocumentedDimension | undefined,
+): Promise<string> {
   const sought = dimension === undefined ? "no website, no section and no page" : `no ${WORDS[dimension]}`;
   const known = await someWebsites(sources);
   return `${sought} is known as '${what}'; ${known.length === 0 ? "nothing was counted in the last 7 days" : `websites of the last 7 days: ${known.join(", ")}`}`;

@@ -15,6 +15,7 @@ import { checkLua } from "./check";
 import { compileLibrary } from "./compile";
 import { renderContract } from "./contract";
 import { checkDeclarations } from "./declarations";
+import { findFacts } from "./facts";
 import { renderReference } from "./reference";
 import { readProgram } from "./rights/lua-program";
 import { findRights } from "./rights/rights";
@@ -93,7 +94,7 @@ async function main(): Promise<void> {
   );
   checkDeclarations(declarations);
   await write("docs/functions.md", renderReference(declarations));
-  await write("host/contract.ts", renderContract(declarations));
+  await write("host/contract.ts", renderContract(declarations, findFacts([...declarations.keys()])));
   const libraries = LIBRARIES.map(({ name, budgetBytes }) =>
     buildLibrary(name, version, declarations.get(name) ?? [], budgetBytes),
   );

@@ -6,8 +6,8 @@ import { gzipSync } from "node:zlib";
 import { createClient } from "redis";
 import { afterAll, describe, expect, inject, it } from "vitest";
 import type { Times } from "../../demo/tracker/times";
-import { dueTimes, splitBySteps } from "../../demo/tracker/simulation";
-import { TIER_WINDOWS, windowStart } from "../../demo/tracker/tiers";
+import { dueTimes, splitBySteps, windowStart } from "../../demo/tracker/simulation";
+import { MADE_TIERS, TIERS } from "../../host/contract";
 import type { ReportData } from "../../demo/report";
 import { seededRandom } from "../../demo/tracker/random";
 import { useCluster } from "../support/cluster";
@@ -101,7 +101,7 @@ function logTime(ms: number): string {
 }
 
 describe("simulated time", () => {
-  const lengths = TIER_WINDOWS.slice(1).map(({ lengthMs }) => lengthMs);
+  const lengths = MADE_TIERS.map((tier) => TIERS[tier].lengthMs);
 
   it("rotates at the end of every window that holds an arrival, and at no other time", () => {
     const random = seededRandom(7);

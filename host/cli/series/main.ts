@@ -1,19 +1,20 @@
 /** `hotpath series`: one record over time, as a plot in the terminal or as JSON. */
-import { loadConfig, type Tier } from "../../config";
+import { loadConfig } from "../../config";
+import { TIERS, type Dimension, type MadeTier } from "../../contract";
 import { connect } from "../../redis/connection";
 import { UserError } from "../../runtime/errors";
 import { readSeries, type SeriesData } from "./read";
 import { renderSeries, type SeriesMetric } from "./render";
-import { parseLast, seriesSpan, TIER_LENGTHS_MS, tierFor } from "./span";
+import { parseLast, seriesSpan, tierFor } from "./span";
 import { explainMissing, sourcesOf } from "../../tracker/source";
-import { findTarget, type RecordDimension } from "../../tracker/targets";
+import { findTarget } from "../../tracker/targets";
 import { colorsOf } from "../../terminal/style";
 import { WIDTH } from "../../terminal/output";
 
 export interface SeriesOptions {
-  dimension?: RecordDimension;
+  dimension?: Dimension;
   /** Default: the finest that a plot shows well. */
-  tier?: Tier;
+  tier?: MadeTier;
   last: string;
   metric: SeriesMetric;
   json?: boolean;
@@ -53,7 +54,7 @@ export async function runSeries(what: string, options: SeriesOptions): Promise<v
 /** The document of `--json`: names of fields are stable, times are unix milliseconds. */
 function jsonOf({ target, span, views, devices, devicesInAll }: SeriesData, metric: SeriesMetric): unknown {
   const { dimension, id, name, title, website } = target;
-  const lengthMs = TIER_LENGTHS_MS[span.tier];
+  const lengthMs = TIERS[span.tier].lengthMs;
   return {
     dimension,
     id,

@@ -1,7 +1,7 @@
 /** Reads the points of one record. */
-import type { Tier } from "../../config";
+import { TIERS, type MadeTier } from "../../contract";
 import type { Target } from "../../tracker/targets";
-import { partsOf, TIER_LENGTHS_MS, type SeriesSpan } from "./span";
+import { partsOf, type SeriesSpan } from "./span";
 
 export interface SeriesData {
   target: Target;
@@ -14,11 +14,11 @@ export interface SeriesData {
   devicesInAll: { value: number; fromMs: number; toMs: number } | null;
 }
 
-const VIEWS_POINT_MS = TIER_LENGTHS_MS["5MINUTES"];
+const VIEWS_POINT_MS = TIERS["5MINUTES"].lengthMs;
 
 /** Reads views and devices of a span. */
 export async function readSeries(target: Target, span: SeriesSpan): Promise<SeriesData> {
-  const lengthMs = TIER_LENGTHS_MS[span.tier];
+  const lengthMs = TIERS[span.tier].lengthMs;
   const [views, devices] = [
     await readPoints(target, span, "rangePg", VIEWS_POINT_MS),
     await readPoints(target, span, "rangeUd", lengthMs),
@@ -41,7 +41,7 @@ async function readPoints(
   pointMs: number,
 ): Promise<Map<number, number>> {
   const points = new Map<number, number>();
-  const tier: Tier = span.tier;
+  const tier: MadeTier = span.tier;
   for (const { fromMs, toMs } of partsOf(span, pointMs)) {
     for (const [startMs, value] of await source.functions[name]({ dimension, id, tier, from: fromMs, to: toMs }))
       points.set(startMs, value);

@@ -4,7 +4,7 @@ import { formatCount, formatDuration, formatSpan, formatTime, printable, truncat
 import type { Target } from "../../tracker/targets";
 import { drawPlot } from "./plot";
 import type { SeriesData } from "./read";
-import { TIER_LENGTHS_MS } from "./span";
+import { TIERS } from "../../contract";
 
 export const METRICS = ["pg", "ud", "both"] as const;
 export type SeriesMetric = (typeof METRICS)[number];
@@ -52,7 +52,7 @@ function plotLines(
   colors: ReturnType<typeof pc.createColors>,
 ): string[] {
   const { span } = data;
-  const lengthMs = TIER_LENGTHS_MS[span.tier];
+  const lengthMs = TIERS[span.tier].lengthMs;
   const values = metric === "pg" ? data.views : data.devices;
   const { lines, windowsPerColumn } = drawPlot({ values, startMs: span.fromMs, stepMs: lengthMs }, size);
   const name = metric === "pg" ? "Page views" : "Unique devices";
@@ -89,5 +89,5 @@ function devicesSummary({ devices, devicesInAll, span }: SeriesData): string[] {
 function peakText(values: readonly (number | null)[], { tier, fromMs }: SeriesData["span"]): string {
   const peak = Math.max(0, ...values.map((value) => value ?? 0));
   if (peak === 0) return "no peak";
-  return `peak ${formatCount(peak)} from ${formatTime(fromMs + values.indexOf(peak) * TIER_LENGTHS_MS[tier])}`;
+  return `peak ${formatCount(peak)} from ${formatTime(fromMs + values.indexOf(peak) * TIERS[tier].lengthMs)}`;
 }

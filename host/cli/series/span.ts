@@ -1,25 +1,15 @@
 /** Which points `hotpath series` asks for. Pure. */
 import { UsageError } from "../../runtime/errors";
-import type { Tier } from "../../config";
+import { BOUNDS, LIMITS, MADE_TIERS, TIERS, type MadeTier } from "../../contract";
 import { DAY_MS, HOUR_MS, MINUTE_MS, WEEK_MS } from "../../runtime/time";
-
-export const TIER_LENGTHS_MS: Record<Tier, number> = {
-  "5MINUTES": 5 * MINUTE_MS,
-  "10MINUTES": 10 * MINUTE_MS,
-  "1HOUR": HOUR_MS,
-  "3HOURS": 3 * HOUR_MS,
-};
 
 const UNITS_MS: Record<string, number> = { m: MINUTE_MS, h: HOUR_MS, d: DAY_MS, w: WEEK_MS };
 
 /** Points of coarse tiers are kept for 400 days unless configured otherwise, at most for 3,650. */
-const MAX_LAST_MS = 3_650 * DAY_MS;
+const MAX_LAST_MS = BOUNDS.configureTracker.seriesCoarseDays[1] * DAY_MS;
 
 /** As many points as a plot in 80 columns shows at two points a column. */
 const COMFORTABLE = 144;
-
-/** `range_pg` and `range_ud` answer at most this many; page views are read by five minutes, whatever the tier. */
-const MAX_POINTS = 10_000;
 
 /**
  * Parses a length of time.
@@ -38,13 +28,12 @@ export function parseLast(text: string): number {
 }
 
 /** The finest tier with no more points than a plot shows well; the coarsest where all have more. */
-export function tierFor(lastMs: number): Tier {
-  const tiers = Object.entries(TIER_LENGTHS_MS) as [Tier, number][];
-  return tiers.find(([, lengthMs]) => lastMs / lengthMs <= COMFORTABLE)?.[0] ?? "3HOURS";
+export function tierFor(lastMs: number): MadeTier {
+  return MADE_TIERS.find((tier) => lastMs / TIERS[tier].lengthMs <= COMFORTABLE) ?? "3HOURS";
 }
 
 export interface SeriesSpan {
-  tier: Tier;
+  tier: MadeTier;
   fromMs: number;
   /** Not included. */
   toMs: number;
@@ -55,19 +44,19 @@ export interface SeriesSpan {
  *
  * @param rotatedUntilMs end of the last five-minute window that rotation has made
  */
-export function seriesSpan(tier: Tier, lastMs: number, rotatedUntilMs: number): SeriesSpan {
-  const lengthMs = TIER_LENGTHS_MS[tier];
+export function seriesSpan(tier: MadeTier, lastMs: number, rotatedUntilMs: number): SeriesSpan {
+  const lengthMs = TIERS[tier].lengthMs;
   const toMs = rotatedUntilMs - (rotatedUntilMs % lengthMs);
   return { tier, fromMs: toMs - Math.max(lengthMs, lastMs - (lastMs % lengthMs)), toMs };
 }
 
-/** A span in parts that one call answers. */
+/** A span in parts that one call answers; page views are read by five minutes, whatever the tier. */
 export function partsOf(
   { fromMs, toMs }: Pick<SeriesSpan, "fromMs" | "toMs">,
   pointMs: number,
 ): { fromMs: number; toMs: number }[] {
   // Parts end where windows of every tier do.
-  const stepMs = Math.floor((MAX_POINTS * pointMs) / DAY_MS) * DAY_MS;
+  const stepMs = Math.floor((LIMITS.pointsPerCall * pointMs) / DAY_MS) * DAY_MS;
   const parts: { fromMs: number; toMs: number }[] = [];
   let atMs = fromMs;
   while (atMs < toMs) {

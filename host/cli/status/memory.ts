@@ -1,13 +1,13 @@
 /** What the tracker takes in memory, part by part, and what the servers say of themselves. */
 import type { Primary } from "../../redis/connection";
-import type { HotpathFunctions } from "../../contract";
-
-export const MEMORY_PARTS = ["1MINUTE", "5MINUTES", "10MINUTES", "1HOUR", "3HOURS", "DOCUMENTS", "STREAMS"] as const;
-export type MemoryPart = (typeof MEMORY_PARTS)[number];
-
-/** Of which there are documents and series; the others only have windows. */
-const DOCUMENTED = ["W", "S", "P"] as const;
-const MEDIA = ["A", "V", "PC"] as const;
+import {
+  DOCUMENTED_DIMENSIONS,
+  MEDIA_DIMENSIONS,
+  MEMORY_PARTS,
+  type Dimension,
+  type HotpathFunctions,
+  type MemoryPart,
+} from "../../contract";
 
 export interface PartMemory {
   part: MemoryPart;
@@ -48,9 +48,9 @@ export async function readMemory(functions: Pick<HotpathFunctions, "getTrackerMe
   return parts;
 }
 
-function dimensionsOf(part: MemoryPart): readonly ("W" | "S" | "P" | "A" | "V" | "PC")[] {
+function dimensionsOf(part: MemoryPart): readonly Dimension[] {
   if (part === "STREAMS") return ["P"];
-  return part === "DOCUMENTS" ? DOCUMENTED : [...DOCUMENTED, ...MEDIA];
+  return part === "DOCUMENTS" ? DOCUMENTED_DIMENSIONS : [...DOCUMENTED_DIMENSIONS, ...MEDIA_DIMENSIONS];
 }
 
 /** What the server's INFO says. */

@@ -1,4 +1,5 @@
 /** What is wrong, in sentences. Pure. */
+import { TIERS, type Tier } from "../../contract";
 import { formatCount, formatDuration, formatShare } from "../../terminal/format";
 import type { Status } from "./read";
 import { MINUTE_MS } from "../../runtime/time";
@@ -14,12 +15,6 @@ const STREAM_WAIT_MS = MINUTE_MS;
 
 /** A window that is over is carried on at the next tick of its tier: after two lengths, two ticks have not come. */
 const LENGTHS_LATE = 2;
-const TIER_LENGTHS_MS: Record<string, number> = {
-  "5MINUTES": 5 * MINUTE_MS,
-  "10MINUTES": 10 * MINUTE_MS,
-  "1HOUR": 60 * MINUTE_MS,
-  "3HOURS": 180 * MINUTE_MS,
-};
 
 const MEMORY_FULL = 0.9;
 
@@ -65,7 +60,7 @@ function rotationProblems(
   where: string,
   [tier, viewsMs, devicesMs]: [tier: string, pgMs: number, udMs: number],
 ): Problem[] {
-  const lateMs = LENGTHS_LATE * TIER_LENGTHS_MS[tier]!;
+  const lateMs = LENGTHS_LATE * TIERS[tier as Tier].lengthMs;
   const late = [
     ...(viewsMs > lateMs ? [`page views (${formatDuration(viewsMs)})`] : []),
     ...(devicesMs > lateMs ? [`devices (${formatDuration(devicesMs)})`] : []),

@@ -1,11 +1,12 @@
 /** What `hotpath top` asks for, and the exact times behind "the last 30 minutes". Pure. */
+import type { Dimension } from "../../contract";
 import { DAY_MS, HOUR_MS, MINUTE_MS, WEEK_MS } from "../../runtime/time";
 
 /** Series are kept in points of this length. */
 export const POINT_MS = 5 * MINUTE_MS;
 
-export const DIMENSIONS = ["P", "S", "W", "A", "V", "PC"] as const;
-export type Dimension = (typeof DIMENSIONS)[number];
+/** In the order of the key that changes between them. */
+export const DIMENSIONS: readonly Dimension[] = ["P", "S", "W", "A", "V", "PC"];
 
 /** Plural, as in a heading. */
 export const DIMENSION_NAMES: Record<Dimension, string> = {

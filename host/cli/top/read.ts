@@ -1,6 +1,6 @@
 /** Reads one refresh: a few calls for the rankings, and up to four for each row that is visible. */
 import pLimit from "p-limit";
-import type { HotpathFunctions } from "../../contract";
+import { BOUNDS, type HotpathFunctions } from "../../contract";
 import type { Source } from "../../tracker/source";
 import type { TopData, TopRow } from "./data";
 import { Memo } from "./memo";
@@ -21,7 +21,7 @@ import { MINUTE_MS } from "../../runtime/time";
 const CONCURRENCY = 8;
 
 /** Places before are looked up among this many, the most that `rank_pg` lists. */
-const MAX_RANKED = 1_000;
+const MAX_RANKED = BOUNDS.rankPg.count[1];
 
 /** Five-minute windows of a row's series: two hours. */
 const POINTS = 24;

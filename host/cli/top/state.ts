@@ -1,7 +1,8 @@
 /** What keys do to `hotpath top`. Pure. */
 import type { Key } from "../../terminal/keys";
 import type { TopRow } from "./data";
-import { canFilter, DIMENSIONS, WINDOWS, type Dimension, type Query } from "./query";
+import type { Dimension } from "../../contract";
+import { canFilter, DIMENSIONS, WINDOWS, type Query } from "./query";
 
 export interface TopState {
   query: Query;

@@ -1,7 +1,8 @@
 /** The keys that a configuration names otherwise than the functions do. */
 import type { Config } from "../../config";
 import { UserError, UsageError } from "../../runtime/errors";
-import { DEFAULT_STREAM, streamOf } from "../../redis/partitions";
+import { KEYS } from "../../contract";
+import { keyIn } from "../../redis/partitions";
 import { escapePattern, type UserKeys } from "./users";
 
 /** Rules are separated by spaces, and a selector stands in brackets. */
@@ -32,7 +33,7 @@ export function namedKeys(
 }
 
 function isNamed({ key, partition }: Config["tracker"]["streams"][number]): boolean {
-  return key !== (partition === null ? DEFAULT_STREAM : streamOf(partition));
+  return key !== keyIn(KEYS.events, partition);
 }
 
 /** The stream of a topic, with its hash tag before it or without, and its lists. */

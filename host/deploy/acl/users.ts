@@ -1,10 +1,10 @@
 /** Users of Redis, one for each role: what each may do, and nothing beyond. */
-import { DEFAULT_STREAM } from "../../redis/partitions";
+import { KEYS, ROLES, type Role } from "../../contract";
 import type { FunctionRights, KeyRight } from "./rights";
 
 /** The roles of functions, and the user that runs `hotpath serve` and every other command but deploying. */
-export const USERS = ["ingest", "worker", "scheduler", "reader", "admin", "host"] as const;
-export type UserRole = (typeof USERS)[number];
+export type UserRole = Role | "host";
+export const USERS: readonly UserRole[] = [...ROLES, "host"];
 
 /** A function as the manifest tells of it. */
 export interface RatedFunction {
@@ -63,12 +63,12 @@ interface Extra {
 
 const NOTHING: Extra = { commands: [], keys: [], userKeys: null };
 
-/** The event stream without its hash tag: `ST:TRACKER:*`. */
-const EVENT_STREAMS = DEFAULT_STREAM.replace(/:+$/, ":*");
+/** A key of the contract with any id, in any partition: `ST:TRACKER:*`. */
+const anyOf = (key: string): string => key.replace(/:+$/, ":*");
 
 const EXTRA: Record<UserRole, Extra> = {
   // Events and scans are written to streams too, by those who do not wait for them to be counted.
-  ingest: { commands: ["xadd"], keys: [{ pattern: EVENT_STREAMS, access: "write" }], userKeys: "write" },
+  ingest: { commands: ["xadd"], keys: [{ pattern: anyOf(KEYS.events), access: "write" }], userKeys: "write" },
   worker: NOTHING,
   scheduler: NOTHING,
   reader: NOTHING,
@@ -86,7 +86,7 @@ const EXTRA: Record<UserRole, Extra> = {
       "pexpire",
       "del",
     ],
-    keys: [{ pattern: "H:DEPLOY:*", access: "write" }],
+    keys: [{ pattern: anyOf(KEYS.deploy), access: "write" }],
     userKeys: null,
   },
   // What the host sends beside functions: it looks whether the server is fit, waits for streams, shares the fetching of pages
@@ -97,7 +97,7 @@ const EXTRA: Record<UserRole, Extra> = {
       ...["xgroup|create", "xgroup|delconsumer", "xinfo|consumers", "xreadgroup", "xpending", "xclaim", "xack", "xdel"],
       ...["hmget", "hset", "del"],
     ],
-    keys: [{ pattern: "H:COURIER:*", access: "write" }],
+    keys: [{ pattern: anyOf(KEYS.courier), access: "write" }],
     userKeys: null,
   },
 };

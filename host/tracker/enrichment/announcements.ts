@@ -1,14 +1,15 @@
 /** The stream on which new pages are announced, read by a consumer group: each entry is in one host's hands at a time. */
+import { KEYS } from "../../contract";
 import type { Connection } from "../../redis/connection";
 import { ReplyError } from "../../runtime/errors";
-import { routingKeyOf } from "../../redis/partitions";
+import { keyIn, routingKeyOf } from "../../redis/partitions";
 import { HOUR_MS } from "../../runtime/time";
 
 export const GROUP = "enrich";
 
 /** The stream of a partition; of all there is without one. */
 export function announcementStreamOf(partition: string | null): string {
-  return partition === null ? "ST:ENRICH:P:::" : `ST:ENRICH:P:${routingKeyOf(partition)}::`;
+  return keyIn(KEYS.announcements, partition);
 }
 
 export interface Announcement {
