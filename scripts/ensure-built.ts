@@ -5,7 +5,7 @@ import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 
 /** The folder of package.json. */
-export const ROOT = resolve(fileURLToPath(import.meta.url), "../..");
+const ROOT = resolve(fileURLToPath(import.meta.url), "../..");
 
 /** The command that a build makes. */
 export const HOTPATH = join(ROOT, "dist/hotpath.js");

@@ -1,7 +1,7 @@
 /** What the command line of the bench may say. */
 import { Command } from "commander";
 
-export interface Options {
+interface Options {
   /** Smaller data and fewer rounds: a look in a minute or two, with more noise. */
   quick: boolean;
   /** Path of a server program; undefined for the machine's own. */

@@ -71,7 +71,7 @@ export function zipf(count: number, next: Random): () => number {
   };
 }
 
-export interface TrafficOptions {
+interface TrafficOptions {
   count: number;
   perMinute: number;
   devices: number;

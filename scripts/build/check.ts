@@ -32,7 +32,7 @@ const ALLOWED_GLOBALS = new Set([
 ]);
 
 /** The head of an assembled library, before the chunk itself. */
-export const HEADER_LOCALS = ["LIBRARY_NAME", "LIBRARY_VERSION", "LIBRARY_HASH", "require"];
+const HEADER_LOCALS = ["LIBRARY_NAME", "LIBRARY_VERSION", "LIBRARY_HASH", "require"];
 
 interface LuaNode {
   type: string;

@@ -21,7 +21,7 @@ const NONE: ReadonlyMap<Variable, Place | null> = new Map();
 const NOT_TEXT = new Set(["TableConstructorExpression", "FunctionDeclaration", "NilLiteral", "BooleanLiteral"]);
 
 /** The expressions that a function returns first. */
-export function returnsOf(body: LuaNode, program: Program): LuaNode[] {
+function returnsOf(body: LuaNode, program: Program): LuaNode[] {
   return [...walk(body)]
     .filter((node) => node.type === "ReturnStatement" && program.ownerOf(node) === body)
     .flatMap((node) => (node["arguments"] as LuaNode[]).slice(0, 1));
