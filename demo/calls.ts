@@ -1,10 +1,10 @@
 /** The tracker as the demo talks to it: where its calls go, and by which clock they are made. */
 import type { Connection } from "../host/redis/connection";
 import { KEYS, type HotpathFunctions } from "../host/contract";
-import { createFunctions } from "../host/redis/functions";
 import type { RotateFunctions } from "../host/tracker/rotate";
 import type { IngestFunctions } from "../host/tracker/ingest";
-import { keyIn, routingKeyOf } from "../host/redis/partitions";
+import { keyIn } from "../host/redis/partitions";
+import { functionsOf } from "../host/deploy/client";
 import type { Stopwatch } from "./tracker/stopwatch";
 
 /** In a cluster, everything of a demo lies in one slot. */
@@ -24,15 +24,10 @@ export function trackerOf(connection: Connection): Tracker {
   const partition = connection.isCluster ? CLUSTER_PARTITION : null;
   return {
     connection,
-    functions: createFunctions((args, options) => connection.send(args, options), routingOf(partition)),
+    functions: functionsOf(connection, { partition }),
     partition,
     stream: keyIn(KEYS.events, partition),
   };
-}
-
-/** What sends a command to the shard of a partition. */
-export function routingOf(partition: string | null): { routingKey?: string } {
-  return partition === null ? {} : { routingKey: routingKeyOf(partition) };
 }
 
 /**

@@ -3,11 +3,13 @@ import { relative } from "node:path";
 import { connect, type Connection } from "../host/redis/connection";
 import { deploy } from "../host/deploy/deploy";
 import { startServer, type EmbeddedServer } from "../host/embedded/embedded";
-import { HotpathError, UserError } from "../host/runtime/errors";
+import { isMissingFunction } from "../host/redis/functions";
+import { routingOf } from "../host/redis/partitions";
+import { UserError } from "../host/runtime/errors";
 import { checkServer, readBundle } from "../host/deploy/libraries";
 import { formatCount } from "../host/terminal/format";
 import type { TrackerStatus } from "../host/cli/status/read";
-import { routingOf, trackerOf, type Tracker } from "./calls";
+import { trackerOf, type Tracker } from "./calls";
 
 /** Not the folder of `hotpath serve --embedded`: what is counted there is real, and a demo begins by emptying its own. */
 const DATA_FOLDER = ".hotpath/demo";
@@ -133,7 +135,7 @@ async function dataOf(functions: Tracker["functions"]): Promise<string[]> {
   try {
     return describeData(await functions.getTrackerStatus());
   } catch (error) {
-    if (error instanceof HotpathError && /function not found/i.test(error.message)) return [];
+    if (isMissingFunction(error)) return [];
     throw error;
   }
 }

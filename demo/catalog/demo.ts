@@ -3,7 +3,8 @@ import { Registry } from "prom-client";
 import { Catalog, type CatalogHost } from "../../host/catalog/catalog";
 import { catalogSchema, type CatalogConfig } from "../../host/catalog/config";
 import { CatalogMetrics } from "../../host/catalog/metrics";
-import { HotpathError, UserError } from "../../host/runtime/errors";
+import { isMissingFunction } from "../../host/redis/functions";
+import { UserError } from "../../host/runtime/errors";
 import { formatCount } from "../../host/terminal/format";
 import { mortalHost } from "./mortal";
 import { renderCatalog } from "./report";
@@ -113,7 +114,7 @@ async function dataOf(functions: Tracker["functions"]): Promise<string[]> {
       ...(queues.length > 0 ? [`tasks of ${formatCount(queues.length)} queues`] : []),
     ];
   } catch (error) {
-    if (error instanceof HotpathError && /function not found/i.test(error.message)) return [];
+    if (isMissingFunction(error)) return [];
     throw error;
   }
 }

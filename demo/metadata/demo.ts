@@ -1,5 +1,6 @@
 /** `hotpath demo metadata`: three days of data files, planned and merged by workers that die now and then. */
-import { HotpathError, UserError } from "../../host/runtime/errors";
+import { isMissingFunction } from "../../host/redis/functions";
+import { UserError } from "../../host/runtime/errors";
 import { DatabaseIndex } from "../../host/metadata/database-index";
 import { TableIndex } from "../../host/metadata/table-index";
 import { startProgress } from "../../host/terminal/progress";
@@ -71,7 +72,7 @@ async function databasesOf(index: DatabaseIndex): Promise<string[]> {
   try {
     return await index.databases();
   } catch (error) {
-    if (error instanceof HotpathError && /function not found/i.test(error.message)) return [];
+    if (isMissingFunction(error)) return [];
     throw error;
   }
 }

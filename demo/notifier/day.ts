@@ -8,7 +8,7 @@ import { queueOf, type QueueFunctions } from "../../host/notifier/queue";
 import { drainScans, type ScanFunctions } from "../../host/notifier/scans";
 import { Wakeup } from "../../host/runtime/wakeup";
 import { requireRunning } from "../interruption";
-import { routingOf } from "../calls";
+import { routingOf } from "../../host/redis/partitions";
 import type { Scan } from "./scans";
 import { MINUTE_MS } from "../../host/runtime/time";
 

@@ -1,6 +1,8 @@
 /** `hotpath demo notifier`: sellers scan for a day, a receiver fails now and then, and all of it arrives. */
 import { createWebhookCourier } from "../../host/notifier/couriers/webhook";
-import { HotpathError, UserError } from "../../host/runtime/errors";
+import { isMissingFunction } from "../../host/redis/functions";
+import { routingOf } from "../../host/redis/partitions";
+import { UserError } from "../../host/runtime/errors";
 import { formatCount } from "../../host/terminal/format";
 import { startProgress } from "../../host/terminal/progress";
 import { seededRandom } from "../tracker/random";
@@ -12,7 +14,7 @@ import { resultOf, type DayResult } from "./result";
 import { makeScans, type Scan } from "./scans";
 import type { DemoOptions } from "../options";
 import type { DemoServer } from "../server";
-import { routingOf, type Tracker } from "../calls";
+import type { Tracker } from "../calls";
 import { DAY_MS } from "../../host/runtime/time";
 
 /** Of real time, each. */
@@ -95,7 +97,7 @@ async function dataOf({
       ...topics.filter((topic) => topic !== TOPIC).map((topic) => `topic ${topic}`),
     ];
   } catch (error) {
-    if (error instanceof HotpathError && /function not found/i.test(error.message)) return [];
+    if (isMissingFunction(error)) return [];
     throw error;
   }
 }

@@ -3,7 +3,7 @@ import pc from "picocolors";
 import type { ReportStyle } from "../report";
 import { rank, type Question } from "./figures";
 import type { DemoServer } from "../server";
-import { routingOf } from "../calls";
+import { routingOf } from "../../host/redis/partitions";
 
 export interface EpilogueOptions {
   server: DemoServer;

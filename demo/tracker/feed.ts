@@ -4,7 +4,8 @@ import { METRICS, rotate } from "../../host/tracker/rotate";
 import type { Arrival, TrafficEvent } from "../../host/tracker/import/event";
 import { dueTimes, splitBySteps } from "./simulation";
 import { Stopwatch, type Lap } from "./stopwatch";
-import { functionsAt, routingOf, type Tracker } from "../calls";
+import { functionsAt, type Tracker } from "../calls";
+import { routingOf } from "../../host/redis/partitions";
 
 export interface FeedOptions {
   tracker: Tracker;

@@ -4,7 +4,7 @@ import type { HotpathFunctions } from "../contract";
 import type { RequestTiming, VendorCourier } from "./courier/types";
 import { createVendorCourier } from "./courier/courier";
 import { gateOf, type Gate } from "../jobs/gate";
-import { serverTime } from "../notifier/queue";
+import { readClock } from "../redis/clock";
 import type { TaskQueue } from "../jobs/work";
 import type { Logger } from "../runtime/log";
 import type { CatalogConfig } from "./config";
@@ -64,7 +64,7 @@ export class Catalog {
   /** The tasks of a vendor. */
   queueOf({ name }: Vendor): TaskQueue {
     const { host, partition } = this;
-    return taskQueueOf(this.functions, name, host.worker, () => serverTime(host.connection, partition));
+    return taskQueueOf(this.functions, name, host.worker, () => readClock(host.connection, partition));
   }
 
   /** Whether a vendor wants to be left alone: what it says holds for all hosts. */

@@ -1,37 +1,39 @@
 /** What commands reach Redis by. */
 import { loadConfig, type Config } from "../config";
-import { connect, type Connection } from "../redis/connection";
-import type { HotpathFunctions } from "../contract";
-import { HotpathError, UserError } from "../runtime/errors";
-import { createFunctions } from "../redis/functions";
-import { routingKeyOf } from "../redis/partitions";
+import { withConnection, type Connection } from "../redis/connection";
+import { isMissingFunction } from "../redis/functions";
+import { UserError } from "../runtime/errors";
+
+/** The library that a command is about. */
+type Library = "tracker" | "notifier" | "index" | "catalogue";
+
+const MISSING: Record<Library, (server: string) => string> = {
+  tracker: () => "the server has no tracker, or an older one",
+  notifier: (server) => `the notifier is not loaded on ${server}`,
+  index: (server) => `the index is not loaded on ${server}, or an older one`,
+  catalogue: (server) => `the catalogue is not loaded on ${server}`,
+};
 
 /**
- * Connects for the time of `work`.
+ * Connects for the time of `work`, which calls functions of a library.
  *
- * @param what the library that it is about, as people call it
  * @throws UserError if the library is not loaded; what `work` throws
  */
-export async function withConnection(
-  what: string,
+export async function withLibrary(
+  library: Library,
   work: (config: Config, connection: Connection) => Promise<void>,
 ): Promise<void> {
   const config = loadConfig();
-  const connection = await connect(config.redis.url);
-  try {
-    await work(config, connection);
-  } catch (error) {
-    if (error instanceof HotpathError && /function not found/i.test(error.message)) {
-      throw new UserError(`${what} is not loaded on ${connection.shown}; run: hotpath deploy`);
+  await withConnection(config.redis.url, async (connection) => {
+    try {
+      await work(config, connection);
+    } catch (error) {
+      throw explainMissing(error, library, connection.shown);
     }
-    throw error;
-  } finally {
-    connection.close();
-  }
+  });
 }
 
-/** The functions, called in a partition; null where there are none. */
-export function functionsIn(connection: Connection, partition: string | null): HotpathFunctions {
-  const routing = partition === null ? {} : { routingKey: routingKeyOf(partition) };
-  return createFunctions((args, options) => connection.send(args, options), routing);
+/** An error as a person can mend it: a function that the server does not know is a matter of deploying. */
+export function explainMissing(error: unknown, library: Library, server = "the server"): unknown {
+  return isMissingFunction(error) ? new UserError(`${MISSING[library](server)}; run: hotpath deploy`) : error;
 }

@@ -11,7 +11,7 @@ import {
   type UserRole,
 } from "../deploy/acl/users";
 import { loadConfig, type Config } from "../config";
-import { connect } from "../redis/connection";
+import { withConnection } from "../redis/connection";
 import { UsageError } from "../runtime/errors";
 import type { BundledLibrary } from "../deploy/libraries";
 import { renderTable } from "../terminal/table";
@@ -70,13 +70,8 @@ async function apply(
 ): Promise<void> {
   const passwords = readPasswords(users, process.env);
   const { url } = config.redis;
-  const connection = await connect(url);
-  try {
-    const nodes = await applyUsers(connection, users, { url, dryRun, passwords });
-    console.log(json ? JSON.stringify({ dryRun, nodes }) : render(nodes, users, dryRun));
-  } finally {
-    connection.close();
-  }
+  const nodes = await withConnection(url, (connection) => applyUsers(connection, users, { url, dryRun, passwords }));
+  console.log(json ? JSON.stringify({ dryRun, nodes }) : render(nodes, users, dryRun));
 }
 
 function render(nodes: readonly NodeReport[], users: readonly AclUser[], dryRun: boolean): string {

@@ -20,7 +20,8 @@ import {
   type Product,
 } from "./catalog-tables";
 import type { Scheduled } from "../catalog/enqueue";
-import { functionsIn, withConnection } from "./access";
+import { functionsOf } from "../deploy/client";
+import { withLibrary } from "./access";
 import { WIDTH } from "../terminal/output";
 
 export const TASK_STATES = ["held", "waiting", "leased", "waiting_children", "finished", "dead", "cancelled"] as const;
@@ -58,7 +59,7 @@ const HISTORY_PAGE = 10_000;
 /** Syncs vendors now; exits with 1 unless all went well. */
 export async function syncCommand(names: readonly string[], options: SyncOptions): Promise<void> {
   if (options.links && options.stale) throw new UsageError("--links and --stale exclude each other");
-  await withConnection("the catalogue", async (config) => {
+  await withLibrary("catalogue", async (config) => {
     const signal = stopOnSignals(() => console.error("Stopping; what was enqueued stays in the queue."));
     const host = new Host(config, createLogger("silent"));
     try {
@@ -203,7 +204,7 @@ async function showQueues(functions: HotpathFunctions, { json }: JsonOption): Pr
 }
 
 async function withCatalog(work: (functions: HotpathFunctions) => Promise<void>): Promise<void> {
-  await withConnection("the catalogue", (config: Config, connection: Connection) =>
-    work(functionsIn(connection, config.catalog.partition ?? null)),
+  await withLibrary("catalogue", (config: Config, connection: Connection) =>
+    work(functionsOf(connection, { partition: config.catalog.partition ?? null })),
   );
 }

@@ -1,6 +1,6 @@
 /** `hotpath deploy` */
 import { loadConfig } from "../config";
-import { connect } from "../redis/connection";
+import { withConnection } from "../redis/connection";
 import { deploy, type DeployReport, type LibraryAction } from "../deploy/deploy";
 import { UsageError } from "../runtime/errors";
 import { readBundle, type BundledLibrary } from "../deploy/libraries";
@@ -27,13 +27,10 @@ export async function deployCommand(options: DeployCommandOptions): Promise<void
   if (options.acl) return aclCommand(libraries, options);
   const misplaced = (["apply", "role", "userPrefix", "keys"] as const).find((name) => options[name] !== undefined);
   if (misplaced) throw new UsageError(`--${misplaced === "userPrefix" ? "user-prefix" : misplaced} goes with --acl`);
-  const connection = await connect(loadConfig().redis.url);
-  try {
-    const report = await deploy(connection, { libraries, dryRun: options.dryRun ?? false });
-    console.log(options.json ? JSON.stringify(report) : render(report));
-  } finally {
-    connection.close();
-  }
+  const report = await withConnection(loadConfig().redis.url, (connection) =>
+    deploy(connection, { libraries, dryRun: options.dryRun ?? false }),
+  );
+  console.log(options.json ? JSON.stringify(report) : render(report));
 }
 
 function choose(bundle: BundledLibrary[], names: string[] | undefined): BundledLibrary[] {

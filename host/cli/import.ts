@@ -2,10 +2,9 @@
 import { connect } from "../redis/connection";
 import { loadConfig, type Config } from "../config";
 import { describeError, UsageError } from "../runtime/errors";
-import { createFunctions } from "../redis/functions";
+import { functionsOf } from "../deploy/client";
 import { Host } from "../serve/host";
 import { createLogger } from "../runtime/log";
-import { routingKeyOf } from "../redis/partitions";
 import { stopOnSignals } from "../runtime/signals";
 import type { ImportedFile } from "../tracker/import/file";
 import type { ImportOptions, ImportTarget } from "../tracker/import/import";
@@ -69,10 +68,7 @@ async function readOnly(
 ): Promise<{ target: ImportTarget; close: () => void } | undefined> {
   try {
     const connection = await connect(redis.url);
-    const functions = createFunctions(
-      (args, options) => connection.send(args, options),
-      partition === undefined ? {} : { routingKey: routingKeyOf(partition) },
-    );
+    const functions = functionsOf(connection, { partition: partition ?? null });
     try {
       await functions.getImport({ source: "-" });
       return { target: functions, close: () => connection.close() };

@@ -1,12 +1,12 @@
 /** What the commands of `hotpath index` reach Redis by. */
-import { functionsOf, type ClientOptions } from "../deploy/client";
-import { loadConfig } from "../config";
-import { connect, type Connection } from "../redis/connection";
+import { functionsOf } from "../deploy/client";
+import type { Connection } from "../redis/connection";
 import type { HotpathFunctions } from "../contract";
-import { HotpathError, UsageError, UserError } from "../runtime/errors";
+import { UsageError } from "../runtime/errors";
 import { DatabaseIndex } from "../metadata/database-index";
 import { TableIndex } from "../metadata/table-index";
-import { routingKeyOf } from "../redis/partitions";
+import { routingOf } from "../redis/partitions";
+import { withLibrary } from "./access";
 
 export interface AccessOptions {
   json?: boolean;
@@ -31,28 +31,18 @@ export async function withIndex(
   { partition }: AccessOptions,
   work: (index: MetadataIndex) => Promise<void>,
 ): Promise<void> {
-  const config = loadConfig();
-  const connection = await connect(config.redis.url);
-  try {
+  await withLibrary("index", (_, connection) => {
     if (connection.isCluster && partition === undefined)
       throw new UsageError("in a cluster, --partition names the partition that the tables lie in");
-    await work(indexOf(connection, { partition: partition ?? null }));
-  } catch (error) {
-    if (error instanceof HotpathError && /function not found/i.test(error.message)) {
-      throw new UserError(`the index is not loaded on ${connection.shown}, or an older one; run: hotpath deploy`);
-    }
-    throw error;
-  } finally {
-    connection.close();
-  }
+    return work(indexOf(connection, { partition: partition ?? null }));
+  });
 }
 
-function indexOf(connection: Connection, options: ClientOptions): MetadataIndex {
-  const routing = typeof options.partition === "string" ? { routingKey: routingKeyOf(options.partition) } : {};
+function indexOf(connection: Connection, options: { partition: string | null }): MetadataIndex {
   return {
     databases: new DatabaseIndex(connection, options),
     functions: functionsOf(connection, options),
     tableOf: (database, table) => new TableIndex(connection, { database, table, ...options }),
-    keys: async () => (await connection.send(["DBSIZE"], routing)) as number,
+    keys: async () => (await connection.send(["DBSIZE"], routingOf(options.partition))) as number,
   };
 }

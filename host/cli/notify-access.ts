@@ -5,7 +5,8 @@ import type { HotpathFunctions } from "../contract";
 import { UsageError } from "../runtime/errors";
 import { gateOf, type Gate, type GateState } from "../jobs/gate";
 import { topicsOf, type Topic } from "../notifier/topics";
-import { functionsIn, withConnection } from "./access";
+import { functionsOf } from "../deploy/client";
+import { withLibrary } from "./access";
 
 export interface Notifier {
   config: Config;
@@ -27,7 +28,7 @@ export interface Notifier {
  * @throws UserError if the library is not loaded; what `work` throws
  */
 export async function withNotifier(work: (notifier: Notifier) => Promise<void>): Promise<void> {
-  await withConnection("the notifier", (config, connection) => work(notifierOf(config, connection)));
+  await withLibrary("notifier", (config, connection) => work(notifierOf(config, connection)));
 }
 
 function notifierOf(config: Config, connection: Connection): Notifier {
@@ -37,7 +38,7 @@ function notifierOf(config: Config, connection: Connection): Notifier {
   const gate = (topic: string): Gate => gateOf(connection, { topic, partition: partitionOf(topic) });
   return {
     config,
-    functionsOf: (topic) => functionsIn(connection, partitionOf(topic)),
+    functionsOf: (topic) => functionsOf(connection, { partition: partitionOf(topic) }),
     configured: (topic) => {
       const found = topics.find(({ name }) => name === topic);
       if (!found)
@@ -49,7 +50,7 @@ function notifierOf(config: Config, connection: Connection): Notifier {
     gateStateOf: (topic) => gate(topic).read(),
     openGate: (topic) => gate(topic).open(),
     topicNames: async () => {
-      const known = connection.isCluster ? [] : await functionsIn(connection, null).listTopics();
+      const known = connection.isCluster ? [] : await functionsOf(connection).listTopics();
       return [...new Set([...names, ...known])];
     },
   };

@@ -1,6 +1,6 @@
 /** `hotpath serve` */
 import { loadConfig, type Config } from "../config";
-import { connect } from "../redis/connection";
+import { withConnection } from "../redis/connection";
 import { deploy } from "../deploy/deploy";
 import { startServer, type EmbeddedServer } from "../embedded/embedded";
 import { readBundle } from "../deploy/libraries";
@@ -39,12 +39,7 @@ async function startEmbedded(log: Logger): Promise<EmbeddedServer | undefined> {
   const server = await startServer({ dir: DATA_FOLDER, persistence: true, log: (message) => log.info(message) });
   log.info({ redis: server.url, dir: server.dir, pid: server.pid }, "server started");
   try {
-    const connection = await connect(server.url);
-    try {
-      await deploy(connection, { libraries: readBundle() });
-    } finally {
-      connection.close();
-    }
+    await withConnection(server.url, (connection) => deploy(connection, { libraries: readBundle() }));
     return server;
   } catch (error) {
     await server.stop();

@@ -1,6 +1,6 @@
 /** `hotpath status` */
 import { loadConfig } from "../config";
-import { connect } from "../redis/connection";
+import { withConnection } from "../redis/connection";
 import { readBundle } from "../deploy/libraries";
 import { isInStep, readStatus } from "./status/read";
 import { findProblems } from "./status/problems";
@@ -17,8 +17,7 @@ export interface StatusCommandOptions {
 export async function statusCommand(options: StatusCommandOptions): Promise<void> {
   const { redis, tracker } = loadConfig();
   const bundle = readBundle();
-  const connection = await connect(redis.url);
-  try {
+  await withConnection(redis.url, async (connection) => {
     const status = await readStatus(connection, bundle, tracker.partitions, tracker.streams);
     const inStep = isInStep(status, bundle);
     const problems = findProblems(status);
@@ -27,7 +26,5 @@ export async function statusCommand(options: StatusCommandOptions): Promise<void
       options.json ? JSON.stringify({ inStep, problems, ...status }) : renderStatus(status, problems, style).join("\n"),
     );
     if (options.check && (!inStep || problems.length > 0)) process.exitCode = 1;
-  } finally {
-    connection.close();
-  }
+  });
 }

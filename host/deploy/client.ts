@@ -1,10 +1,10 @@
-/** The functions of all libraries over a connection. */
-import type { Connection } from "../redis/connection";
+/** The typed client of a connection. It lies here and not in `host/redis`, because it can load a library that is missing. */
 import type { HotpathFunctions } from "../contract";
-import { healLibrary } from "./deploy";
+import type { Connection } from "../redis/connection";
 import { createFunctions } from "../redis/functions";
+import { routingOf } from "../redis/partitions";
+import { healLibrary } from "./deploy";
 import { readBundle } from "./libraries";
-import { routingKeyOf } from "../redis/partitions";
 
 export interface ClientOptions {
   /** In a cluster: whose keys the calls are about. Without it names have no braces. */
@@ -13,13 +13,13 @@ export interface ClientOptions {
   heal?: boolean;
 }
 
-/** The typed client of a connection; its calls answer with HotpathErrors where functions refuse them. */
+/** The functions of all libraries over a connection; their calls answer with HotpathErrors where functions refuse them. */
 export function functionsOf(
   connection: Connection,
   { partition = null, heal = false }: ClientOptions = {},
 ): HotpathFunctions {
   return createFunctions((args, options) => connection.send(args, options), {
-    ...(partition !== null && { routingKey: routingKeyOf(partition) }),
+    ...routingOf(partition),
     ...(heal && { heal: (library: string) => healLibrary(connection, readBundle(), library) }),
   });
 }

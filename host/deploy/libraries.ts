@@ -4,7 +4,7 @@ import { fileURLToPath } from "node:url";
 import type { RatedFunction } from "./acl/users";
 import type { Primary } from "../redis/connection";
 import { ReplyError, UserError } from "../runtime/errors";
-import { primaryOf } from "../redis/role";
+import { primaryOf, readInfo } from "../redis/info";
 import { IS_BUNDLED } from "../runtime/version";
 
 /** A library of this package, as built. */
@@ -82,10 +82,9 @@ export function identityFunction(library: string): string {
  * @throws UserError if it is older than 7.0, which has no functions
  */
 export async function checkServer(primary: Primary): Promise<string> {
-  const info = (await primary.send(["INFO", "server"])) as string;
-  const field = (name: string): string | undefined => new RegExp(`^${name}:(.*?)\r?$`, "m").exec(info)?.[1];
-  const valkey = field("valkey_version");
-  const version = field("redis_version") ?? "unknown";
+  const info = await readInfo((args) => primary.send(args), "server");
+  const valkey = info.get("valkey_version");
+  const version = info.get("redis_version") ?? "unknown";
   if (valkey === undefined && !(Number(version.split(".")[0]) >= OLDEST_MAJOR)) {
     throw new UserError(`${primary.address} is Redis ${version}; functions need Redis 7.0 or newer, or Valkey`);
   }

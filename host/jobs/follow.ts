@@ -1,6 +1,6 @@
 /** Working off a stream as soon as something is written to it, without asking in between. */
 import type { Connection } from "../redis/connection";
-import { routingKeyOf } from "../redis/partitions";
+import { routingOf } from "../redis/partitions";
 import { pause } from "../runtime/wait";
 
 /** A stream, and the shard that it lies on. */
@@ -47,15 +47,11 @@ export async function follow(
 }
 
 async function readLastId(connection: Connection, stream: FollowedStream): Promise<string> {
-  const entries = await connection.send(["XREVRANGE", stream.key, "+", "-", "COUNT", "1"], routing(stream));
+  const entries = await connection.send(["XREVRANGE", stream.key, "+", "-", "COUNT", "1"], routingOf(stream.partition));
   return (entries as [string, unknown][])[0]?.[0] ?? "0-0";
 }
 
 async function waitForEntry(connection: Connection, stream: FollowedStream, afterId: string): Promise<boolean> {
   const command = ["XREAD", "COUNT", "1", "BLOCK", String(BLOCK_MS), "STREAMS", stream.key, afterId];
-  return (await connection.send(command, routing(stream))) !== null;
-}
-
-function routing(stream: FollowedStream): { routingKey?: string } {
-  return stream.partition === null ? {} : { routingKey: routingKeyOf(stream.partition) };
+  return (await connection.send(command, routingOf(stream.partition))) !== null;
 }

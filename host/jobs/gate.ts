@@ -4,7 +4,7 @@
  */
 import type { Connection } from "../redis/connection";
 import { KEYS } from "../contract";
-import { keyIn, routingKeyOf } from "../redis/partitions";
+import { keyIn, routingOf } from "../redis/partitions";
 
 export type GateState =
   | { state: "open" }
@@ -42,8 +42,7 @@ export function gateKey(topic: string, partition: string | null): string {
 /** The gate of a topic. */
 export function gateOf(connection: Connection, { topic, partition, receiver }: GateOptions): Gate {
   const key = gateKey(topic, partition);
-  const send = (...args: string[]): Promise<unknown> =>
-    connection.send(args, partition === null ? {} : { routingKey: routingKeyOf(partition) });
+  const send = (...args: string[]): Promise<unknown> => connection.send(args, routingOf(partition));
   const close = (state: string, at: number, reason: string): Promise<unknown> =>
     send("HSET", key, "state", state, "at", String(at), "reason", reason, "receiver", receiver ?? "");
   return {

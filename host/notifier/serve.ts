@@ -4,7 +4,8 @@ import type { Courier } from "./couriers/courier";
 import { deliverUntilStopped, type DeliverOptions, type DeliveryReport } from "./deliver";
 import { follow } from "../jobs/follow";
 import { gateOf, type GateState } from "../jobs/gate";
-import { queueOf, serverTime } from "./queue";
+import { queueOf } from "./queue";
+import { readClock } from "../redis/clock";
 import { drainScans } from "./scans";
 import { Wakeup } from "../runtime/wakeup";
 import type { Host } from "../serve/host";
@@ -98,7 +99,7 @@ export function deliveryOf(
   const { connection } = host;
   const { concurrency, timeoutSeconds } = topic.config.courier!;
   return {
-    queue: queueOf(host.functions(partition), name, host.worker, () => serverTime(connection, partition)),
+    queue: queueOf(host.functions(partition), name, host.worker, () => readClock(connection, partition)),
     courier,
     gate: gateOf(connection, { topic: name, partition, receiver: courier.shown }),
     concurrency,

@@ -45,6 +45,20 @@ export async function connect(url: string): Promise<Connection> {
   return open(parseServerUrl(url));
 }
 
+/**
+ * Connects for the time of `work`.
+ *
+ * @throws as {@link connect}; what `work` throws
+ */
+export async function withConnection<T>(url: string, work: (connection: Connection) => Promise<T>): Promise<T> {
+  const connection = await connect(url);
+  try {
+    return await work(connection);
+  } finally {
+    connection.close();
+  }
+}
+
 async function open(url: ServerUrl): Promise<Connection> {
   return url.kind === "cluster" ? openCluster(url) : openLink(url);
 }

@@ -63,14 +63,15 @@ async function healing(
   try {
     return await attempt();
   } catch (error) {
-    if (!heal || !isFunctionNotFound(error)) throw error;
+    if (!heal || !isMissingFunction(error)) throw error;
   }
   await heal(spec.library);
   return attempt();
 }
 
-function isFunctionNotFound(error: unknown): boolean {
-  return error instanceof ReplyError && /function not found/i.test(error.sentence);
+/** Whether a call failed because its server has no such function: no library, or one of another version. */
+export function isMissingFunction(error: unknown): boolean {
+  return (error instanceof HotpathError || error instanceof ReplyError) && /function not found/i.test(error.message);
 }
 
 /** Positional arguments, then the JSONs, then the options that are given: as the function binds them. */

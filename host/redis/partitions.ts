@@ -22,3 +22,13 @@ export function partitionOf(key: string): string | undefined {
 export function routingKeyOf(partition: string): string {
   return `{${partition}}`;
 }
+
+/** Options that send a command to the shard of a partition; null where there are no partitions. */
+export function routingOf(partition: string | null): { routingKey?: string } {
+  return partition === null ? {} : { routingKey: routingKeyOf(partition) };
+}
+
+/** Each partition of a configuration; one without a name where it has none. */
+export function partitionsOf(configured: readonly string[]): readonly (string | null)[] {
+  return configured.length > 0 ? configured : [null];
+}

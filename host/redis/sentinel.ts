@@ -1,7 +1,7 @@
 /** Finding the primary that sentinels watch. */
 import { describeError, UnavailableError, UserError } from "../runtime/errors";
 import { endClient, openClient, type Access, type Client } from "./link";
-import { primaryOf } from "./role";
+import { primaryOf } from "./info";
 import { formatEndpoint, type Endpoint, type ServerUrl } from "./url";
 
 /**

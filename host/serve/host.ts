@@ -9,7 +9,7 @@ import { UnavailableError } from "../runtime/errors";
 import { createFunctions } from "../redis/functions";
 import { checkPrimary, checkServer, listLoaded, readBundle, type BundledLibrary } from "../deploy/libraries";
 import type { Logger } from "../runtime/log";
-import { routingKeyOf } from "../redis/partitions";
+import { partitionsOf, routingOf } from "../redis/partitions";
 import { applyTopic, topicsOf, type Topic, type TopicSettings } from "../notifier/topics";
 
 export class Host {
@@ -71,15 +71,15 @@ export class Host {
   }
 
   /** Each partition of the configuration; one without a name where there are none. */
-  get partitions(): (string | null)[] {
-    const { partitions } = this.config.tracker;
-    return partitions.length > 0 ? partitions : [null];
+  get partitions(): readonly (string | null)[] {
+    return partitionsOf(this.config.tracker.partitions);
   }
 
   /** The functions, called in a partition. */
   functions(partition: string | null): HotpathFunctions {
+    // Not by functionsOf: these may be made before the connection is, and healing is told in the log.
     return createFunctions((args, options) => this.connection.send(args, options), {
-      ...(partition === null ? {} : { routingKey: routingKeyOf(partition) }),
+      ...routingOf(partition),
       heal: (library) => this.heal(library),
     });
   }

@@ -1,10 +1,9 @@
 /** Where commands that look at the tracker read: its functions, once for each partition. */
 import type { TrackerConfig } from "../config";
-import type { Connection } from "../redis/connection";
 import type { HotpathFunctions } from "../contract";
-import { HotpathError, UserError } from "../runtime/errors";
-import { createFunctions } from "../redis/functions";
-import { routingKeyOf } from "../redis/partitions";
+import { functionsOf } from "../deploy/client";
+import type { Connection } from "../redis/connection";
+import { partitionsOf } from "../redis/partitions";
 
 export interface Source {
   /** Null outside of clusters. */
@@ -17,27 +16,8 @@ export function sourcesOf(
   connection: Connection,
   { tracker }: { tracker: Pick<TrackerConfig, "partitions"> },
 ): Source[] {
-  const partitions: (string | null)[] = tracker.partitions.length > 0 ? tracker.partitions : [null];
-  return partitions.map((partition) => ({
+  return partitionsOf(tracker.partitions).map((partition) => ({
     partition,
-    functions: createFunctions(
-      (args, options) => connection.send(args, options),
-      partition === null ? {} : { routingKey: routingKeyOf(partition) },
-    ),
+    functions: functionsOf(connection, { partition }),
   }));
-}
-
-/** The server's clock, unix milliseconds. */
-export async function readClock(connection: Connection): Promise<number> {
-  const [primary] = await connection.primaries();
-  const [seconds, microseconds] = (await primary!.send(["TIME"])) as [string, string];
-  return Number(seconds) * 1_000 + Math.floor(Number(microseconds) / 1_000);
-}
-
-/** An error as a person can mend it: a function that the server does not know is a matter of deploying. */
-export function explainMissing(error: unknown): unknown {
-  if (error instanceof HotpathError && /function not found/i.test(error.message)) {
-    return new UserError("the server has no tracker, or an older one; run: hotpath deploy");
-  }
-  return error;
 }

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, expect, it } from "vitest";
 import { connect, type Connection } from "../../host/redis/connection";
 import { loopbackSettings } from "../../demo/catalog/vendors";
 import { deploy } from "../../host/deploy/deploy";
-import { createFunctions } from "../../host/redis/functions";
+import { functionsOf } from "../../host/deploy/client";
 import { readBundle } from "../../host/deploy/libraries";
 import { openTestShop, VENDOR } from "../support/catalog-host";
 import { useCluster } from "../support/cluster";
@@ -41,7 +41,7 @@ describeWithOwnServer("the catalogue in a cluster", () => {
     };
     writeFileSync(path, JSON.stringify({ log: { level: "debug" }, tracker: { partitions: ["rtl"] }, catalog }));
     const env = { REDIS_URL: cluster.url, CONFIG_PATH: path, ENV: undefined };
-    const functions = createFunctions((args, options) => connection.send(args, options), { routingKey: "{infos}" });
+    const functions = functionsOf(connection, { partition: "infos" });
     const host = runNode(["host/cli/main.ts", "serve"], { env });
     await until(async () => (await functions.getCatalogStatus())[0]?.products === total, {
       timeoutMs: 40_000,

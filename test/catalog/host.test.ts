@@ -9,7 +9,7 @@ import { taskQueueOf } from "../../host/catalog/task-queue";
 import { workOf } from "../../host/catalog/work";
 import { loadConfig } from "../../host/config";
 import { VendorError, type VendorCourier } from "../../host/catalog/courier/types";
-import { serverTime } from "../../host/notifier/queue";
+import { readClock } from "../../host/redis/clock";
 import { gateOf } from "../../host/jobs/gate";
 import {
   TaskFailure,
@@ -42,7 +42,7 @@ async function done(catalog: Catalog, what: Scheduled, year?: number): Promise<L
 }
 
 describe("workers", () => {
-  const now = () => serverTime(connection, null);
+  const now = () => readClock(connection, null);
   const gate = gateOf(connection, { topic: "vendor/q", partition: null });
 
   interface Working {

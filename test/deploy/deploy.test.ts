@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from "vitest";
-import { connect, type Connection } from "../../host/redis/connection";
+import { withConnection, type Connection } from "../../host/redis/connection";
 import { deploy, healLibrary } from "../../host/deploy/deploy";
 import { listLoaded, readBundle } from "../../host/deploy/libraries";
 import { isInStep, readStatus } from "../../host/cli/status/read";
@@ -18,17 +18,10 @@ describeWithOwnServer("deploying", () => {
     await server.flush();
   });
 
-  async function withConnection<T>(work: (connection: Connection) => Promise<T>): Promise<T> {
-    const connection = await connect(server.url);
-    try {
-      return await work(connection);
-    } finally {
-      connection.close();
-    }
-  }
+  const connected = <T>(work: (connection: Connection) => Promise<T>): Promise<T> => withConnection(server.url, work);
 
   const deployed = (...libraries: ReturnType<typeof testLibrary>[]) =>
-    withConnection((connection) => deploy(connection, { libraries }));
+    connected((connection) => deploy(connection, { libraries }));
   const call = (name: string) => server.client.sendCommand(["FCALL", name, "0"]);
   /** In the order of names: the server has none. */
   const dump = async () => {
@@ -74,7 +67,7 @@ describeWithOwnServer("deploying", () => {
   });
 
   it("changes nothing in a dry run, and says what it would do", async () => {
-    const report = await withConnection((connection) =>
+    const report = await connected((connection) =>
       deploy(connection, { libraries: [testLibrary("alpha")], dryRun: true }),
     );
     expect(report).toMatchObject({ dryRun: true, changed: true, primaries: [{ libraries: [{ action: "load" }] }] });
@@ -145,11 +138,11 @@ describeWithOwnServer("deploying", () => {
 
   it("heals what is missing and never replaces another version", async () => {
     const bundle = [testLibrary("alpha", { functions: ["a"] }), testLibrary("beta")];
-    await withConnection((connection) => healLibrary(connection, bundle, "alpha"));
+    await connected((connection) => healLibrary(connection, bundle, "alpha"));
     expect(await call("a")).toBe("1.0.0");
     expect(await dump()).not.toContain("beta");
     const newer = [testLibrary("alpha", { functions: ["a"], version: "2.0.0" })];
-    await withConnection((connection) => healLibrary(connection, newer, "alpha"));
+    await connected((connection) => healLibrary(connection, newer, "alpha"));
     expect(await call("a")).toBe("1.0.0");
   });
 
@@ -160,7 +153,7 @@ describeWithOwnServer("deploying", () => {
       testLibrary("differs", { version: "0.9.0" }),
       testLibrary("other", { functions: ["x"] }),
     );
-    const status = await withConnection((connection) => readStatus(connection, bundle, []));
+    const status = await connected((connection) => readStatus(connection, bundle, []));
     expect(status.primaries[0]?.server).toMatch(/^(redis|valkey) \d+\.\d+\.\d+$/);
     expect(status.primaries[0]?.libraries.map(({ library, state, version }) => [library, state, version])).toEqual([
       ["same", "in step", "1.0.0"],
@@ -184,7 +177,7 @@ describeWithOwnServer("deploying", () => {
       expect(exits.map(({ code }) => code)).toEqual(Array(10).fill(0));
       const changed = deploys.filter(({ lines }) => (JSON.parse(lines[0]!) as { changed: boolean }).changed);
       expect(changed).toHaveLength(1);
-      const loaded = await withConnection(async (connection) =>
+      const loaded = await connected(async (connection) =>
         listLoaded(
           (await connection.primaries())[0]!,
           readBundle().map(({ name }) => name),

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { connect, type Connection } from "../../host/redis/connection";
 import { deploy } from "../../host/deploy/deploy";
-import { createFunctions } from "../../host/redis/functions";
+import { functionsOf } from "../../host/deploy/client";
 import { gateOf } from "../../host/jobs/gate";
 import { readBundle } from "../../host/deploy/libraries";
 import { useCluster } from "../support/cluster";
@@ -46,7 +46,7 @@ describeWithOwnServer("notifications in a cluster", () => {
     await host.line(/"redis is ready"/, { timeoutMs: 30_000 });
     for (const partition of Object.keys(topics)) {
       const routingKey = `{${partition}}`;
-      const functions = createFunctions((args, options) => connection.send(args, options), { routingKey });
+      const functions = functionsOf(connection, { partition });
       const { stream } = await functions.getTopic({ topic: partition });
       expect(stream).toContain(routingKey);
       await connection.send(["XADD", stream, "*", "subject", "10", "item", `${partition}-A`], { routingKey });

@@ -6,7 +6,8 @@ import { Webhook } from "standardwebhooks";
 import { afterAll, beforeAll, beforeEach, expect, it } from "vitest";
 import { connect, type Connection } from "../../host/redis/connection";
 import { deploy } from "../../host/deploy/deploy";
-import { createFunctions } from "../../host/redis/functions";
+import type { HotpathFunctions } from "../../host/contract";
+import { functionsOf } from "../../host/deploy/client";
 import { gateOf } from "../../host/jobs/gate";
 import { readBundle } from "../../host/deploy/libraries";
 import { runNode } from "../support/processes";
@@ -16,12 +17,13 @@ import { useServer } from "../support/server";
 const SECRET = `whsec_${randomBytes(24).toString("base64")}`;
 const server = useServer();
 let connection: Connection;
-const functions = createFunctions((args, options) => connection.send(args, options));
+let functions: HotpathFunctions;
 
 let dir = "";
 beforeAll(async () => {
   dir = await mkdtemp(join(tmpdir(), "hotpath-test-"));
   connection = await connect(server.url);
+  functions = functionsOf(connection);
 });
 afterAll(async () => {
   connection.close();

@@ -2,7 +2,8 @@ import { afterAll, beforeAll, beforeEach, expect, it } from "vitest";
 import { connect, type Connection } from "../../host/redis/connection";
 import type { Courier, Delivery } from "../../host/notifier/couriers/courier";
 import { deploy } from "../../host/deploy/deploy";
-import { createFunctions } from "../../host/redis/functions";
+import type { HotpathFunctions } from "../../host/contract";
+import { functionsOf } from "../../host/deploy/client";
 import {
   deliverOnce,
   deliverUntilStopped,
@@ -11,7 +12,8 @@ import {
   type Queue,
 } from "../../host/notifier/deliver";
 import { gateKey, gateOf } from "../../host/jobs/gate";
-import { queueOf, serverTime } from "../../host/notifier/queue";
+import { queueOf } from "../../host/notifier/queue";
+import { readClock } from "../../host/redis/clock";
 import { Wakeup } from "../../host/runtime/wakeup";
 import { readBundle } from "../../host/deploy/libraries";
 import { UnavailableError } from "../../host/runtime/errors";
@@ -23,10 +25,11 @@ const HOUR_MS = 3_600_000;
 
 const server = useServer();
 let connection: Connection;
-const functions = createFunctions((args, options) => connection.send(args, options));
+let functions: HotpathFunctions;
 
 beforeAll(async () => {
   connection = await connect(server.url);
+  functions = functionsOf(connection);
 });
 afterAll(() => connection.close());
 beforeEach(async () => {
@@ -37,7 +40,7 @@ beforeEach(async () => {
 
 /** Scans that have long been quiet. */
 async function scanned(...sellers: string[]): Promise<void> {
-  const now = await serverTime(connection, null);
+  const now = await readClock(connection, null);
   for (const subject of sellers)
     await functions.scanItem({ topic: TOPIC, subject, item: `${subject}-A`, now: now - 1000 });
 }
@@ -57,7 +60,7 @@ function bench(
   const reports: DeliveryReport[] = [];
   const claims: number[] = [];
   const stop = new AbortController();
-  const queue = queueOf(functions, TOPIC, "test", () => serverTime(connection, null));
+  const queue = queueOf(functions, TOPIC, "test", () => readClock(connection, null));
   const counted: Queue = {
     ...queue,
     claim: async (count) => {
@@ -240,7 +243,7 @@ it("says that the lease was lost where somebody else has ended it", async () => 
 it("cannot end the lease of another, once its own is over", async () => {
   await functions.configureTopic({ topic: TOPIC, lease: 1 });
   await scanned("10");
-  const other = queueOf(functions, TOPIC, "other", () => serverTime(connection, null));
+  const other = queueOf(functions, TOPIC, "other", () => readClock(connection, null));
   const options = bench(async () => {
     await until(async () => (await other.claim(1)).notifications.length === 1);
     return { outcome: "delivered" };
@@ -321,11 +324,11 @@ it("waits as long as the receiver asks, by the server's clock", async () => {
   const options = bench(failing({ retryAfterMs: HOUR_MS }), { concurrency: 1 });
   expect(await deliverOnce(options)).toBe(false);
   const gate = await options.gate.read();
-  const left = gate.state === "paused" ? gate.untilMs - (await serverTime(connection, null)) : 0;
+  const left = gate.state === "paused" ? gate.untilMs - (await readClock(connection, null)) : 0;
   expect(left).toBeGreaterThan(HOUR_MS - 60_000);
   expect(left).toBeLessThanOrEqual(HOUR_MS);
   // An hour later.
-  const now = (await serverTime(connection, null)) + HOUR_MS;
+  const now = (await readClock(connection, null)) + HOUR_MS;
   const later = bench(delivered, {}, () => ({ now: () => Promise.resolve(now) }));
   expect(await deliverOnce(later)).toBe(true);
   expect(later.reports).toHaveLength(1);

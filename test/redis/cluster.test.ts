@@ -4,9 +4,11 @@ import { join } from "node:path";
 import { beforeAll, beforeEach, describe, expect, it, onTestFinished } from "vitest";
 import { connect, type Connection } from "../../host/redis/connection";
 import { deploy } from "../../host/deploy/deploy";
+import { functionsOf } from "../../host/deploy/client";
 import { createFunctions, type Send } from "../../host/redis/functions";
 import { readBundle } from "../../host/deploy/libraries";
-import { readClock, sourcesOf } from "../../host/tracker/source";
+import { readClock } from "../../host/redis/clock";
+import { sourcesOf } from "../../host/tracker/source";
 import { readStatus } from "../../host/cli/status/read";
 import { findFilter } from "../../host/cli/top/filter";
 import { TopReader } from "../../host/cli/top/read";
@@ -139,12 +141,11 @@ describeWithOwnServer("a cluster of three primaries", () => {
       expect([filtered.rows.map(({ name }) => name), filtered.totalViews]).toEqual([["rtl.example/a"], 2]);
     });
 
-    const functionsOf = (partition: string) =>
-      createFunctions((args, options) => connection.send(args, options), { routingKey: `{${partition}}` });
+    const functionsIn = (partition: string) => functionsOf(connection, { partition });
 
     it("sends the call to the shard of its partition", async () => {
       for (const partition of PARTITIONS) {
-        expect(await functionsOf(partition).trackerLead({ job: "j", slot: 5, worker: "w" })).toBe(1);
+        expect(await functionsIn(partition).trackerLead({ job: "j", slot: 5, worker: "w" })).toBe(1);
         expect(await (await ownerOf(`{${partition}}`)).client.sendCommand(["KEYS", "*"])).toEqual([
           `H:TICK::{${partition}}j::`,
         ]);
@@ -174,8 +175,8 @@ describeWithOwnServer("a cluster of three primaries", () => {
         expect(await connection.send(["DEL", `{${partition}}k`], { routingKey: `{${partition}}` })).toBe(1);
       };
       await move(from, fromId, to, toId);
-      expect(await functionsOf(partition).trackerLead({ job: "j", slot: 5, worker: "w" })).toBe(1);
-      await functionsOf(partition).trackerDone({ job: "j", slot: 5, worker: "w" });
+      expect(await functionsIn(partition).trackerLead({ job: "j", slot: 5, worker: "w" })).toBe(1);
+      await functionsIn(partition).trackerDone({ job: "j", slot: 5, worker: "w" });
       await connection.send(["DEL", `H:TICK::{${partition}}j::`], { routingKey: `{${partition}}` });
       await move(to, toId, from, fromId);
     });

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, beforeEach, expect } from "vitest";
 import { connect, type Connection } from "../../host/redis/connection";
 import type { HotpathFunctions } from "../../host/contract";
 import { deploy } from "../../host/deploy/deploy";
-import { createFunctions } from "../../host/redis/functions";
+import { functionsOf } from "../../host/deploy/client";
 import { readBundle } from "../../host/deploy/libraries";
 import { runNode, type RunningProcess } from "./processes";
 import { useServer, type TestServer, type TestServerOptions } from "./server";
@@ -57,7 +57,7 @@ export function useHosts(options: TestServerOptions = {}): TestHosts {
   return {
     server,
     connection,
-    functions: createFunctions((args, routing) => connection.send(args, routing)),
+    functions: functionsOf(connection),
     configure: async (config) => {
       const path = join(dir, `config-${(configs += 1)}.json`);
       await writeFile(path, JSON.stringify({ log: { level: "debug" }, ...config }));

@@ -7,7 +7,7 @@ import { Readable } from "node:stream";
 import { gzipSync } from "node:zlib";
 import { afterAll, beforeEach, describe, expect, it, onTestFinished } from "vitest";
 import { connect } from "../../host/redis/connection";
-import { createFunctions } from "../../host/redis/functions";
+import { functionsOf } from "../../host/deploy/client";
 import { Importer, openFiles } from "../../host/tracker/import/import";
 import { runNode, type RunningProcess } from "../support/processes";
 import { sha1, useTracker } from "../support/tracker";
@@ -130,7 +130,7 @@ describe("an import", () => {
   it("takes standard input, and knows it when it is piped again", async () => {
     const connection = await connect(tracker.server.url);
     onTestFinished(() => connection.close());
-    const functions = createFunctions((args, sending) => connection.send(args, sending));
+    const functions = functionsOf(connection);
     const pipe = async (content: string): Promise<number> => {
       const chunks = (content.match(/[^]{1,777}/g) ?? []).map((part) => Buffer.from(part));
       const options = {

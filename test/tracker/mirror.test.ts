@@ -2,7 +2,7 @@
 import { resolve } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished } from "vitest";
 import { connect, type Connection } from "../../host/redis/connection";
-import { createFunctions } from "../../host/redis/functions";
+import { functionsOf } from "../../host/deploy/client";
 import { GapError, mirror, type MirrorOptions, type MirrorSummary } from "../../host/tracker/mirror/mirror";
 import { compareIds } from "../../host/tracker/mirror/source";
 import { runNode, type RunningProcess } from "../support/processes";
@@ -65,11 +65,7 @@ function options(more: Partial<MirrorOptions> = {}): MirrorOptions {
   };
 }
 
-const once = (more: Partial<MirrorOptions> = {}): Promise<MirrorSummary> =>
-  mirror(
-    createFunctions((args, sending) => here.send(args, sending)),
-    options(more),
-  );
+const once = (more: Partial<MirrorOptions> = {}): Promise<MirrorSummary> => mirror(functionsOf(here), options(more));
 
 describe("a mirror", () => {
   it("counts each entry once, goes on where it ended, and leaves the source as it was", async () => {

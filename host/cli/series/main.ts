@@ -1,12 +1,10 @@
-/** `hotpath series`: one record over time, as a plot in the terminal or as JSON. */
-import { loadConfig } from "../../config";
 import { TIERS, type Dimension, type MadeTier } from "../../contract";
-import { connect } from "../../redis/connection";
 import { UserError } from "../../runtime/errors";
+import { withLibrary } from "../access";
 import { readSeries, type SeriesData } from "./read";
 import { renderSeries, type SeriesMetric } from "./render";
 import { parseLast, seriesSpan, tierFor } from "./span";
-import { explainMissing, sourcesOf } from "../../tracker/source";
+import { sourcesOf } from "../../tracker/source";
 import { findTarget } from "../../tracker/targets";
 import { colorsOf } from "../../terminal/style";
 import { WIDTH } from "../../terminal/output";
@@ -31,9 +29,7 @@ const MAX_WIDTH = 160;
  */
 export async function runSeries(what: string, options: SeriesOptions): Promise<void> {
   const lastMs = parseLast(options.last);
-  const config = loadConfig();
-  const connection = await connect(config.redis.url);
-  try {
+  await withLibrary("tracker", async (config, connection) => {
     const target = await findTarget(sourcesOf(connection, config), what, options.dimension);
     const { rotatedUntil } = await target.source.functions.getTrackerStatus();
     if (rotatedUntil === null)
@@ -44,11 +40,7 @@ export async function runSeries(what: string, options: SeriesOptions): Promise<v
     if (options.json) return void process.stdout.write(`${JSON.stringify(jsonOf(data, options.metric))}\n`);
     const style = { width: Math.min(MAX_WIDTH, WIDTH), colors: colorsOf(process.stdout, process.env) };
     process.stdout.write(`${renderSeries(data, options.metric, style).join("\n")}\n`);
-  } catch (error) {
-    throw explainMissing(error);
-  } finally {
-    connection.close();
-  }
+  });
 }
 
 /** The document of `--json`: names of fields are stable, times are unix milliseconds. */

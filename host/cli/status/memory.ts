@@ -8,6 +8,7 @@ import {
   type HotpathFunctions,
   type MemoryPart,
 } from "../../contract";
+import { readInfo } from "../../redis/info";
 
 export interface PartMemory {
   part: MemoryPart;
@@ -55,8 +56,8 @@ function dimensionsOf(part: MemoryPart): readonly Dimension[] {
 
 /** What the server's INFO says. */
 export async function readServerMemory(primary: Primary): Promise<ServerMemory> {
-  const info = (await primary.send(["INFO", "memory"])) as string;
-  const field = (name: string): string => new RegExp(`^${name}:(.*?)\r?$`, "m").exec(info)?.[1] ?? "";
+  const info = await readInfo((args) => primary.send(args), "memory");
+  const field = (name: string): string => info.get(name) ?? "";
   return {
     usedBytes: Number(field("used_memory")),
     maxBytes: Number(field("maxmemory")),

@@ -2,9 +2,9 @@
 import type { Connection, Primary } from "../../redis/connection";
 import type { HotpathFunctions } from "../../contract";
 import { describeError } from "../../runtime/errors";
-import { createFunctions } from "../../redis/functions";
+import { functionsOf } from "../../deploy/client";
 import { checkServer, listLoaded, type BundledLibrary, type LoadedLibrary } from "../../deploy/libraries";
-import { routingKeyOf } from "../../redis/partitions";
+import { routingOf } from "../../redis/partitions";
 import { readMemory, readServerMemory, type PartMemory, type ServerMemory } from "./memory";
 
 export type LibraryState = "in step" | "differs" | "missing" | "foreign";
@@ -131,14 +131,13 @@ async function readTracker(
   partition: string | null,
   streams: readonly StatusStream[],
 ): Promise<PartitionStatus> {
-  const routing = partition === null ? {} : { routingKey: routingKeyOf(partition) };
-  const functions = createFunctions((args, options) => connection.send(args, options), routing);
+  const functions = functionsOf(connection, { partition });
   const nothing = { partition, status: null, delays: null, memory: null, memoryError: null, unread: [] };
   try {
     const status = await functions.getTrackerStatus();
     const known = status.streams.map(([stream]) => stream);
     const others = streams.filter((stream) => stream.partition === partition && !known.includes(stream.key));
-    const unread = await readUnread((key) => connection.send(["XLEN", key], routing), others);
+    const unread = await readUnread((key) => connection.send(["XLEN", key], routingOf(partition)), others);
     // A library of before these functions has its status all the same.
     const delays = await functions.getTrackerDelays().catch(() => null);
     return { ...nothing, status, delays, unread, ...(await estimateMemory(functions)), error: null };

@@ -1,6 +1,6 @@
 /** `hotpath top` on a terminal: reads, draws and listens to keys, until it is ended. */
 import { describeError, UnavailableError, UserError } from "../../runtime/errors";
-import { explainMissing } from "../../tracker/source";
+import { explainMissing } from "../access";
 import type { Screen } from "../../terminal/screen";
 import type { Key } from "../../terminal/keys";
 import type { TopData } from "./data";
@@ -185,7 +185,7 @@ export class LiveTop {
 }
 
 function problemText(error: unknown): string {
-  const explained = explainMissing(error);
+  const explained = explainMissing(error, "tracker");
   const problem = describeError(explained);
   if (explained instanceof UserError) return capital(problem);
   return error instanceof UnavailableError ? `Redis away, trying again (${problem})` : `Trying again: ${problem}`;

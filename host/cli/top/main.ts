@@ -1,13 +1,13 @@
 /** `hotpath top`: the most viewed, live on a terminal, or once for scripts. */
 import { constants } from "node:os";
-import { loadConfig } from "../../config";
-import { connect } from "../../redis/connection";
+import { readClock } from "../../redis/clock";
 import { UsageError } from "../../runtime/errors";
 import { colorsOf, isInteractive } from "../../terminal/style";
 import { stopOnSignals } from "../../runtime/signals";
-import { explainMissing, readClock, sourcesOf, type Source } from "../../tracker/source";
+import { sourcesOf, type Source } from "../../tracker/source";
 import { Screen } from "../../terminal/screen";
 import type { TopData } from "./data";
+import { withLibrary } from "../access";
 import { findFilter } from "./filter";
 import { LiveTop } from "./live";
 import type { Dimension } from "../../contract";
@@ -39,9 +39,7 @@ const COUNT = { live: 100, once: 20 };
 export async function runTop(options: TopOptions): Promise<void> {
   checkOptions(options);
   const isLive = !options.once && !options.json && isInteractive(process.stdout, process.env);
-  const config = loadConfig();
-  const connection = await connect(config.redis.url);
-  try {
+  await withLibrary("tracker", async (config, connection) => {
     const sources = sourcesOf(connection, config);
     const filter = await findFilter(sources, options);
     const query: Query = {
@@ -53,11 +51,7 @@ export async function runTop(options: TopOptions): Promise<void> {
     const reader = new TopReader(sources, () => readClock(connection));
     if (isLive) await showLive(reader, sources, query, options.interval);
     else await showOnce(reader, query, options.json ?? false);
-  } catch (error) {
-    throw explainMissing(error);
-  } finally {
-    connection.close();
-  }
+  });
 }
 
 function checkOptions({ dimension, website, section }: TopOptions): void {

@@ -1,6 +1,7 @@
 /** Every node of a Redis: users are kept by each node for itself, replicas included. */
 import type { Connection } from "../../redis/connection";
 import { describeError, UserError } from "../../runtime/errors";
+import { readInfo } from "../../redis/info";
 import { endClient, explain, openClient, type Access } from "../../redis/link";
 import { formatEndpoint, parseServerUrl, type Endpoint } from "../../redis/url";
 
@@ -92,9 +93,10 @@ async function clusterNodes(connection: Connection): Promise<Endpoint[]> {
 
 /** `slave0:ip=10.0.0.2,port=6379,state=online,…` */
 async function replicasOf(node: AclNode): Promise<Endpoint[]> {
-  const info = String(await node.send(["INFO", "replication"]));
-  return [...info.matchAll(/^slave\d+:ip=([^,]+),port=(\d+)/gm)].map(([, host, port]) => ({
-    host: host!,
-    port: Number(port),
-  }));
+  const info = await readInfo((args) => node.send(args), "replication");
+  const replicas = [...info].filter(([name]) => /^slave\d+$/.test(name));
+  return replicas.flatMap(([, value]) => {
+    const [, host, port] = /^ip=([^,]+),port=(\d+)/.exec(value) ?? [];
+    return host === undefined ? [] : [{ host, port: Number(port) }];
+  });
 }

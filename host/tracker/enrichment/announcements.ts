@@ -2,7 +2,7 @@
 import { KEYS } from "../../contract";
 import type { Connection } from "../../redis/connection";
 import { ReplyError } from "../../runtime/errors";
-import { keyIn, routingKeyOf } from "../../redis/partitions";
+import { keyIn, routingOf } from "../../redis/partitions";
 import { HOUR_MS } from "../../runtime/time";
 
 export const GROUP = "enrich";
@@ -49,7 +49,7 @@ export class Announcements {
     private readonly consumer: string,
   ) {
     this.#key = announcementStreamOf(partition);
-    this.#routing = partition === null ? {} : { routingKey: routingKeyOf(partition) };
+    this.#routing = routingOf(partition);
   }
 
   /**
