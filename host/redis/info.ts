@@ -8,7 +8,7 @@
  */
 export async function readInfo(
   send: (args: string[]) => Promise<unknown>,
-  section: "memory" | "replication" | "server",
+  section: "cpu" | "memory" | "replication" | "server",
 ): Promise<ReadonlyMap<string, string>> {
   const text = String(await send(["INFO", section]));
   return new Map(

@@ -5,7 +5,7 @@
  * when the connection broke is reported and not repeated (node-redis' sentinel client repeats it, which would count
  * events twice). And nothing piles up: while Redis is away, a command fails at once.
  */
-import { createClient, ErrorReply, RESP_TYPES } from "redis";
+import { createClient, ErrorReply, RESP_TYPES } from "@redis/client";
 import { backoffMs } from "../runtime/backoff";
 import { describeError, ReplyError, UnavailableError } from "../runtime/errors";
 import { formatEndpoint, type Credentials, type Endpoint } from "./url";

@@ -2,7 +2,8 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import { createClient } from "redis";
+import { createClient } from "@redis/client";
+import { readInfo } from "../../host/redis/info";
 import { inspectServer, startServer, type EmbeddedServer } from "../../host/embedded/embedded";
 import { runPipeline } from "./pipeline";
 import { sizesOf, type Sizes } from "./sizes";
@@ -36,15 +37,10 @@ function connect(url: string) {
 
 type Client = Awaited<ReturnType<typeof connect>>;
 
-async function info(client: Client, section: string): Promise<(field: string) => string | undefined> {
-  const text = (await client.sendCommand(["INFO", section])) as unknown as string;
-  return (field) => new RegExp(`^${field}:(.*?)\\r?$`, "m").exec(text)?.[1];
-}
-
 async function serverName(client: Client): Promise<string> {
-  const field = await info(client, "server");
-  const valkey = field("valkey_version");
-  return valkey === undefined ? `Redis ${field("redis_version")}` : `Valkey ${valkey}`;
+  const info = await readInfo((args) => client.sendCommand(args), "server");
+  const valkey = info.get("valkey_version");
+  return valkey === undefined ? `Redis ${info.get("redis_version")}` : `Valkey ${valkey}`;
 }
 
 async function connected(server: EmbeddedServer, quick: boolean): Promise<{ bench: Bench; client: Client }> {
@@ -62,8 +58,8 @@ async function connected(server: EmbeddedServer, quick: boolean): Promise<{ benc
     flush: async () => void (await call("FLUSHALL", "SYNC")),
     libraries,
     cpuMs: async () => {
-      const field = await info(client, "cpu");
-      return 1000 * (Number(field("used_cpu_user_main_thread")) + Number(field("used_cpu_sys_main_thread")));
+      const info = await readInfo((args) => client.sendCommand(args), "cpu");
+      return 1000 * (Number(info.get("used_cpu_user_main_thread")) + Number(info.get("used_cpu_sys_main_thread")));
     },
   };
   return { bench, client };

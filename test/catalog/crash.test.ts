@@ -3,7 +3,7 @@
  * and the same sync once more brings it to its end. HOTPATH_RUNS multiplies the number of runs.
  */
 import fc from "fast-check";
-import { createClient } from "redis";
+import { createClient } from "@redis/client";
 import { expect, it } from "vitest";
 import { HALLMARK, HOOKED, HOUR, idOf, NOON, useCatalog } from "../support/catalog";
 import { checkCatalog } from "../support/catalog-checks";

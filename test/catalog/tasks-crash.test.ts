@@ -3,7 +3,7 @@
  * a lease that lasts, none is lost, and what was answered stays so. HOTPATH_RUNS multiplies the number of runs.
  */
 import fc from "fast-check";
-import { createClient } from "redis";
+import { createClient } from "@redis/client";
 import { beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { describeWithOwnServer, useServer, type TestClient } from "../support/server";
 import { claimOn, useTasks, type ClaimedTask } from "../support/tasks";

@@ -3,7 +3,7 @@ import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { gzipSync } from "node:zlib";
-import { createClient } from "redis";
+import { createClient } from "@redis/client";
 import { afterAll, describe, expect, inject, it } from "vitest";
 import type { Times } from "../../demo/tracker/times";
 import { dueTimes, splitBySteps, windowStart } from "../../demo/tracker/simulation";

@@ -3,7 +3,7 @@
  * a merged file that is, once; no plan is lost, and none is carried out twice. HOTPATH_RUNS multiplies the number of runs.
  */
 import fc from "fast-check";
-import { createClient } from "redis";
+import { createClient } from "@redis/client";
 import { beforeAll, expect, it } from "vitest";
 import { entryOf, folderOf, HOUR, LEASE, MINUTE, ns, SECOND, type Entry, type MergePlan } from "../support/metadata";
 import { decodeRecord, fcall, loadLibrary } from "../support/functions";

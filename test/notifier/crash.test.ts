@@ -3,7 +3,7 @@
  * lost. HOTPATH_RUNS multiplies the number of runs.
  */
 import fc from "fast-check";
-import { createClient } from "redis";
+import { createClient } from "@redis/client";
 import { beforeAll, expect, it } from "vitest";
 import { claimOn, HOUR, MINUTE, type Claimed } from "../support/notifier";
 import { decodeRecord, fcall, fcallReadOnly, loadLibrary } from "../support/functions";

@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { randomUUID } from "node:crypto";
-import { createClient } from "redis";
+import { createClient } from "@redis/client";
 import { afterAll, beforeAll, describe, expect, inject } from "vitest";
 import { startServer, type EmbeddedServer, type ServerProgram } from "../../host/embedded/embedded";
 import { aclFile, AS_ROLES, callAsRoles, refusedAsRoles } from "./role-client";

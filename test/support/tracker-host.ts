@@ -2,7 +2,7 @@
  * A host for the crash tests: ingests and rotates, slice by slice, until nothing is left. Says a line after each round, and
  * `finished` at the end.
  */
-import { createClient } from "redis";
+import { createClient } from "@redis/client";
 import { record } from "./tracker-model";
 
 const [url = "", nowMs = "", limit = ""] = process.argv.slice(2);

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { RESP_TYPES } from "redis";
+import { RESP_TYPES } from "@redis/client";
 import { useFunctions, type Argument, type Fields, type TestFunctions } from "./functions";
 import type { TestClient, TestServerOptions } from "./server";
 import { MINUTE } from "./time";

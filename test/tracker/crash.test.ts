@@ -3,7 +3,7 @@
  * been, and every stream entry counts exactly once. HOTPATH_RUNS multiplies the number of runs.
  */
 import fc from "fast-check";
-import { createClient } from "redis";
+import { createClient } from "@redis/client";
 import { beforeAll, beforeEach, expect, it } from "vitest";
 import { runNode } from "../support/processes";
 import { describeWithOwnServer, useServer, type TestClient } from "../support/server";

@@ -1,4 +1,5 @@
 /** The catalogue's products: a first sync, an hourly one in which little changes, and one in which every price does. */
+import { readInfo } from "../../../host/redis/info";
 import type { Bench } from "../bench";
 import { interleave, rateOf, ratioOf, type Samples, type Side } from "../measure";
 import { COMPILED, withTwin, type LibraryName } from "../libraries";
@@ -199,7 +200,7 @@ async function questionRows(bench: Bench, products: BenchProduct[]): Promise<Row
 async function memoryOf(bench: Bench, count: number): Promise<string> {
   await bench.flush();
   const used = async (): Promise<number> =>
-    Number(/used_memory:(\d+)/.exec((await bench.call("INFO", "memory")) as string)![1]);
+    Number((await readInfo((args) => bench.call(...args), "memory")).get("used_memory"));
   const before = await used();
   await bench.pipeline(makeProducts(count).map((product) => upsert(product, Date.now())));
   return bytes(((await used()) - before) / count);

@@ -1,6 +1,6 @@
 /** Tasks: enqueued, and claimed and finished, against BullMQ on the same server and against the least that a queue can do. */
 import { Queue, Worker } from "bullmq";
-import { createClient } from "redis";
+import { createClient } from "@redis/client";
 import type { Bench } from "../bench";
 import { interleave, rateOf, ratioOf, type Samples, type Side } from "../measure";
 import { perSecond, type Findings, type Group, type Row } from "../row";
