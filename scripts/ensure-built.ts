@@ -13,7 +13,7 @@ export const HOTPATH = join(ROOT, "dist/hotpath.js");
 /** Written by the build itself. */
 const GENERATED = join(ROOT, "host/contract.ts");
 const SOURCES = ["functions", "host", "demo", "scripts/build", "package.json"];
-const OUTPUTS = ["dist/manifest.json", "dist/hotpath.js", "dist/index.js"];
+const OUTPUTS = ["dist/manifest.json", "dist/hotpath.js", "dist/demo.js", "dist/index.js"];
 
 /** Builds if need be; ends this process with the build's exit code if it fails. */
 export function ensureBuilt(): void {

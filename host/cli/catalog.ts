@@ -22,9 +22,8 @@ import {
 import type { Scheduled } from "../catalog/enqueue";
 import { functionsOf } from "../deploy/client";
 import { withLibrary } from "./access";
+import type { TaskState } from "./choices";
 import { WIDTH } from "../terminal/output";
-
-export const TASK_STATES = ["held", "waiting", "leased", "waiting_children", "finished", "dead", "cancelled"] as const;
 
 interface JsonOption {
   json?: boolean;
@@ -47,7 +46,7 @@ export interface HistoryOptions extends JsonOption {
 }
 
 export interface TaskOptions extends JsonOption {
-  state?: (typeof TASK_STATES)[number];
+  state?: TaskState;
   offset?: number;
   count?: number;
 }

@@ -1,29 +1,12 @@
+#!/usr/bin/env node
 /** The command line. */
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import { USERS, type UserRole } from "../deploy/acl/users";
 import { describeError, UsageError } from "../runtime/errors";
-import { countsCommand, historyCommand, recentCommand, syncCommand, tasksCommand, TASK_STATES } from "./catalog";
+import { METRICS, STATES, TASK_STATES } from "./choices";
 import { demoCommand, DEMOS } from "./demo";
-import { deployCommand } from "./deploy";
-import { importCommand } from "./import";
-import {
-  indexConfigureCommand,
-  indexPlansCommand,
-  indexQueryCommand,
-  indexRebuildCommand,
-  indexStatusCommand,
-} from "./index-command";
-import { mirrorCommand } from "./mirror";
-import { deadCommand, listCommand, retryCommand, sendTestCommand } from "./notify";
-import { STATES } from "./notify-tables";
-import { runCommand } from "./run";
-import { seriesCommand } from "./series";
-import { serveCommand } from "./serve";
-import { statusCommand } from "./status";
-import { topCommand } from "./top";
 import { KEYS, MADE_TIERS } from "../contract";
-import { JOBS, type Job } from "../serve/run";
-import { METRICS } from "./series/render";
+import { JOBS } from "../serve/jobs";
 import { DIMENSIONS, WINDOWS } from "./top/query";
 import { VERSION } from "../runtime/version";
 
@@ -58,6 +41,13 @@ function wholeNumber(least: number, most: number): (value: string) => number {
     if (/^\d+$/.test(value) && number >= least && number <= most) return number;
     throw new InvalidArgumentError(`It must be a whole number from ${least} to ${most}.`);
   };
+}
+
+/** An action whose file is loaded when it is run. */
+function lazily<A extends unknown[]>(
+  load: () => Promise<(...args: A) => Promise<void>>,
+): (...args: A) => Promise<void> {
+  return async (...args) => (await load())(...args);
 }
 
 function buildProgram(): Command {
@@ -99,7 +89,7 @@ function buildProgram(): Command {
         "hotpath deploy --acl --apply --keys 'orders*'",
       ),
     )
-    .action(deployCommand);
+    .action(lazily(async () => (await import("./deploy")).deployCommand));
 
   program
     .command("status")
@@ -107,7 +97,7 @@ function buildProgram(): Command {
     .option("--check", "exit with 1 unless every library is in step and nothing is wrong")
     .option("--json", "print JSON")
     .addHelpText("after", examples("hotpath status", "hotpath status --check --json"))
-    .action(statusCommand);
+    .action(lazily(async () => (await import("./status")).statusCommand));
 
   program
     .command("top")
@@ -136,7 +126,7 @@ function buildProgram(): Command {
         "hotpath top --json | jq -r '.rows[].url'",
       ),
     )
-    .action(topCommand);
+    .action(lazily(async () => (await import("./top/main")).runTop));
 
   program
     .command("series")
@@ -159,7 +149,7 @@ function buildProgram(): Command {
         "hotpath series https://www.rtl.lu/news/national/a/1.html --metric pg",
       ),
     )
-    .action(seriesCommand);
+    .action(lazily(async () => (await import("./series/main")).runSeries));
 
   program
     .command("serve")
@@ -168,14 +158,14 @@ function buildProgram(): Command {
     )
     .option("--embedded", "without REDIS_URL, start this machine's Redis with its data in .hotpath/")
     .addHelpText("after", examples("REDIS_URL=redis://10.0.0.1 hotpath serve", "hotpath serve --embedded"))
-    .action(serveCommand);
+    .action(lazily(async () => (await import("./serve")).serveCommand));
 
   program
     .command("run")
     .description("do one job once: everything that is due, then exit with 0 (done) or 1")
     .addArgument(program.createArgument("<job>", JOBS.join(", ")).choices(JOBS))
     .addHelpText("after", examples("hotpath run ingest", "*/5 * * * *  hotpath run rotate    # in a crontab"))
-    .action((job: Job) => runCommand(job));
+    .action(lazily(async () => (await import("./run")).runCommand));
 
   addNotifyCommands(program);
   addIndexCommands(program);
@@ -207,7 +197,7 @@ function buildProgram(): Command {
         "hotpath import --dry-run --website www.example.org access.log.gz",
       ),
     )
-    .action(importCommand);
+    .action(lazily(async () => (await import("./import")).importCommand));
 
   program
     .command("mirror")
@@ -229,7 +219,7 @@ function buildProgram(): Command {
       "after",
       examples("hotpath mirror redis://10.0.0.7", "hotpath mirror --until-empty redis://reader:secret@10.0.0.7/2"),
     )
-    .action(mirrorCommand);
+    .action(lazily(async () => (await import("./mirror")).mirrorCommand));
 
   program
     .command("demo")
@@ -302,7 +292,7 @@ function addNotifyCommands(program: Command): void {
     .addOption(offsetOption())
     .addOption(countOption(50))
     .option("--json", "print JSON")
-    .action(listCommand);
+    .action(lazily(async () => (await import("./notify")).listCommand));
   notify
     .command("dead")
     .description("notifications that have failed for the last time, and why")
@@ -310,7 +300,7 @@ function addNotifyCommands(program: Command): void {
     .addOption(offsetOption())
     .addOption(countOption(50))
     .option("--json", "print JSON")
-    .action(deadCommand);
+    .action(lazily(async () => (await import("./notify")).deadCommand));
   notify
     .command("retry")
     .description(
@@ -320,7 +310,7 @@ function addNotifyCommands(program: Command): void {
     .argument("[ids...]")
     .option("--all", "all that are dead")
     .option("--json", "print JSON")
-    .action(retryCommand);
+    .action(lazily(async () => (await import("./notify")).retryCommand));
   notify
     .command("send-test")
     .description("send a test notification to a topic's receiver; exit with 1 if it does not arrive")
@@ -328,7 +318,7 @@ function addNotifyCommands(program: Command): void {
     .option("--subject <text>", "its subject (default: test)")
     .addOption(new Option("--item <text>", "an item of it; may be repeated").argParser(collect))
     .option("--json", "print JSON")
-    .action(sendTestCommand);
+    .action(lazily(async () => (await import("./notify")).sendTestCommand));
 }
 
 function addIndexCommands(program: Command): void {
@@ -352,7 +342,7 @@ function addIndexCommands(program: Command): void {
   };
 
   add("status [database] [table]", "all tables, those of a database, or one: folders, files and plans").action(
-    indexStatusCommand,
+    lazily(async () => (await import("./index-command")).indexStatusCommand),
   );
   add("query <database> <table>", "the files of a table; with --json, each entry as it is stored, a line each")
     .option("--folder <prefix>", "what the path begins with: date=2026-11-20/hour=12")
@@ -366,17 +356,17 @@ function addIndexCommands(program: Command): void {
     .addOption(
       new Option("--count <n>", "most to show (default: 50; with --json all)").argParser(wholeNumber(1, 100_000_000)),
     )
-    .action(indexQueryCommand);
+    .action(lazily(async () => (await import("./index-command")).indexQueryCommand));
   add(
     "plans <database> <table>",
     "who plans what: plans that wait, that are out, and whether there is something to take",
-  ).action(indexPlansCommand);
+  ).action(lazily(async () => (await import("./index-command")).indexPlansCommand));
   add("configure <database> <table>", "how files are merged and moved, as GigAPI's clients send it")
     .requiredOption("--merge <json>", "[[timeout_sec, max_size, id], …]")
     .requiredOption("--layers <json>", "{name: {url, name, type, ttl_sec, layer_to}, …}")
-    .action(indexConfigureCommand);
+    .action(lazily(async () => (await import("./index-command")).indexConfigureCommand));
   add("rebuild", "enter what clients of GigAPI wrote without the functions; what was broken off goes on").action(
-    indexRebuildCommand,
+    lazily(async () => (await import("./index-command")).indexRebuildCommand),
   );
 }
 
@@ -405,27 +395,27 @@ function addCatalogCommands(program: Command): void {
     .option("--stale", "only products at which nobody has looked for catalog.staleHours, or ever")
     .option("--enqueue", "leave the work to the hosts that serve, and print the ids of the tasks")
     .option("--json", "print JSON")
-    .action(syncCommand);
+    .action(lazily(async () => (await import("./catalog")).syncCommand));
   catalog
     .command("counts")
     .description("how many products there are of each vendor; of one vendor, by year")
     .argument("[vendor]")
     .option("--json", "print JSON")
-    .action(countsCommand);
+    .action(lazily(async () => (await import("./catalog")).countsCommand));
   catalog
     .command("recent")
     .description("the products created last")
     .option("--vendor <name>", "only of this vendor")
     .addOption(countOption(5))
     .option("--json", "print JSON")
-    .action(recentCommand);
+    .action(lazily(async () => (await import("./catalog")).recentCommand));
   catalog
     .command("history")
     .description("what has changed in a product, and when")
     .argument("<product>", "its id, or vendor/sku")
     .option("--field <name>", "only changes of this field")
     .option("--json", "print JSON")
-    .action(historyCommand);
+    .action(lazily(async () => (await import("./catalog")).historyCommand));
   catalog
     .command("tasks")
     .description("all queues and how they are doing; with a queue, its tasks")
@@ -434,7 +424,7 @@ function addCatalogCommands(program: Command): void {
     .addOption(offsetOption())
     .addOption(countOption(50))
     .option("--json", "print JSON")
-    .action(tasksCommand);
+    .action(lazily(async () => (await import("./catalog")).tasksCommand));
 }
 
 /** One line on stderr, and the exit code. */

@@ -4,9 +4,7 @@ import type { TopicStatus } from "../notifier/metrics";
 import { formatCount, formatTime, formatWhen, printable } from "../terminal/format";
 import { renderTable, type Column } from "../terminal/table";
 import { WIDTH } from "../terminal/output";
-
-export const STATES = ["waiting", "leased", "dead"] as const;
-export type State = (typeof STATES)[number];
+import type { State } from "./choices";
 
 /** As `list_notifications` answers it; of the items only the first. */
 export interface Listed {

@@ -7,7 +7,8 @@ import { HotpathError, UsageError } from "../runtime/errors";
 import { deliversToStdout } from "../notifier/config";
 import { formatCount } from "../terminal/format";
 import { withNotifier, type Notifier } from "./notify-access";
-import { renderNotifications, renderTopics, type Listed, type State, type TopicRow } from "./notify-tables";
+import { renderNotifications, renderTopics, type Listed, type TopicRow } from "./notify-tables";
+import type { State } from "./choices";
 
 export interface JsonOption {
   json?: boolean;

@@ -2,7 +2,8 @@
 import { loadConfig } from "../config";
 import { createLogger } from "../runtime/log";
 import { deliversToStdout } from "../notifier/config";
-import { runJob, type Job } from "../serve/run";
+import type { Job } from "../serve/jobs";
+import { runJob } from "../serve/run";
 import { stopOnSignals } from "../runtime/signals";
 
 /** Does one job once and prints one line of JSON, on standard error where notifications have the output; exits with 1 if it failed or was ended before its time. */

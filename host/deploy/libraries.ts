@@ -41,9 +41,10 @@ interface Manifest {
 /** Functions came with Redis 7.0; Valkey calls itself 7.2 or newer there too. */
 const OLDEST_MAJOR = 7;
 
-/** The folder of the built libraries: beside the bundled host, or `dist/` of the source tree. */
+/** `dist/`, the folder of the built libraries. */
 export function bundleFolder(): string {
-  return fileURLToPath(new URL(IS_BUNDLED ? "./" : "../../dist/", import.meta.url));
+  // The entries of the bundle share this file, so that it lies in one of their chunks, in `dist/chunks/`.
+  return fileURLToPath(new URL(IS_BUNDLED ? "../" : "../../dist/", import.meta.url));
 }
 
 /**

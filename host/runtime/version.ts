@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs";
 /** Defined by the bundler; under tsx there is no such name. */
 declare const HOTPATH_VERSION: string | undefined;
 
-/** Whether this runs as the bundled `dist/hotpath.js`, beside the libraries. */
+/** Whether this runs as bundled in `dist/`, beside the libraries. */
 export const IS_BUNDLED: boolean = typeof HOTPATH_VERSION === "string";
 
 /** The version of the package. */

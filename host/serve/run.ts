@@ -3,25 +3,13 @@ import { performance } from "node:perf_hooks";
 import type { Config } from "../config";
 import { describeError, UserError } from "../runtime/errors";
 import { Host } from "./host";
+import type { Job } from "./jobs";
 import { drain } from "../tracker/ingest";
 import { notifyOnce } from "../notifier/once";
 import { addSummaries, METRICS, NOTHING_ROTATED, rotate, type Metric } from "../tracker/rotate";
 import { keepUp, type UpkeepJob } from "../tracker/upkeep";
 import type { Logger } from "../runtime/log";
 import { createCouriers } from "../notifier/serve";
-
-export const JOBS = [
-  "ingest",
-  "rotate",
-  "rotate-pg",
-  "rotate-ud",
-  "enrich",
-  "refresh",
-  "expire",
-  "notify",
-  "catalog",
-] as const;
-export type Job = (typeof JOBS)[number];
 
 /** The line that `hotpath run` prints. */
 export interface RunSummary {

@@ -1,5 +1,5 @@
 /** `npm run build`: libraries, manifest, reference, contract, the bundled host and the package as a library. */
-import { chmod, mkdir, readFile, writeFile } from "node:fs/promises";
+import { chmod, mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { dirname, join, relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build as bundle } from "esbuild";
@@ -63,26 +63,35 @@ function buildLibrary(
 /** Dependencies in CommonJS call require, which a module does not have. */
 const REQUIRE = 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);';
 
-async function bundleHost(version: string, entry: string, outfile: string, firstLine = ""): Promise<void> {
+/**
+ * The command, its demo, and the package as a library with its types. They share chunks, and each lazy import has chunks
+ * of its own, so that a command loads no more than it needs.
+ */
+async function buildHost(version: string): Promise<void> {
+  const outdir = resolve(ROOT, "dist");
+  // A chunk is named after its content: those of other builds would stay.
+  await rm(join(outdir, "chunks"), { recursive: true, force: true });
   await bundle({
-    entryPoints: [resolve(ROOT, entry)],
-    outfile: resolve(ROOT, outfile),
+    entryPoints: {
+      hotpath: resolve(ROOT, "host/cli/main.ts"),
+      demo: resolve(ROOT, "demo/main.ts"),
+      index: resolve(ROOT, "host/index.ts"),
+    },
+    outdir,
+    chunkNames: "chunks/[name]-[hash]",
+    splitting: true,
     bundle: true,
     platform: "node",
     target: "node20",
     format: "esm",
     minifySyntax: true,
+    minifyWhitespace: true,
+    keepNames: true,
     logLevel: "warning",
     define: { HOTPATH_VERSION: JSON.stringify(version) },
-    banner: { js: `${firstLine}${REQUIRE}` },
+    banner: { js: REQUIRE },
   });
-}
-
-/** The command in one file; the package as a library in another, with its types. */
-async function buildHost(version: string): Promise<void> {
-  await bundleHost(version, "host/cli/main.ts", "dist/hotpath.js", "#!/usr/bin/env node\n");
   await chmod(resolve(ROOT, "dist/hotpath.js"), 0o755);
-  await bundleHost(version, "host/index.ts", "dist/index.js");
   const types = declareTypes(resolve(ROOT, "host/index.ts"));
   for (const [path, text] of types) await write(join("dist/types", relative(resolve(ROOT, "host"), path)), text);
 }

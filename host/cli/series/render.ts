@@ -2,12 +2,10 @@
 import pc from "picocolors";
 import { formatCount, formatDuration, formatSpan, formatTime, printable, truncate } from "../../terminal/format";
 import type { Target } from "../../tracker/targets";
+import type { SeriesMetric } from "../choices";
 import { drawPlot } from "./plot";
 import type { SeriesData } from "./read";
 import { TIERS } from "../../contract";
-
-export const METRICS = ["pg", "ud", "both"] as const;
-export type SeriesMetric = (typeof METRICS)[number];
 
 export interface SeriesStyle {
   width: number;
