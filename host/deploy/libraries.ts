@@ -42,7 +42,7 @@ interface Manifest {
 const OLDEST_MAJOR = 7;
 
 /** `dist/`, the folder of the built libraries. */
-export function bundleFolder(): string {
+function bundleFolder(): string {
   // The entries of the bundle share this file, so that it lies in one of their chunks, in `dist/chunks/`.
   return fileURLToPath(new URL(IS_BUNDLED ? "../" : "../../dist/", import.meta.url));
 }
@@ -73,7 +73,7 @@ function readManifest(folder: string): Manifest {
 }
 
 /** The function with which a library is asked what it is. */
-export function identityFunction(library: string): string {
+function identityFunction(library: string): string {
   return `${library}_library`;
 }
 

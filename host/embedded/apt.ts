@@ -14,7 +14,7 @@ import { inspectServer, type ServerBinary, type ServerName } from "./program";
 const run = promisify(execFile);
 const OUTPUT_LIMIT_BYTES = 64 * 1024 * 1024;
 
-export interface UnpackOptions {
+interface UnpackOptions {
   /** The package, which is also the name of its program. */
   name: ServerName;
   /** The folder to make. It appears whole or not at all. */

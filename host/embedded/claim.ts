@@ -24,7 +24,7 @@ export interface RunningServer {
   dir: string;
 }
 
-export type Claim =
+type Claim =
   { held: true; publish(server: RunningServer): void; release(): void } | { held: false; server: RunningServer };
 
 const INSTANCE = randomUUID();

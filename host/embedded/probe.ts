@@ -2,7 +2,7 @@ import { createConnection, createServer } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
 
 /** What a loopback port answers. */
-export interface ProbeResult {
+interface ProbeResult {
   /**
    * `ready` answers PING; `loading` still reads its append-only file; `closed` is a port on which nobody listens;
    * `silent` is a busy server, or no Redis. A server that asks for a password is `ready`, but tells neither pid nor

@@ -18,7 +18,7 @@ export interface NodeReport {
   saved: boolean | null;
 }
 
-export interface ApplyOptions {
+interface ApplyOptions {
   /** Where the connection goes. */
   url: string;
   dryRun: boolean;

@@ -34,7 +34,7 @@ export interface UserKeys {
   library?: string;
 }
 
-export interface UserOptions {
+interface UserOptions {
   /** What stands before the role in the name of a user. */
   prefix: string;
   roles: readonly UserRole[];
