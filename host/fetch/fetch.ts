@@ -3,7 +3,8 @@ import { VERSION } from "../runtime/version";
 import { AddressPolicy, type Resolve } from "./addresses";
 import { ACCEPTED_ENCODINGS } from "./body";
 import { PageFailure } from "./failure";
-import { Politeness, retryAfterMs } from "./politeness";
+import { MAX_REST_MS, Politeness } from "./politeness";
+import { parseRetryAfter } from "./retry-after";
 import { get, type Answer, type RequestTiming, type Timeouts } from "./request";
 
 export interface FetcherOptions {
@@ -116,7 +117,8 @@ export class Fetcher {
   #refusedBy(url: URL, answer: Answer): PageFailure {
     const { status } = answer;
     const passing = PASSING.has(status) || status >= 500;
-    const waitMs = passing ? retryAfterMs(answer.header("retry-after"), Date.now()) : 0;
+    const asked = passing ? parseRetryAfter(answer.header("retry-after"), Date.now()) : undefined;
+    const waitMs = Math.min(asked ?? 0, MAX_REST_MS);
     if (waitMs > 0) this.politeness.rest(url.host, waitMs);
     return new PageFailure(`status ${status}`, `${url.host} answered ${status}`, { passing, retryAfterMs: waitMs });
   }

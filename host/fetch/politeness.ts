@@ -162,15 +162,3 @@ export class Politeness {
     }
   }
 }
-
-/**
- * Reads a Retry-After header: seconds, or a date.
- *
- * @returns milliseconds, 0 if it says nothing
- */
-export function retryAfterMs(header: string | undefined, nowMs: number): number {
-  const text = header?.trim() ?? "";
-  if (/^\d{1,9}$/.test(text)) return Number(text) * 1000;
-  const at = /\d{4}/.test(text) ? Date.parse(text) : NaN;
-  return Number.isNaN(at) ? 0 : Math.max(0, at - nowMs);
-}
