@@ -1,5 +1,5 @@
 /** The tiers' windows, as the tracker keeps them. */
-import type { Tier } from "../../host/config";
+import type { Tier } from "../../host/tracker/config";
 
 const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;

@@ -1,10 +1,10 @@
 /** The catalogue of a host: its vendors, their couriers, and how its tasks are defined in Redis. */
-import type { Connection } from "../redis/connection";
 import type { HotpathFunctions } from "../contract";
 import type { RequestTiming, VendorCourier } from "./courier/types";
 import { createVendorCourier } from "./courier/courier";
 import { gateOf, type Gate } from "../jobs/gate";
-import { serverTime } from "../notifier/queue";
+import { serverTime } from "../redis/clock";
+import type { WorkerHost } from "../jobs/service";
 import type { TaskQueue } from "../jobs/work";
 import type { Logger } from "../runtime/log";
 import type { CatalogConfig } from "./config";
@@ -17,14 +17,6 @@ export interface Vendor {
   courier: VendorCourier;
   /** Tasks at once. */
   concurrency: number;
-}
-
-/** What the catalogue needs of a host. */
-export interface CatalogHost {
-  /** Names it, in lists of what is out. */
-  readonly worker: string;
-  readonly connection: Connection;
-  functions(partition: string | null): HotpathFunctions;
 }
 
 export interface CatalogOptions {
@@ -40,7 +32,7 @@ export class Catalog {
   readonly vendors: readonly Vendor[];
 
   constructor(
-    private readonly host: CatalogHost,
+    private readonly host: WorkerHost,
     readonly config: CatalogConfig,
     { log, onRequest }: CatalogOptions,
   ) {

@@ -52,6 +52,7 @@ export class CatalogMetrics {
   readonly #queue: Gauge;
   readonly #stock: Gauge;
   readonly #vendors = new Map<string, VendorHealth>();
+  #read: () => Promise<Measured[]> = () => Promise.resolve([]);
 
   constructor(registry: Registry) {
     const registers = [registry];
@@ -158,11 +159,16 @@ export class CatalogMetrics {
     return Object.fromEntries(vendors.map((vendor) => [vendor, { requests: 0, ...this.#vendors.get(vendor) }]));
   }
 
+  /** Shows what Redis tells of vendors; asked at each scrape. */
+  watch(read: () => Promise<Measured[]>): void {
+    this.#read = read;
+  }
+
   /** Once a scrape; left out where Redis does not tell. */
-  async measure(read: () => Promise<Measured[]>): Promise<void> {
+  async measure(): Promise<void> {
     this.#queue.reset();
     this.#stock.reset();
-    for (const { vendor, queue, stock } of await read().catch(() => [])) {
+    for (const { vendor, queue, stock } of await this.#read().catch(() => [])) {
       for (const [state, count] of Object.entries(queue)) this.#queue.set({ vendor, state }, count);
       for (const [kind, count] of Object.entries(stock)) this.#stock.set({ vendor, kind }, count);
     }

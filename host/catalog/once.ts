@@ -1,6 +1,6 @@
 /** `hotpath run catalog`: one round of what the schedule of a serving host does. */
 import type { CatalogConfig } from "./config";
-import type { Host } from "../serve/host";
+import type { WorkerHost } from "../jobs/service";
 import { workOnce, type TaskReport } from "../jobs/work";
 import type { Logger } from "../runtime/log";
 import { Wakeup } from "../runtime/wakeup";
@@ -31,7 +31,7 @@ const MAX_PROBLEMS = 20;
  * @param signal ends it; what is being done is given back
  */
 export async function catalogOnce(
-  host: Host,
+  host: WorkerHost,
   config: CatalogConfig,
   log: Logger,
   signal: AbortSignal,

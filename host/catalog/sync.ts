@@ -1,8 +1,9 @@
 /** `hotpath catalog sync`: tasks are enqueued, worked off together with whoever serves, and followed to their end. */
 import { CatalogMetrics, type Latencies } from "./metrics";
 import { Registry } from "prom-client";
+import type { WorkerHost } from "../jobs/service";
 import { startProgress, type Progress } from "../terminal/progress";
-import { Catalog, type CatalogHost, type Vendor } from "./catalog";
+import { Catalog, type Vendor } from "./catalog";
 import type { CatalogConfig } from "./config";
 import { startCrew } from "./crew";
 import { enqueueFor, type Scheduled } from "./enqueue";
@@ -47,7 +48,7 @@ export interface SyncResult {
 const MAX_PROBLEMS = 5;
 
 /** Makes the catalogue of a command; its requests are measured. */
-export function catalogOf(host: CatalogHost, config: CatalogConfig): { catalog: Catalog; metrics: CatalogMetrics } {
+export function catalogOf(host: WorkerHost, config: CatalogConfig): { catalog: Catalog; metrics: CatalogMetrics } {
   const metrics = new CatalogMetrics(new Registry());
   const log = { debug: () => undefined };
   return {

@@ -1,7 +1,7 @@
 /** The part `catalog.vendors` of the configuration: where a vendor's products are, and what on their pages is what. */
 import { z } from "zod";
 import { describeIssue } from "../runtime/config-issues";
-import { contact, range, seconds, timeoutsSchema } from "../tracker/enrichment/settings";
+import { contact, range, seconds, timeoutsSchema } from "../fetch/settings";
 import { UserError } from "../runtime/errors";
 import { linkRules, rules, selector } from "./vendor-rules";
 

@@ -21,7 +21,7 @@ import { seriesCommand } from "./series";
 import { serveCommand } from "./serve";
 import { statusCommand } from "./status";
 import { topCommand } from "./top";
-import { TIERS } from "../config";
+import { TIERS } from "../tracker/config";
 import { JOBS, type Job } from "../serve/run";
 import { METRICS } from "./series/render";
 import { DIMENSIONS, WINDOWS } from "./top/query";

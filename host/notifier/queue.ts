@@ -1,8 +1,6 @@
 /** A topic's queue in Redis, as those who deliver see it. */
-import type { Connection } from "../redis/connection";
 import type { HotpathFunctions } from "../contract";
 import type { Notification } from "./couriers/courier";
-import { routingKeyOf } from "../redis/partitions";
 import type { Queue } from "./deliver";
 
 export type QueueFunctions = Pick<HotpathFunctions, "claimNotifications" | "ackNotification" | "failNotification">;
@@ -34,11 +32,4 @@ export function queueOf(functions: QueueFunctions, topic: string, worker: string
 function parseNotification(json: string): Notification {
   const { first_at: firstAt, last_at: lastAt, ...rest } = JSON.parse(json) as Claimed;
   return { ...rest, firstAt, lastAt };
-}
-
-/** The server's clock, in unix milliseconds: due times are told by it, and the host's may differ. */
-export async function serverTime(connection: Connection, partition: string | null): Promise<number> {
-  const routing = partition === null ? {} : { routingKey: routingKeyOf(partition) };
-  const [seconds, micros] = (await connection.send(["TIME"], routing)) as [string, string];
-  return Number(seconds) * 1000 + Math.floor(Number(micros) / 1000);
 }

@@ -1,7 +1,8 @@
 /** A host at work: connection, functions, and what both need before the jobs may run. */
 import { randomUUID } from "node:crypto";
 import { hostname } from "node:os";
-import type { Config, TrackerConfig } from "../config";
+import type { Config } from "../config";
+import { partitionsOf, type TrackerConfig } from "../tracker/config";
 import { connect, type Connection } from "../redis/connection";
 import type { HotpathFunctions } from "../contract";
 import { healLibrary } from "../deploy/deploy";
@@ -10,9 +11,9 @@ import { createFunctions } from "../redis/functions";
 import { checkPrimary, checkServer, listLoaded, readBundle, type BundledLibrary } from "../deploy/libraries";
 import type { Logger } from "../runtime/log";
 import { routingKeyOf } from "../redis/partitions";
-import { applyTopic, topicsOf, type Topic, type TopicSettings } from "../notifier/topics";
+import { applyTopic, topicsOf, type NotifierHost, type Topic, type TopicSettings } from "../notifier/topics";
 
-export class Host {
+export class Host implements NotifierHost {
   /** Names this process in leads: the same in all its calls, and never that of another. */
   readonly worker = `${hostname().slice(0, 64)}:${process.pid}:${randomUUID().slice(0, 8)}`;
   /** The topics of the configuration. */
@@ -72,8 +73,7 @@ export class Host {
 
   /** Each partition of the configuration; one without a name where there are none. */
   get partitions(): (string | null)[] {
-    const { partitions } = this.config.tracker;
-    return partitions.length > 0 ? partitions : [null];
+    return partitionsOf(this.config.tracker);
   }
 
   /** The functions, called in a partition. */

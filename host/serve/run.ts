@@ -92,7 +92,7 @@ async function enrichAll(host: Host, config: Config, signal: AbortSignal) {
     throw new UserError("tracker.enrichment: is not configured, so that no page may be fetched");
   // An HTTP client and an HTML parser that the other jobs do without.
   const { drainEnrichment } = await import("../tracker/enrichment/serve");
-  return drainEnrichment(host, config, enrichment, signal);
+  return drainEnrichment(host, config.tracker, enrichment, signal);
 }
 
 async function keepUpAll(host: Host, job: UpkeepJob, signal: AbortSignal) {

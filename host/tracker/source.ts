@@ -1,5 +1,5 @@
 /** Where commands that look at the tracker read: its functions, once for each partition. */
-import type { TrackerConfig } from "../config";
+import { partitionsOf, type TrackerConfig } from "./config";
 import type { Connection } from "../redis/connection";
 import type { HotpathFunctions } from "../contract";
 import { HotpathError, UserError } from "../runtime/errors";
@@ -17,8 +17,7 @@ export function sourcesOf(
   connection: Connection,
   { tracker }: { tracker: Pick<TrackerConfig, "partitions"> },
 ): Source[] {
-  const partitions: (string | null)[] = tracker.partitions.length > 0 ? tracker.partitions : [null];
-  return partitions.map((partition) => ({
+  return partitionsOf(tracker).map((partition) => ({
     partition,
     functions: createFunctions(
       (args, options) => connection.send(args, options),

@@ -9,7 +9,7 @@ import { taskQueueOf } from "../../host/catalog/task-queue";
 import { workOf } from "../../host/catalog/work";
 import { loadConfig } from "../../host/config";
 import { VendorError, type VendorCourier } from "../../host/catalog/courier/types";
-import { serverTime } from "../../host/notifier/queue";
+import { serverTime } from "../../host/redis/clock";
 import { gateOf } from "../../host/jobs/gate";
 import {
   TaskFailure,

@@ -11,7 +11,8 @@ import {
   type Queue,
 } from "../../host/notifier/deliver";
 import { gateKey, gateOf } from "../../host/jobs/gate";
-import { queueOf, serverTime } from "../../host/notifier/queue";
+import { queueOf } from "../../host/notifier/queue";
+import { serverTime } from "../../host/redis/clock";
 import { Wakeup } from "../../host/runtime/wakeup";
 import { readBundle } from "../../host/deploy/libraries";
 import { UnavailableError } from "../../host/runtime/errors";

@@ -1,5 +1,6 @@
 /** `hotpath series`: one record over time, as a plot in the terminal or as JSON. */
-import { loadConfig, type Tier } from "../../config";
+import { loadConfig } from "../../config";
+import type { Tier } from "../../tracker/config";
 import { connect } from "../../redis/connection";
 import { UserError } from "../../runtime/errors";
 import { readSeries, type SeriesData } from "./read";

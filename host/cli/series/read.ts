@@ -1,5 +1,5 @@
 /** Reads the points of one record. */
-import type { Tier } from "../../config";
+import type { Tier } from "../../tracker/config";
 import type { Target } from "../../tracker/targets";
 import { partsOf, TIER_LENGTHS_MS, type SeriesSpan } from "./span";
 

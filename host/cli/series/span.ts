@@ -1,6 +1,6 @@
 /** Which points `hotpath series` asks for. Pure. */
 import { UsageError } from "../../runtime/errors";
-import type { Tier } from "../../config";
+import type { Tier } from "../../tracker/config";
 
 const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
