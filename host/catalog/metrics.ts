@@ -1,7 +1,7 @@
 /** What the host counts and measures of the catalogue. */
 import { Counter, Gauge, Histogram, Summary, type Registry } from "prom-client";
 import type { RequestTiming } from "./courier/types";
-import type { TaskReport } from "../jobs/work";
+import type { TaskReport } from "./tasks";
 
 /** What became of a product page. */
 export const PRODUCT_OUTCOMES = [

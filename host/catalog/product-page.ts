@@ -2,7 +2,7 @@
 import type { HotpathFunctions } from "../contract";
 import { VendorError, type ProductOutcome as Fetched, type Validators, type VendorCourier } from "./courier/types";
 import { describeError, HotpathError } from "../runtime/errors";
-import { TaskFailure } from "../jobs/work";
+import { TaskFailure } from "./tasks";
 import type { ProductOutcome } from "./metrics";
 
 export type ProductFunctions = Pick<HotpathFunctions, "getLink" | "upsertProduct" | "markLink">;

@@ -2,13 +2,13 @@
 import type { GateState } from "../jobs/gate";
 import { ledJob } from "../jobs/lead";
 import { keepRunning, serveSchedule, type Service } from "../jobs/service";
-import { workUntilStopped, type TaskReport } from "../jobs/work";
 import { Wakeup } from "../runtime/wakeup";
 import { Catalog, type Vendor } from "./catalog";
 import type { CatalogConfig } from "./config";
-import { enqueueFor, SCHEDULED, type Scheduled } from "./enqueue";
+import { staleMsOf, workingOf } from "./crew";
 import type { CatalogMetrics, Measured } from "./metrics";
-import { staleMsOf, workingOf } from "./working";
+import { SCHEDULED, type Scheduled } from "./task-types";
+import { workUntilStopped, type TaskReport } from "./tasks";
 
 /** Enqueues and works until the host stops; nothing where there are no vendors. */
 export async function serveCatalog(service: Service, config: CatalogConfig, metrics: CatalogMetrics): Promise<void> {
@@ -80,7 +80,7 @@ async function enqueueAll(
   await catalog.apply();
   for (const vendor of catalog.vendors) {
     if (!(await mayGoOn())) return summary;
-    summary.tasks += (await enqueueFor(catalog.functions, vendor, what)).length;
+    summary.tasks += (await catalog.enqueue(vendor, what)).length;
     summary.vendors += 1;
     wake(vendor.name);
   }

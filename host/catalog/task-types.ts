@@ -39,3 +39,13 @@ export const PRIORITIES: Record<TaskType, number> = {
   refresh_products: 4,
   sync_product: 5,
 };
+
+/** What the schedule does, and a sync on request. */
+export const SCHEDULED = ["links", "products", "refresh"] as const;
+export type Scheduled = (typeof SCHEDULED)[number];
+
+export const SCHEDULED_TYPES: Record<Scheduled, TaskType> = {
+  links: "sync_links",
+  products: "sync_products",
+  refresh: "refresh_products",
+};

@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { z } from "zod";
 import type { HotpathFunctions } from "../contract";
 import type { VendorCourier } from "./courier/types";
-import { TaskFailure, type Task, type Work } from "../jobs/work";
+import { TaskFailure, type Task, type Work } from "./tasks";
 import { readLinks, storeLinks, type LinkFunctions, type LinkSums, type ListedLink } from "./links";
 import type { ProductOutcome } from "./metrics";
 import { failureOf, syncProduct, type ProductFunctions } from "./product-page";

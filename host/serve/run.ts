@@ -120,7 +120,7 @@ async function catalogAll(host: Host, config: Config, log: Logger, signal: Abort
   if (config.catalog.vendors.length === 0)
     throw new UserError("catalog.vendors: there is no vendor in the configuration");
   // An HTTP client and an HTML parser that the other jobs do without.
-  const { catalogOnce } = await import("../catalog/once");
+  const { catalogOnce } = await import("../catalog/crew");
   return catalogOnce(host, config.catalog, log, signal);
 }
 
