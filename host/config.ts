@@ -30,7 +30,7 @@ export type Config = Omit<Parsed, "tracker"> & {
   file: string | undefined;
 };
 
-export interface ConfigSource {
+interface ConfigSource {
   env: Record<string, string | undefined>;
   /** Where `config/` is looked for. */
   cwd: string;

@@ -24,7 +24,7 @@ export interface Vendor {
   concurrency: number;
 }
 
-export interface CatalogOptions {
+interface CatalogOptions {
   log: Pick<Logger, "debug">;
   /** Told of each request when it is over. */
   onRequest: (vendor: string, timing: RequestTiming) => void;

@@ -46,7 +46,7 @@ export const catalogSchema = z.strictObject({
 });
 
 export type CatalogConfig = z.output<typeof catalogSchema>;
-export type TaskSettings = z.output<typeof typeSchema>;
+type TaskSettings = z.output<typeof typeSchema>;
 
 /** What is right by itself and wrong together. */
 export function findCatalogContradictions({ vendors, partition, tasks }: CatalogConfig, isCluster: boolean): Issue[] {

@@ -53,7 +53,7 @@ export interface CrewOptions {
   through?: (queue: TaskQueue) => TaskQueue;
 }
 
-export interface Crew {
+interface Crew {
   /** To be called when something was enqueued. */
   wake(): void;
   /** Settles when all have stopped; rejects if Redis is away. */
@@ -81,7 +81,7 @@ export function startCrew(
   return { wake: () => wakeup.wake(), ended };
 }
 
-export interface CatalogSummary {
+interface CatalogSummary {
   vendors: number;
   /** Tasks that ended well. */
   tasks: number;

@@ -4,15 +4,7 @@ import type { RequestTiming } from "./courier/types";
 import type { TaskReport } from "./tasks";
 
 /** What became of a product page. */
-export const PRODUCT_OUTCOMES = [
-  "created",
-  "changed",
-  "unchanged",
-  "not modified",
-  "outdated",
-  "gone",
-  "failed",
-] as const;
+const PRODUCT_OUTCOMES = ["created", "changed", "unchanged", "not modified", "outdated", "gone", "failed"] as const;
 export type ProductOutcome = (typeof PRODUCT_OUTCOMES)[number];
 
 /** Which share of the requests took no longer. */
@@ -28,7 +20,7 @@ export interface Latencies {
 }
 
 /** A vendor, as /healthz shows it. */
-export interface VendorHealth {
+interface VendorHealth {
   /** Of this host. */
   requests: number;
   /** ISO 8601, UTC. */

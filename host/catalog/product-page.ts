@@ -22,7 +22,7 @@ const MAX_MODIFIED = 128;
 const MAX_REASON = 1000;
 
 /** What became of a product, and its id where it is known. */
-export interface Synced {
+interface Synced {
   outcome: ProductOutcome | "unlisted";
   product?: string;
   fields?: string[];

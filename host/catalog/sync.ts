@@ -9,7 +9,7 @@ import type { Scheduled } from "./task-types";
 import { pause } from "../runtime/wait";
 import type { HotpathFunctions } from "../contract";
 
-export interface SyncRequest {
+interface SyncRequest {
   what: Scheduled;
   /** Names; all of the configuration if there are none. */
   vendors: readonly Vendor[];

@@ -13,7 +13,7 @@ export function isTaskType(type: string): type is TaskType {
 }
 
 /** As `define_task` takes it; times in milliseconds. */
-export interface TaskDefinition {
+interface TaskDefinition {
   attempts: number;
   backoff: number;
   lease: number;

@@ -51,7 +51,7 @@ export interface TaskQueue {
 }
 
 /** Why a task was not done. */
-export interface Failure {
+interface Failure {
   reason: string;
   /** Trying again is of no use. */
   permanent: boolean;

@@ -9,9 +9,9 @@ import type { ProductOutcome } from "./metrics";
 import { failureOf, syncProduct, type ProductFunctions } from "./product-page";
 import { isTaskType, PRIORITIES } from "./task-types";
 
-export type WorkFunctions = LinkFunctions & ProductFunctions & Pick<HotpathFunctions, "enqueueTask">;
+type WorkFunctions = LinkFunctions & ProductFunctions & Pick<HotpathFunctions, "enqueueTask">;
 
-export interface WorkContext {
+interface WorkContext {
   functions: WorkFunctions;
   courier: VendorCourier;
   /** refresh_products looks at what nobody has looked at for so long. */

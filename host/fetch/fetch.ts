@@ -7,7 +7,7 @@ import { MAX_REST_MS, Politeness } from "./politeness";
 import { parseRetryAfter } from "./retry-after";
 import { get, type Answer, type RequestTiming, type Timeouts } from "./request";
 
-export interface FetcherOptions {
+interface FetcherOptions {
   timeouts: Timeouts;
   /** Ports that may be connected to. */
   ports: readonly number[];
@@ -20,7 +20,7 @@ export interface FetcherOptions {
   onRequest?: ((timing: RequestTiming) => void) | undefined;
 }
 
-export interface FetchOptions {
+interface FetchOptions {
   accept: string;
   /** More headers; left out once a redirect leads elsewhere. */
   headers?: Record<string, string>;

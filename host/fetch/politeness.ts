@@ -4,7 +4,7 @@ import pLimit, { type LimitFunction } from "p-limit";
 import { pause } from "../runtime/wait";
 import { PageFailure } from "./failure";
 
-export interface PolitenessOptions {
+interface PolitenessOptions {
   /** Requests under way at once, to all sites together. */
   concurrency: number;
   /** Of these, to one site. */

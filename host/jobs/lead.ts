@@ -62,14 +62,14 @@ class Lead {
 }
 
 /** How a tick ended, and what this host has done of it. */
-export interface LedTick<Summary> {
+interface LedTick<Summary> {
   slot: number;
   outcome: TickOutcome;
   summary: Summary;
   ms: number;
 }
 
-export interface LedJob<Summary> {
+interface LedJob<Summary> {
   /** What logs and metrics call it. */
   name: string;
   /** What hosts call it among themselves. No colon in it: it becomes part of a key. */

@@ -166,7 +166,7 @@ export interface Settling {
   error?: unknown;
 }
 
-export interface SettleOptions {
+interface SettleOptions {
   /** When the lease ends, by `performance.now()`: nobody listens after that. */
   leaseEndMs: number;
   /** Closes the gate before the queue is told: the next one to claim must find it closed. */

@@ -6,7 +6,7 @@ import { deliverOnce } from "./deliver";
 import { drainScans } from "./scans";
 import { Wakeup } from "../runtime/wakeup";
 
-export interface NotifySummary {
+interface NotifySummary {
   /** Entries of streams. */
   read: number;
   accepted: number;

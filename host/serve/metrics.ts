@@ -6,14 +6,14 @@ import { NotifierMetrics, type TopicStatus } from "../notifier/metrics";
 import { TrackerMetrics, type Lags } from "../tracker/metrics";
 
 /** The last tick of a job, as /healthz shows it. */
-export interface LastTick {
+interface LastTick {
   /** ISO 8601, UTC. */
   slot: string;
   endedAt: string;
   outcome: TickOutcome | "failed";
 }
 
-export interface HostState {
+interface HostState {
   readonly isUp: boolean;
   /** Of each partition; rejects if it cannot be told. */
   readLags(): Promise<Lags[]>;

@@ -24,7 +24,7 @@ export const JOBS = [
 export type Job = (typeof JOBS)[number];
 
 /** The line that `hotpath run` prints. */
-export interface RunSummary {
+interface RunSummary {
   job: Job;
   /** Whether all there was to do is done. */
   ok: boolean;

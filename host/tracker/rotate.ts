@@ -13,12 +13,12 @@ export const METRICS: readonly Metric[] = ["pg", "ud"];
 export type RotateFunctions = Pick<HotpathFunctions, "rotatePg" | "rotateUd">;
 
 /** Records a call; the function's own default if undefined. */
-export interface RotationLimits {
+interface RotationLimits {
   pageViewsLimit?: number | undefined;
   uniqueDevicesLimit?: number | undefined;
 }
 
-export type RotationSummary = SliceSums<{ windows: number; merged: number }>;
+type RotationSummary = SliceSums<{ windows: number; merged: number }>;
 
 /** A function that answers `remaining` and does nothing would be called for ever. */
 const MAX_IDLE_SLICES = 1000;

@@ -11,7 +11,7 @@ export type UpkeepFunctions = Pick<HotpathFunctions, "refreshDocuments" | "expir
 export type UpkeepJob = "refresh" | "expire";
 
 /** `done`: pages announced, or documents removed. */
-export type UpkeepSummary = SliceSums<{ done: number }>;
+type UpkeepSummary = SliceSums<{ done: number }>;
 
 /** Slices may find nothing to do, so that their number alone tells a function that does not get further. */
 const MAX_SLICES = 1_000_000;
