@@ -4,70 +4,12 @@ import { dirname, resolve } from "node:path";
 import { z } from "zod";
 import { catalogSchema, findCatalogContradictions } from "./catalog/config";
 import { inlineVendorFiles } from "./catalog/vendor-files";
-import { BOUNDS, KEYS, UNKNOWN_HOSTS, type MadeTier } from "./contract";
-import { describeIssue, formatIssue } from "./runtime/config-issues";
+import { describeIssue, formatIssue, readable } from "./runtime/config-issues";
 import { UserError } from "./runtime/errors";
-import { enrichmentSchema } from "./tracker/enrichment/settings";
 import { LOG_LEVELS } from "./runtime/log";
 import { findNotifierContradictions, findSecrets, notifierSchema } from "./notifier/config";
-import { keyIn, partitionOf } from "./redis/partitions";
-import { parsePattern } from "./jobs/slots";
 import { parseServerUrl } from "./redis/url";
-
-/** Each tier as soon as one of its windows can be over. */
-const SCHEDULE: Record<MadeTier, string> = {
-  "5MINUTES": "*/5 * * * *",
-  "10MINUTES": "*/10 * * * *",
-  "1HOUR": "0 * * * *",
-  "3HOURS": "0 */3 * * *",
-};
-
-/** Text that `read` accepts; its error becomes the problem. */
-const readable = (read: (text: string) => unknown) =>
-  z.string().superRefine((text, context) => {
-    try {
-      read(text);
-    } catch (error) {
-      context.addIssue({ code: "custom", message: (error as Error).message });
-    }
-  });
-
-/** What is old: pages to be fetched again, and documents to be removed. */
-const UPKEEP = { refresh: "23 * * * *", expire: "43 * * * *" };
-
-const JOB_SCHEDULE = { ...SCHEDULE, ...UPKEEP };
-const pattern = (job: keyof typeof JOB_SCHEDULE) => readable(parsePattern).default(JOB_SCHEDULE[job]);
-const whole = ([least, most]: readonly [number, number]) => z.int().min(least).max(most);
-const limit = whole(BOUNDS.rotatePg.limit);
-
-const streamSchema = z.strictObject({ key: z.string().min(1).max(512), limit: z.int().min(1).max(1000).optional() });
-
-const trackerSchema = z.strictObject({
-  streams: z.array(streamSchema).optional(),
-  partitions: z
-    .array(z.string().regex(/^[^{}:\s]{1,128}$/, "must be text without braces, colons and spaces"))
-    .default([]),
-  hosts: z.record(z.string().min(1), z.string().min(1).max(128)).optional(),
-  unknown: z.enum(UNKNOWN_HOSTS).optional(),
-  maxlen: whole(BOUNDS.configureTracker.maxlen).optional(),
-  documentDays: whole(BOUNDS.configureTracker.documentDays).optional(),
-  seriesFineDays: whole(BOUNDS.configureTracker.seriesFineDays).optional(),
-  seriesCoarseDays: whole(BOUNDS.configureTracker.seriesCoarseDays).optional(),
-  schedule: z
-    .strictObject({
-      "5MINUTES": pattern("5MINUTES"),
-      "10MINUTES": pattern("10MINUTES"),
-      "1HOUR": pattern("1HOUR"),
-      "3HOURS": pattern("3HOURS"),
-      refresh: pattern("refresh"),
-      expire: pattern("expire"),
-    })
-    .prefault({}),
-  settleSeconds: z.int().min(0).max(60).default(5),
-  leaseSeconds: z.int().min(1).max(3600).default(30),
-  rotation: z.strictObject({ pageViewsLimit: limit.optional(), uniqueDevicesLimit: limit.optional() }).prefault({}),
-  enrichment: enrichmentSchema.optional(),
-});
+import { findTrackerContradictions, resolveStreams, trackerSchema, type TrackerConfig } from "./tracker/config";
 
 const schema = z.strictObject({
   redis: z.strictObject({ url: readable(parseServerUrl).default("redis://127.0.0.1:6379") }).prefault({}),
@@ -82,23 +24,13 @@ const schema = z.strictObject({
 
 type Parsed = z.output<typeof schema>;
 
-/** One event stream and where its calls go. */
-export interface StreamConfig {
-  key: string;
-  /** Entries a call; the function's own default if undefined. */
-  limit?: number | undefined;
-  partition: string | null;
-}
-
-export type TrackerConfig = Omit<Parsed["tracker"], "streams"> & { streams: StreamConfig[] };
-
 export type Config = Omit<Parsed, "tracker"> & {
   tracker: TrackerConfig;
   /** The file it was read from; undefined if there was none. */
   file: string | undefined;
 };
 
-export interface ConfigSource {
+interface ConfigSource {
   env: Record<string, string | undefined>;
   /** Where `config/` is looked for. */
   cwd: string;
@@ -166,32 +98,10 @@ function withRedisUrl(raw: unknown, env: ConfigSource["env"]): unknown {
 
 /** What is right by itself and wrong together. */
 function findContradictions({ tracker, notifier, catalog, redis }: Parsed): string[] {
-  const { partitions } = tracker;
   const isCluster = parseServerUrl(redis.url).kind === "cluster";
-  const problems = [
+  return [
     ...findNotifierContradictions(notifier, isCluster),
     ...findCatalogContradictions(catalog, isCluster),
+    ...findTrackerContradictions(tracker, isCluster),
   ].map(formatIssue);
-  partitions.forEach((name, at) => {
-    if (partitions.indexOf(name) !== at) problems.push(`tracker.partitions[${at}]: '${name}' is named twice`);
-  });
-  tracker.streams?.forEach(({ key }, at) => {
-    const partition = partitionOf(key);
-    if (partition === undefined ? partitions.length > 0 : !partitions.includes(partition)) {
-      problems.push(
-        `tracker.streams[${at}].key: '${key}' must carry one of tracker.partitions in braces, or there must be neither`,
-      );
-    }
-  });
-  if (isCluster && partitions.length === 0) {
-    problems.push("tracker.partitions: a cluster needs at least one, which says where the keys are");
-  }
-  return problems;
-}
-
-function resolveStreams(tracker: Parsed["tracker"]): StreamConfig[] {
-  const { streams, partitions } = tracker;
-  if (streams) return streams.map((stream) => ({ ...stream, partition: partitionOf(stream.key) ?? null }));
-  if (partitions.length === 0) return [{ key: KEYS.events, partition: null }];
-  return partitions.map((partition) => ({ key: keyIn(KEYS.events, partition), partition }));
 }

@@ -1,6 +1,7 @@
 /** `hotpath demo catalog`: three shops on loopback are synced, one of two hosts dies, prices change, and all of it is on record. */
 import { Registry } from "prom-client";
-import { Catalog, type CatalogHost } from "../../host/catalog/catalog";
+import { Catalog } from "../../host/catalog/catalog";
+import type { WorkerHost } from "../../host/jobs/service";
 import { catalogSchema, type CatalogConfig } from "../../host/catalog/config";
 import { CatalogMetrics } from "../../host/catalog/metrics";
 import { isMissingFunction } from "../../host/redis/functions";
@@ -84,7 +85,7 @@ function hostOf(
   name: string,
   metrics: CatalogMetrics,
 ): Catalog {
-  const host: CatalogHost = { worker: `demo:${name}`, connection, functions: () => functions };
+  const host: WorkerHost = { worker: `demo:${name}`, connection, functions: () => functions };
   const config: CatalogConfig = {
     ...catalogSchema.parse({ ...SETTINGS, ...(partition !== null && { partition }) }),
     vendors: shops.map((shop) => loopbackVendor(shop)),

@@ -1,5 +1,5 @@
 /** A host that dies, as far as the others can tell: from one moment on Redis hears nothing of it any more. */
-import type { Task, TaskQueue } from "../../host/jobs/work";
+import type { Task, TaskQueue } from "../../host/catalog/tasks";
 
 export interface Mortal {
   /** What stands between its workers and a queue. */

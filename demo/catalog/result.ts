@@ -1,7 +1,8 @@
 /** What came of both syncs, checked against what the shops have. */
 import { createHash } from "node:crypto";
 import type { CatalogMetrics, Latencies } from "../../host/catalog/metrics";
-import type { Change, ListedTask, Product } from "../../host/cli/catalog-tables";
+import type { ListedTask } from "../../host/catalog/sync";
+import type { Change, Product } from "../../host/cli/catalog-tables";
 import type { HotpathFunctions } from "../../host/contract";
 import type { Shop } from "./shop";
 import type { StockChange } from "./stock";

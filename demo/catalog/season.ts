@@ -1,10 +1,9 @@
 /** What happens in the demo: a first sync in which a host dies, changes in the shops, and a second sync. */
 import type { Catalog, Vendor } from "../../host/catalog/catalog";
 import { startCrew } from "../../host/catalog/crew";
-import { enqueueFor, type Scheduled } from "../../host/catalog/enqueue";
-import { followTasks, progressOf } from "../../host/catalog/follow";
 import type { CatalogMetrics, ProductOutcome } from "../../host/catalog/metrics";
-import type { ListedTask } from "../../host/cli/catalog-tables";
+import { followTasks, progressOf, type ListedTask } from "../../host/catalog/sync";
+import type { Scheduled } from "../../host/catalog/task-types";
 import { startProgress } from "../../host/terminal/progress";
 import { requireRunning } from "../interruption";
 import type { Mortal } from "./mortal";
@@ -37,7 +36,7 @@ export interface Season {
  */
 export async function syncAll({ hosts, metrics, signal }: Season, label: string, mortal?: Mortal): Promise<Sync> {
   const [first] = hosts;
-  const { vendors, functions } = first!;
+  const { vendors } = first!;
   const outcomes: Outcomes = {};
   let failures = 0;
   const over = new AbortController();
@@ -56,7 +55,7 @@ export async function syncAll({ hosts, metrics, signal }: Season, label: string,
   );
   const phase = async (what: Scheduled, name: string, unit: string): Promise<{ tasks: ListedTask[]; ms: number }> => {
     const startedAt = performance.now();
-    const ids = await Promise.all(vendors.map((vendor: Vendor) => enqueueFor(functions, vendor, what)));
+    const ids = await Promise.all(vendors.map((vendor: Vendor) => first!.enqueue(vendor, what)));
     for (const crew of crews) crew.wake();
     const tasks = await followPhase(first!, ids.flat(), `${label}: ${name}`, unit, signal);
     requireRunning(signal);

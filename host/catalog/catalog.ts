@@ -1,15 +1,20 @@
-/** The catalogue of a host: its vendors, their couriers, and how its tasks are defined in Redis. */
-import type { Connection } from "../redis/connection";
+/**
+ * The catalogue of a host: its vendors, their couriers, and how its tasks are defined in Redis.
+ *
+ * To be read in this order: task-types.ts (the tasks that there are), this file (vendors, and enqueueing), tasks.ts (a queue is worked
+ * off), work.ts (each type of task is done), crew.ts (hands for all vendors), serve.ts (a serving host), sync.ts (a command). Pages
+ * are fetched and read in courier/.
+ */
 import type { HotpathFunctions } from "../contract";
 import type { RequestTiming, VendorCourier } from "./courier/types";
 import { createVendorCourier } from "./courier/courier";
 import { gateOf, type Gate } from "../jobs/gate";
 import { readClock } from "../redis/clock";
-import type { TaskQueue } from "../jobs/work";
+import type { WorkerHost } from "../jobs/service";
 import type { Logger } from "../runtime/log";
 import type { CatalogConfig } from "./config";
-import { taskQueueOf } from "./task-queue";
-import { DEFINITIONS, TASK_TYPES, type TaskType } from "./task-types";
+import { DEFINITIONS, PRIORITIES, SCHEDULED_TYPES, TASK_TYPES, type Scheduled, type TaskType } from "./task-types";
+import { taskQueueOf, type TaskQueue } from "./tasks";
 
 /** A vendor of the configuration. Its queue has its name. */
 export interface Vendor {
@@ -19,15 +24,7 @@ export interface Vendor {
   concurrency: number;
 }
 
-/** What the catalogue needs of a host. */
-export interface CatalogHost {
-  /** Names it, in lists of what is out. */
-  readonly worker: string;
-  readonly connection: Connection;
-  functions(partition: string | null): HotpathFunctions;
-}
-
-export interface CatalogOptions {
+interface CatalogOptions {
   log: Pick<Logger, "debug">;
   /** Told of each request when it is over. */
   onRequest: (vendor: string, timing: RequestTiming) => void;
@@ -40,7 +37,7 @@ export class Catalog {
   readonly vendors: readonly Vendor[];
 
   constructor(
-    private readonly host: CatalogHost,
+    private readonly host: WorkerHost,
     readonly config: CatalogConfig,
     { log, onRequest }: CatalogOptions,
   ) {
@@ -70,6 +67,27 @@ export class Catalog {
   /** Whether a vendor wants to be left alone: what it says holds for all hosts. */
   gateOf({ name }: Vendor): Gate {
     return gateOf(this.host.connection, { topic: `vendor/${name}`, partition: this.partition });
+  }
+
+  /**
+   * Enqueues a task for a vendor; for links, one a year, so that one year that fails does not hold up the others.
+   *
+   * The ids tell what is done: while a task is under way, the same is not enqueued again.
+   *
+   * @param year only that one
+   * @returns the ids
+   */
+  async enqueue(vendor: Vendor, what: Scheduled, year?: number): Promise<string[]> {
+    const { functions } = this;
+    const type = SCHEDULED_TYPES[what];
+    const years = year !== undefined ? [year] : what === "links" ? vendor.courier.years() : [undefined];
+    return Promise.all(
+      years.map((each) => {
+        const task = JSON.stringify({ type, vendor: vendor.name, year: each });
+        const id = [type, vendor.name, ...(each === undefined ? [] : [each])].join("/");
+        return functions.enqueueTask({ queue: vendor.name, task, id, priority: PRIORITIES[type] });
+      }),
+    );
   }
 
   /**

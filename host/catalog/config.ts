@@ -1,6 +1,6 @@
 /** The section `catalog` of the configuration: vendors, what is done when, and how tasks are tried. */
 import { z } from "zod";
-import type { Issue } from "../runtime/config-issues";
+import { readable, type Issue } from "../runtime/config-issues";
 import { parsePattern } from "../jobs/slots";
 import { TASK_TYPES, type TaskType } from "./task-types";
 import { vendorsSchema } from "./vendor-config";
@@ -9,18 +9,7 @@ import { DAY_SECONDS } from "../runtime/time";
 const seconds = (least: number, most: number) => z.number().min(least).max(most).multipleOf(0.001);
 
 /** A cron pattern, in UTC; null for never. */
-const pattern = (fallback: string) =>
-  z
-    .string()
-    .superRefine((text, context) => {
-      try {
-        parsePattern(text);
-      } catch (error) {
-        context.addIssue({ code: "custom", message: (error as Error).message });
-      }
-    })
-    .nullable()
-    .default(fallback);
+const pattern = (fallback: string) => readable(parsePattern).nullable().default(fallback);
 
 const typeSchema = z.strictObject({
   attempts: z.int().min(1).max(1000).optional(),
@@ -57,7 +46,7 @@ export const catalogSchema = z.strictObject({
 });
 
 export type CatalogConfig = z.output<typeof catalogSchema>;
-export type TaskSettings = z.output<typeof typeSchema>;
+type TaskSettings = z.output<typeof typeSchema>;
 
 /** What is right by itself and wrong together. */
 export function findCatalogContradictions({ vendors, partition, tasks }: CatalogConfig, isCluster: boolean): Issue[] {

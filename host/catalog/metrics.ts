@@ -1,18 +1,10 @@
 /** What the host counts and measures of the catalogue. */
 import { Counter, Gauge, Histogram, Summary, type Registry } from "prom-client";
 import type { RequestTiming } from "./courier/types";
-import type { TaskReport } from "../jobs/work";
+import type { TaskReport } from "./tasks";
 
 /** What became of a product page. */
-export const PRODUCT_OUTCOMES = [
-  "created",
-  "changed",
-  "unchanged",
-  "not modified",
-  "outdated",
-  "gone",
-  "failed",
-] as const;
+const PRODUCT_OUTCOMES = ["created", "changed", "unchanged", "not modified", "outdated", "gone", "failed"] as const;
 export type ProductOutcome = (typeof PRODUCT_OUTCOMES)[number];
 
 /** Which share of the requests took no longer. */
@@ -28,7 +20,7 @@ export interface Latencies {
 }
 
 /** A vendor, as /healthz shows it. */
-export interface VendorHealth {
+interface VendorHealth {
   /** Of this host. */
   requests: number;
   /** ISO 8601, UTC. */
@@ -52,6 +44,7 @@ export class CatalogMetrics {
   readonly #queue: Gauge;
   readonly #stock: Gauge;
   readonly #vendors = new Map<string, VendorHealth>();
+  #read: () => Promise<Measured[]> = () => Promise.resolve([]);
 
   constructor(registry: Registry) {
     const registers = [registry];
@@ -158,11 +151,16 @@ export class CatalogMetrics {
     return Object.fromEntries(vendors.map((vendor) => [vendor, { requests: 0, ...this.#vendors.get(vendor) }]));
   }
 
+  /** Shows what Redis tells of vendors; asked at each scrape. */
+  watch(read: () => Promise<Measured[]>): void {
+    this.#read = read;
+  }
+
   /** Once a scrape; left out where Redis does not tell. */
-  async measure(read: () => Promise<Measured[]>): Promise<void> {
+  async measure(): Promise<void> {
     this.#queue.reset();
     this.#stock.reset();
-    for (const { vendor, queue, stock } of await read().catch(() => [])) {
+    for (const { vendor, queue, stock } of await this.#read().catch(() => [])) {
       for (const [state, count] of Object.entries(queue)) this.#queue.set({ vendor, state }, count);
       for (const [kind, count] of Object.entries(stock)) this.#stock.set({ vendor, kind }, count);
     }

@@ -2,7 +2,7 @@
 import type { HotpathFunctions } from "../contract";
 import { VendorError, type ProductOutcome as Fetched, type Validators, type VendorCourier } from "./courier/types";
 import { describeError, HotpathError } from "../runtime/errors";
-import { TaskFailure } from "../jobs/work";
+import { TaskFailure } from "./tasks";
 import type { ProductOutcome } from "./metrics";
 
 export type ProductFunctions = Pick<HotpathFunctions, "getLink" | "upsertProduct" | "markLink">;
@@ -22,7 +22,7 @@ const MAX_MODIFIED = 128;
 const MAX_REASON = 1000;
 
 /** What became of a product, and its id where it is known. */
-export interface Synced {
+interface Synced {
   outcome: ProductOutcome | "unlisted";
   product?: string;
   fields?: string[];

@@ -1,85 +1,73 @@
 /** The catalogue of a serving host: what is due by the schedule is enqueued, and tasks are worked off. */
-import { leadTick } from "../jobs/lead";
-import { workUntilStopped, type TaskReport } from "../jobs/work";
 import type { GateState } from "../jobs/gate";
-import { runSchedule, Schedule, type ScheduledJob } from "../jobs/scheduler";
-import { keepRunning, type Service } from "../serve/service";
-import { parsePattern } from "../jobs/slots";
+import { ledJob } from "../jobs/lead";
+import { keepRunning, serveSchedule, type Service } from "../jobs/service";
 import { Wakeup } from "../runtime/wakeup";
 import { Catalog, type Vendor } from "./catalog";
-import { enqueueFor, SCHEDULED, type Scheduled } from "./enqueue";
-import type { Measured } from "./metrics";
-import { staleMsOf, workingOf } from "./working";
+import type { CatalogConfig } from "./config";
+import { staleMsOf, workingOf } from "./crew";
+import type { CatalogMetrics, Measured } from "./metrics";
+import { SCHEDULED, type Scheduled } from "./task-types";
+import { workUntilStopped, type TaskReport } from "./tasks";
 
 /** Enqueues and works until the host stops; nothing where there are no vendors. */
-export async function serveCatalog(service: Service): Promise<void> {
-  const { config, host, log, metrics } = service;
-  if (config.catalog.vendors.length === 0) return;
-  const catalog = new Catalog(host, config.catalog, {
-    log,
-    onRequest: (vendor, timing) => metrics.catalog.requested(vendor, timing),
-  });
-  metrics.watchCatalog(() => measure(catalog));
+export async function serveCatalog(service: Service, config: CatalogConfig, metrics: CatalogMetrics): Promise<void> {
+  const { host, log } = service;
+  if (config.vendors.length === 0) return;
+  const catalog = new Catalog(host, config, { log, onRequest: (vendor, timing) => metrics.requested(vendor, timing) });
+  metrics.watch(() => measure(catalog));
   const wakeups = new Map(catalog.vendors.map(({ name }) => [name, new Wakeup()]));
   await Promise.all([
-    serveSchedule(service, catalog, (vendor) => wakeups.get(vendor)!.wake()),
+    schedule(service, catalog, (vendor) => wakeups.get(vendor)!.wake()),
     ...catalog.vendors.map((vendor) => {
       const source = `tasks ${vendor.name}`;
-      return keepRunning(service, source, () => work(service, catalog, vendor, source, wakeups.get(vendor.name)!));
+      const wakeup = wakeups.get(vendor.name)!;
+      return keepRunning(service, source, () => work(service, catalog, metrics, vendor, source, wakeup));
     }),
   ]);
 }
 
-async function work(service: Service, catalog: Catalog, vendor: Vendor, source: string, wakeup: Wakeup): Promise<void> {
-  const { signal, metrics, troubles } = service;
+async function work(
+  service: Service,
+  catalog: Catalog,
+  metrics: CatalogMetrics,
+  vendor: Vendor,
+  source: string,
+  wakeup: Wakeup,
+): Promise<void> {
+  const { signal, troubles } = service;
   // Also when Redis is back: it may have come back empty.
   await catalog.apply();
   await workUntilStopped({
-    ...workingOf(catalog, vendor, wakeup, (outcome) => metrics.catalog.productEnded(vendor.name, outcome)),
+    ...workingOf(catalog, vendor, wakeup, (outcome) => metrics.productEnded(vendor.name, outcome)),
     signal,
     onClaim: () => troubles.clear(source),
     onReport: (report) => {
-      metrics.catalog.taskEnded(vendor.name, report);
+      metrics.taskEnded(vendor.name, report);
       logReport(service, vendor, report);
     },
     onGate: (state) => logGate(service, vendor, state),
   });
 }
 
-async function serveSchedule(service: Service, catalog: Catalog, wake: (vendor: string) => void): Promise<void> {
-  const { signal, metrics, troubles } = service;
-  const jobs = SCHEDULED.flatMap((what) => scheduledJob(service, catalog, what, wake));
+async function schedule(service: Service, catalog: Catalog, wake: (vendor: string) => void): Promise<void> {
+  const { functions, config } = catalog;
+  const leaseMs = config.leaseSeconds * 1000;
+  const jobs = SCHEDULED.flatMap((what) => {
+    const pattern = config.schedule[what];
+    const job = `catalog-${what}`;
+    if (pattern === null) return [];
+    return ledJob(service, {
+      ...{ name: job, job, pattern, functions, leaseMs, nothing: { finished: true, vendors: 0, tasks: 0 } },
+      work: (mayGoOn) => enqueueAll(catalog, what, wake, mayGoOn),
+      onEnd: ({ slot, outcome, summary }) => {
+        const about = { job, slot: new Date(slot).toISOString(), outcome, ...summary };
+        if (summary.tasks > 0) service.log.info(about, "enqueued");
+      },
+    });
+  });
   if (jobs.length === 0) return;
-  const schedule = new Schedule(jobs, { settleMs: 0, retryMs: catalog.config.leaseSeconds * 1000 });
-  await keepRunning(service, "catalog schedule", () =>
-    runSchedule(schedule, signal, (job, slot, outcome, error) => {
-      metrics.ticked(job.name, slot, outcome);
-      if (outcome === "failed") troubles.report(job.name, error);
-      else troubles.clear(job.name);
-    }),
-  );
-}
-
-function scheduledJob(
-  { host, log, signal }: Service,
-  catalog: Catalog,
-  what: Scheduled,
-  wake: (vendor: string) => void,
-): ScheduledJob[] {
-  const { schedule, leaseSeconds } = catalog.config;
-  const pattern = schedule[what];
-  if (pattern === null) return [];
-  const job = `catalog-${what}`;
-  const run: ScheduledJob["run"] = async (slot) => {
-    const leading = { job, slot, worker: host.worker, leaseMs: leaseSeconds * 1000 };
-    const nothing = { finished: true, vendors: 0, tasks: 0 };
-    const { outcome, summary } = await leadTick(catalog.functions, leading, signal, nothing, (mayGoOn) =>
-      enqueueAll(catalog, what, wake, mayGoOn),
-    );
-    if (summary.tasks > 0) log.info({ job, slot: new Date(slot).toISOString(), outcome, ...summary }, "enqueued");
-    return outcome;
-  };
-  return [{ name: job, pattern: parsePattern(pattern), run }];
+  await serveSchedule(service, "catalog schedule", jobs, { settleMs: 0, retryMs: leaseMs });
 }
 
 async function enqueueAll(
@@ -92,7 +80,7 @@ async function enqueueAll(
   await catalog.apply();
   for (const vendor of catalog.vendors) {
     if (!(await mayGoOn())) return summary;
-    summary.tasks += (await enqueueFor(catalog.functions, vendor, what)).length;
+    summary.tasks += (await catalog.enqueue(vendor, what)).length;
     summary.vendors += 1;
     wake(vendor.name);
   }
@@ -120,7 +108,7 @@ async function measure(catalog: Catalog): Promise<Measured[]> {
 }
 
 function logReport(
-  { log, troubles }: Service,
+  { log, troubles }: Pick<Service, "log" | "troubles">,
   { name }: Vendor,
   { task, outcome, failure, result, settled, error, ms }: TaskReport,
 ): void {
@@ -139,7 +127,7 @@ function logReport(
   if (settled === "unknown") log.warn(about, "Redis could not be told how the task ended; it may be done again");
 }
 
-function logGate({ log }: Service, { name }: Vendor, state: GateState): void {
+function logGate({ log }: Pick<Service, "log">, { name }: Vendor, state: GateState): void {
   if (state.state === "open") return log.info({ vendor: name }, "the vendor is asked again");
   if (state.state === "paused")
     log.warn(

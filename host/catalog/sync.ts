@@ -1,15 +1,15 @@
 /** `hotpath catalog sync`: tasks are enqueued, worked off together with whoever serves, and followed to their end. */
 import { CatalogMetrics, type Latencies } from "./metrics";
 import { Registry } from "prom-client";
-import { startProgress, type Progress } from "../terminal/progress";
-import { Catalog, type CatalogHost, type Vendor } from "./catalog";
+import type { WorkerHost } from "../jobs/service";
+import { Catalog, type Vendor } from "./catalog";
 import type { CatalogConfig } from "./config";
 import { startCrew } from "./crew";
-import { enqueueFor, type Scheduled } from "./enqueue";
-import { followTasks, hasEnded, isWell, progressOf } from "./follow";
-import type { ListedTask } from "../cli/catalog-tables";
+import type { Scheduled } from "./task-types";
+import { pause } from "../runtime/wait";
+import type { HotpathFunctions } from "../contract";
 
-export interface SyncRequest {
+interface SyncRequest {
   what: Scheduled;
   /** Names; all of the configuration if there are none. */
   vendors: readonly Vendor[];
@@ -47,7 +47,7 @@ export interface SyncResult {
 const MAX_PROBLEMS = 5;
 
 /** Makes the catalogue of a command; its requests are measured. */
-export function catalogOf(host: CatalogHost, config: CatalogConfig): { catalog: Catalog; metrics: CatalogMetrics } {
+export function catalogOf(host: WorkerHost, config: CatalogConfig): { catalog: Catalog; metrics: CatalogMetrics } {
   const metrics = new CatalogMetrics(new Registry());
   const log = { debug: () => undefined };
   return {
@@ -59,18 +59,20 @@ export function catalogOf(host: CatalogHost, config: CatalogConfig): { catalog: 
 /** Enqueues the tasks of a sync; answers their ids. */
 export async function enqueueSync(catalog: Catalog, { what, vendors, year }: SyncRequest): Promise<string[]> {
   await catalog.apply();
-  return (await Promise.all(vendors.map((vendor) => enqueueFor(catalog.functions, vendor, what, year)))).flat();
+  return (await Promise.all(vendors.map((vendor) => catalog.enqueue(vendor, what, year)))).flat();
 }
 
 /**
- * Syncs, with progress on standard error.
+ * Syncs.
  *
+ * @param onProgress told again and again how far it is, once it is known how much there is to do: a parent hands its children out first
  * @param signal ends it; the tasks stay in their queues then
  */
 export async function syncVendors(
   catalog: Catalog,
   metrics: CatalogMetrics,
   request: SyncRequest,
+  onProgress: (progress: Progress) => void,
   signal: AbortSignal,
 ): Promise<SyncResult> {
   const startedAt = performance.now();
@@ -85,11 +87,16 @@ export async function syncVendors(
     onProduct: (vendor, outcome) => metrics.productEnded(vendor, outcome),
     onReport: (vendor, { failure }) => void (failure && problems.get(vendor)!.add(failure.reason)),
   });
-  const progress = new SyncProgress(request.what);
-  const following = followTasks(catalog.functions, tasks, (looked) => progress.show(looked), signal).finally(() => {
-    progress.stop();
-    over.abort();
-  });
+  let isCounted = request.what === "links";
+  const following = followTasks(
+    catalog.functions,
+    tasks,
+    (looked) => {
+      isCounted ||= looked.every((task) => hasEnded(task) || task!.state === "waiting_children");
+      if (isCounted) onProgress(progressOf(looked));
+    },
+    signal,
+  ).finally(() => over.abort());
   // A crew that ends before all is followed has failed.
   await Promise.all([following, crew.ended]);
   const ended = await following;
@@ -124,22 +131,77 @@ function difference(vendor: string, before: Counts, after: Counts): Counts & { v
   };
 }
 
-/** Begins when it is known how much there is to do: a parent hands its children out first. */
-class SyncProgress {
-  #progress: Progress | undefined;
+/** A task as the functions answer it. */
+export interface ListedTask {
+  id: string;
+  queue: string;
+  type: string;
+  state: string;
+  priority: number;
+  attempt: number;
+  at?: number;
+  worker?: string;
+  reason?: string;
+  /** What came of it. */
+  result?: Record<string, unknown>;
+  children_total?: number;
+  children_finished?: number;
+  children_failed?: number;
+  children_cancelled?: number;
+  children_ms?: number | null;
+}
 
-  constructor(private readonly what: Scheduled) {}
+/** Tasks that have ended, of all; children count for those that have them. */
+export interface Progress {
+  ended: number;
+  total: number;
+}
 
-  show(tasks: readonly (ListedTask | undefined)[]): void {
-    const isCounted =
-      this.what === "links" || tasks.every((task) => hasEnded(task) || task!.state === "waiting_children");
-    const { ended, total } = progressOf(tasks);
-    if (isCounted)
-      this.#progress ??= startProgress({ label: "Syncing", total, unit: this.what === "links" ? "lists" : "products" });
-    this.#progress?.update(ended);
+const ENDED: readonly string[] = ["finished", "dead", "cancelled"];
+const EVERY_MS = 200;
+
+/** A task that is not kept any longer has ended as well. */
+function hasEnded(task: ListedTask | undefined): boolean {
+  return task === undefined || ENDED.includes(task.state);
+}
+
+/** Whether a task, and all of its children, ended well. */
+function isWell(task: ListedTask | undefined): boolean {
+  return task === undefined || (task.state === "finished" && (task.children_failed ?? 0) === 0);
+}
+
+/** How far tasks are: children count for those that have them. */
+export function progressOf(tasks: readonly (ListedTask | undefined)[]): Progress {
+  let ended = 0;
+  let total = 0;
+  for (const task of tasks) {
+    const children = task?.children_total ?? 0;
+    total += Math.max(children, 1);
+    if (children > 0)
+      ended += (task!.children_finished ?? 0) + (task!.children_failed ?? 0) + (task!.children_cancelled ?? 0);
+    else if (hasEnded(task)) ended += 1;
   }
+  return { ended, total };
+}
 
-  stop(): void {
-    this.#progress?.stop();
+/**
+ * Looks at tasks again and again until all have ended.
+ *
+ * @param onLook told what they are like, at each look
+ * @param signal ends it
+ * @returns what they are like at last, in the order of their ids; undefined for what is not kept any longer
+ */
+export async function followTasks(
+  functions: Pick<HotpathFunctions, "getTask">,
+  ids: readonly string[],
+  onLook: (tasks: readonly (ListedTask | undefined)[]) => void,
+  signal: AbortSignal,
+): Promise<(ListedTask | undefined)[]> {
+  for (;;) {
+    const found = await Promise.all(ids.map((id) => functions.getTask({ id })));
+    const tasks = found.map((json) => (json === null ? undefined : (JSON.parse(json) as ListedTask)));
+    onLook(tasks);
+    if (signal.aborted || tasks.every(hasEnded)) return tasks;
+    await pause(EVERY_MS, signal);
   }
 }

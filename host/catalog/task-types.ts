@@ -13,7 +13,7 @@ export function isTaskType(type: string): type is TaskType {
 }
 
 /** As `define_task` takes it; times in milliseconds. */
-export interface TaskDefinition {
+interface TaskDefinition {
   attempts: number;
   backoff: number;
   lease: number;
@@ -38,4 +38,14 @@ export const PRIORITIES: Record<TaskType, number> = {
   sync_products: 3,
   refresh_products: 4,
   sync_product: 5,
+};
+
+/** What the schedule does, and a sync on request. */
+export const SCHEDULED = ["links", "products", "refresh"] as const;
+export type Scheduled = (typeof SCHEDULED)[number];
+
+export const SCHEDULED_TYPES: Record<Scheduled, TaskType> = {
+  links: "sync_links",
+  products: "sync_products",
+  refresh: "refresh_products",
 };

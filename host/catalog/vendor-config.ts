@@ -1,7 +1,7 @@
 /** The part `catalog.vendors` of the configuration: where a vendor's products are, and what on their pages is what. */
 import { z } from "zod";
 import { describeIssue } from "../runtime/config-issues";
-import { contact, range, seconds, timeoutsSchema } from "../tracker/enrichment/settings";
+import { contact, range, seconds, timeoutsSchema } from "../fetch/settings";
 import { UserError } from "../runtime/errors";
 import { linkRules, rules, selector } from "./vendor-rules";
 
@@ -150,7 +150,7 @@ export function hostsOf({ site, hosts }: Pick<Settings, "site" | "hosts">): stri
   return [host, ...hosts.map((each) => new URL(`${protocol}//${each}`).host)];
 }
 
-export const vendorSchema = settingsSchema.superRefine((settings, context) => {
+const vendorSchema = settingsSchema.superRefine((settings, context) => {
   const { page, index } = settings.years;
   // Told of each by itself already.
   if (![settings.site, ...settings.hosts.map((each) => `http://${each}`)].every((each) => URL.canParse(each))) return;
@@ -180,7 +180,6 @@ export const vendorsSchema = z
 /** A vendor with its name; parts that were left out have their defaults. */
 export type VendorConfig = z.output<typeof vendorSchema> & { vendor: string };
 
-export type ListConfig = VendorConfig["list"];
 export type PagingConfig = NonNullable<VendorConfig["paging"]>;
 export type ProductRules = VendorConfig["product"];
 

@@ -1,7 +1,7 @@
 /** Rules of a vendor's configuration: where on a page a text is to be found, and what of it is wanted. */
 import { compile } from "css-select";
 import { z } from "zod";
-import { propertyPath } from "../tracker/enrichment/settings";
+import { propertyPath } from "../fetch/settings";
 
 /** A CSS selector of level 4 as far as css-select knows it, and its `:contains()` and `:icontains()`. */
 export const selector = z

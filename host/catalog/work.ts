@@ -3,15 +3,15 @@ import { createHash } from "node:crypto";
 import { z } from "zod";
 import type { HotpathFunctions } from "../contract";
 import type { VendorCourier } from "./courier/types";
-import { TaskFailure, type Task, type Work } from "../jobs/work";
+import { TaskFailure, type Task, type Work } from "./tasks";
 import { readLinks, storeLinks, type LinkFunctions, type LinkSums, type ListedLink } from "./links";
 import type { ProductOutcome } from "./metrics";
 import { failureOf, syncProduct, type ProductFunctions } from "./product-page";
 import { isTaskType, PRIORITIES } from "./task-types";
 
-export type WorkFunctions = LinkFunctions & ProductFunctions & Pick<HotpathFunctions, "enqueueTask">;
+type WorkFunctions = LinkFunctions & ProductFunctions & Pick<HotpathFunctions, "enqueueTask">;
 
-export interface WorkContext {
+interface WorkContext {
   functions: WorkFunctions;
   courier: VendorCourier;
   /** refresh_products looks at what nobody has looked at for so long. */

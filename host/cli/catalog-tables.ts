@@ -2,7 +2,7 @@
 import { formatCount, formatDuration, formatTime, formatWhen, printable } from "../terminal/format";
 import { renderTable, type Column } from "../terminal/table";
 import type { HotpathFunctions } from "../contract";
-import type { SyncedVendor } from "../catalog/sync";
+import type { ListedTask, SyncedVendor } from "../catalog/sync";
 
 export type QueueStatus = Awaited<ReturnType<HotpathFunctions["getQueueStatus"]>>;
 
@@ -30,26 +30,6 @@ export interface Change {
   new: string | null;
   /** Unix milliseconds. */
   at: number;
-}
-
-/** A task as the functions answer it. */
-export interface ListedTask {
-  id: string;
-  queue: string;
-  type: string;
-  state: string;
-  priority: number;
-  attempt: number;
-  at?: number;
-  worker?: string;
-  reason?: string;
-  /** What came of it. */
-  result?: Record<string, unknown>;
-  children_total?: number;
-  children_finished?: number;
-  children_failed?: number;
-  children_cancelled?: number;
-  children_ms?: number | null;
 }
 
 const right = (title: string): Column => ({ title, align: "right" });

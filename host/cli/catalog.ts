@@ -16,13 +16,14 @@ import {
   syncTable,
   taskTable,
   type Change,
-  type ListedTask,
   type Product,
 } from "./catalog-tables";
-import type { Scheduled } from "../catalog/enqueue";
 import { functionsOf } from "../deploy/client";
 import { withLibrary } from "./access";
 import type { TaskState } from "./choices";
+import type { ListedTask } from "../catalog/sync";
+import type { Scheduled } from "../catalog/task-types";
+import { startProgress, type Progress } from "../terminal/progress";
 import { WIDTH } from "../terminal/output";
 
 interface JsonOption {
@@ -87,7 +88,15 @@ async function sync(
     const tasks = await enqueueSync(catalog, request);
     return console.log(json ? JSON.stringify({ tasks }) : tasks.join("\n"));
   }
-  const result = await syncVendors(catalog, metrics, request, signal);
+  let progress: Progress | undefined;
+  const unit = what === "links" ? "lists" : "products";
+  const result = await syncVendors(
+    catalog,
+    metrics,
+    request,
+    ({ ended, total }) => (progress ??= startProgress({ label: "Syncing", total, unit })).update(ended),
+    signal,
+  ).finally(() => progress?.stop());
   console.log(json ? JSON.stringify(result) : syncTable(result.vendors, WIDTH).join("\n"));
   for (const { vendor, problems } of result.vendors) {
     for (const problem of problems) console.error(`hotpath: ${vendor}: ${printable(problem)}`);

@@ -1,7 +1,7 @@
 /** Why a page could not be had. */
 
 /** One word or two, always the same for the same cause: statistics are kept by it. */
-export type FailureReason =
+type FailureReason =
   | "url"
   | "port"
   | "address"
@@ -23,7 +23,7 @@ export type FailureReason =
   | "internal"
   | `status ${number}`;
 
-export interface FailureOptions {
+interface FailureOptions {
   /** Whether another try may succeed. */
   passing?: boolean;
   /** How long the site asked to be left alone, in milliseconds. */

@@ -3,10 +3,11 @@ import { VERSION } from "../runtime/version";
 import { AddressPolicy, type Resolve } from "./addresses";
 import { ACCEPTED_ENCODINGS } from "./body";
 import { PageFailure } from "./failure";
-import { Politeness, retryAfterMs } from "./politeness";
+import { MAX_REST_MS, Politeness } from "./politeness";
+import { parseRetryAfter } from "./retry-after";
 import { get, type Answer, type RequestTiming, type Timeouts } from "./request";
 
-export interface FetcherOptions {
+interface FetcherOptions {
   timeouts: Timeouts;
   /** Ports that may be connected to. */
   ports: readonly number[];
@@ -19,7 +20,7 @@ export interface FetcherOptions {
   onRequest?: ((timing: RequestTiming) => void) | undefined;
 }
 
-export interface FetchOptions {
+interface FetchOptions {
   accept: string;
   /** More headers; left out once a redirect leads elsewhere. */
   headers?: Record<string, string>;
@@ -116,7 +117,8 @@ export class Fetcher {
   #refusedBy(url: URL, answer: Answer): PageFailure {
     const { status } = answer;
     const passing = PASSING.has(status) || status >= 500;
-    const waitMs = passing ? retryAfterMs(answer.header("retry-after"), Date.now()) : 0;
+    const asked = passing ? parseRetryAfter(answer.header("retry-after"), Date.now()) : undefined;
+    const waitMs = Math.min(asked ?? 0, MAX_REST_MS);
     if (waitMs > 0) this.politeness.rest(url.host, waitMs);
     return new PageFailure(`status ${status}`, `${url.host} answered ${status}`, { passing, retryAfterMs: waitMs });
   }

@@ -2,7 +2,7 @@
 import { withoutMarkup } from "./text";
 
 /** Texts as they are there; undefined where there is none. */
-export interface LinkedData {
+interface LinkedData {
   headline?: string;
   kicker?: string;
   section?: string;

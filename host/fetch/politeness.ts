@@ -5,7 +5,7 @@ import { pause } from "../runtime/wait";
 import { PageFailure } from "./failure";
 import { DAY_MS } from "../runtime/time";
 
-export interface PolitenessOptions {
+interface PolitenessOptions {
   /** Requests under way at once, to all sites together. */
   concurrency: number;
   /** Of these, to one site. */
@@ -162,16 +162,4 @@ export class Politeness {
       if (limit.activeCount + limit.pendingCount === 0 && notBeforeMs <= now) this.#sites.delete(name);
     }
   }
-}
-
-/**
- * Reads a Retry-After header: seconds, or a date.
- *
- * @returns milliseconds, 0 if it says nothing
- */
-export function retryAfterMs(header: string | undefined, nowMs: number): number {
-  const text = header?.trim() ?? "";
-  if (/^\d{1,9}$/.test(text)) return Number(text) * 1000;
-  const at = /\d{4}/.test(text) ? Date.parse(text) : NaN;
-  return Number.isNaN(at) ? 0 : Math.max(0, at - nowMs);
 }

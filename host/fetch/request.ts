@@ -30,7 +30,7 @@ export interface RequestTiming {
   totalMs: number;
 }
 
-export interface RequestOptions {
+interface RequestOptions {
   headers: Record<string, string>;
   timeouts: Timeouts;
   policy: AddressPolicy;

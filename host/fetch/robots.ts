@@ -6,7 +6,7 @@ import { PageFailure } from "./failure";
 import { PRODUCT, type Fetcher } from "./fetch";
 import { MINUTE_MS } from "../runtime/time";
 
-export interface RobotsOptions {
+interface RobotsOptions {
   /** How long rules are kept, in milliseconds; RFC 9309 asks for a day at most. */
   keepMs: number;
   /** The longest Crawl-delay that is obeyed, in milliseconds; a longer one is cut to it. */

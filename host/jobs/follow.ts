@@ -4,7 +4,7 @@ import { routingOf } from "../redis/partitions";
 import { pause } from "../runtime/wait";
 
 /** A stream, and the shard that it lies on. */
-export interface FollowedStream {
+interface FollowedStream {
   key: string;
   partition: string | null;
 }

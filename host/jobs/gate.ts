@@ -22,7 +22,7 @@ export interface Gate {
   open(): Promise<boolean>;
 }
 
-export interface GateOptions {
+interface GateOptions {
   topic: string;
   partition: string | null;
   /** The receiver, as it may be shown: what another one said does not count. Without it, what any has said is read. */

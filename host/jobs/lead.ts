@@ -1,11 +1,13 @@
 /** Leading a tick of the schedule: of several hosts one works, and if it dies another takes over. */
 import { performance } from "node:perf_hooks";
 import type { HotpathFunctions } from "../contract";
-import type { TickOutcome } from "./scheduler";
+import type { ScheduledJob, TickOutcome } from "./scheduler";
+import type { Service } from "./service";
+import { parsePattern } from "./slots";
 
-export type LeadFunctions = Pick<HotpathFunctions, "trackerLead" | "trackerDone">;
+type LeadFunctions = Pick<HotpathFunctions, "trackerLead" | "trackerDone">;
 
-export interface LeadOptions {
+interface LeadOptions {
   /** No colon in it: it becomes part of a key. */
   job: string;
   /** The time for which the tick was scheduled, in unix milliseconds. */
@@ -19,7 +21,7 @@ export interface LeadOptions {
 /** The shortest lease there is. */
 const HAND_OVER_MS = 1000;
 
-export class Lead {
+class Lead {
   #renewedAt = performance.now();
 
   private constructor(
@@ -59,33 +61,61 @@ export class Lead {
   }
 }
 
+/** How a tick ended, and what this host has done of it. */
+interface LedTick<Summary> {
+  slot: number;
+  outcome: TickOutcome;
+  summary: Summary;
+  ms: number;
+}
+
+interface LedJob<Summary> {
+  /** What logs and metrics call it. */
+  name: string;
+  /** What hosts call it among themselves. No colon in it: it becomes part of a key. */
+  job: string;
+  /** A cron pattern, in UTC. */
+  pattern: string;
+  functions: LeadFunctions;
+  /** How long the others wait for a sign of life, in milliseconds, at least 1000. */
+  leaseMs: number;
+  /** What was done where another host leads. */
+  nothing: Summary;
+  /** Does all that is due; asks `mayGoOn` before each call, and ends where that says no. */
+  work(mayGoOn: () => Promise<boolean>): Promise<Summary>;
+  /** Told how each tick ended that did not fail. */
+  onEnd(tick: LedTick<Summary>): void;
+}
+
 /**
- * One tick of a job, if this host leads it: the lease is renewed between the calls, and the tick ended when all is done.
- *
- * @param signal ends it between two calls; the tick is then left to the next host that asks
- * @param nothing what was done where another host leads
- * @param work asks `mayGoOn` before each call, and ends where that says no
- * @returns how it ended, and what was done by this host
+ * A job for the schedule, each tick of which is led by one of all hosts: the lease is renewed between its calls, and the tick ended when
+ * all is done. A host that stops leaves the tick to the next one that asks.
  */
-export async function leadTick<Summary extends { finished: boolean }>(
-  functions: LeadFunctions,
-  leading: LeadOptions,
-  signal: AbortSignal,
-  nothing: Summary,
-  work: (mayGoOn: () => Promise<boolean>) => Promise<Summary>,
-): Promise<{ outcome: TickOutcome; summary: Summary }> {
-  const lead = await Lead.take(functions, leading);
-  if (!lead) return { outcome: "elsewhere", summary: nothing };
-  let lost = false;
-  const summary = await work(async () => {
-    if (signal.aborted) return false;
-    lost = !(await lead.keep());
-    return !lost;
-  });
-  if (lost) return { outcome: "elsewhere", summary };
-  if (!summary.finished) {
-    await lead.handOver();
-    return { outcome: "stopped", summary };
-  }
-  return { outcome: (await lead.done()) ? "done" : "elsewhere", summary };
+export function ledJob<Summary extends { finished: boolean }>(
+  { host, signal }: Pick<Service, "host" | "signal">,
+  { name, job, pattern, functions, leaseMs, nothing, work, onEnd }: LedJob<Summary>,
+): ScheduledJob {
+  const tick = async (slot: number): Promise<{ outcome: TickOutcome; summary: Summary }> => {
+    const lead = await Lead.take(functions, { job, slot, worker: host.worker, leaseMs });
+    if (!lead) return { outcome: "elsewhere", summary: nothing };
+    let lost = false;
+    const summary = await work(async () => {
+      if (signal.aborted) return false;
+      lost = !(await lead.keep());
+      return !lost;
+    });
+    if (lost) return { outcome: "elsewhere", summary };
+    if (!summary.finished) {
+      await lead.handOver();
+      return { outcome: "stopped", summary };
+    }
+    return { outcome: (await lead.done()) ? "done" : "elsewhere", summary };
+  };
+  const run = async (slot: number): Promise<TickOutcome> => {
+    const startedAt = performance.now();
+    const { outcome, summary } = await tick(slot);
+    onEnd({ slot, outcome, summary, ms: Math.round(performance.now() - startedAt) });
+    return outcome;
+  };
+  return { name, pattern: parsePattern(pattern), run };
 }

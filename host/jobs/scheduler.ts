@@ -6,8 +6,8 @@
  * functions work off everything that is due.
  */
 import { UnavailableError } from "../runtime/errors";
-import type { Pattern } from "./slots";
 import { pause } from "../runtime/wait";
+import type { Pattern } from "./slots";
 
 /** `done`: this host did it. `elsewhere`: another host leads it, or has done it. `stopped`: ended half-way by a signal. */
 export type TickOutcome = "done" | "elsewhere" | "stopped";

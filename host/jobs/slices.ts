@@ -13,16 +13,16 @@ export type SliceSums<T> = T & {
  *
  * @param sums what is added up, each at 0
  * @param call does one slice
- * @param signal ends it between two calls
+ * @param mayGoOn asked before each call; false ends it
  */
 export async function addSlices<T extends Record<string, number>>(
   sums: T,
   call: () => Promise<T & { remaining: number }>,
-  signal: AbortSignal,
+  mayGoOn: () => boolean | Promise<boolean>,
 ): Promise<SliceSums<T>> {
   const total: Record<string, number> = { ...sums };
   let slices = 0;
-  while (!signal.aborted) {
+  while (await mayGoOn()) {
     const slice = await call();
     slices += 1;
     for (const name of Object.keys(sums)) total[name]! += slice[name]!;

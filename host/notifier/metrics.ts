@@ -9,7 +9,7 @@ import type { ScanSummary } from "./scans";
 export type TopicStatus = Awaited<ReturnType<HotpathFunctions["getNotifierStatus"]>>;
 
 /** A topic, as /healthz shows it. */
-export interface TopicHealth {
+interface TopicHealth {
   /** Where it delivers; null where others do. */
   courier: string | null;
   /** Whether the receiver wants anything now. */

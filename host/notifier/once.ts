@@ -1,13 +1,12 @@
 /** `hotpath run notify`: what is there is ingested, what is due is delivered. */
 import type { Courier } from "./couriers/courier";
-import type { Host } from "../serve/host";
 import { deliveryOf, isLast } from "./serve";
-import type { Topic } from "./topics";
+import type { NotifierHost, Topic } from "./topics";
 import { deliverOnce } from "./deliver";
 import { drainScans } from "./scans";
 import { Wakeup } from "../runtime/wakeup";
 
-export interface NotifySummary {
+interface NotifySummary {
   /** Entries of streams. */
   read: number;
   accepted: number;
@@ -28,7 +27,7 @@ export interface NotifySummary {
  * @param signal ends it; what is out is ended first
  */
 export async function notifyOnce(
-  host: Host,
+  host: NotifierHost,
   couriers: ReadonlyMap<string, Courier>,
   maxSleepMs: number,
   signal: AbortSignal,
@@ -57,7 +56,7 @@ export async function notifyOnce(
 }
 
 async function deliverTopic(
-  host: Host,
+  host: NotifierHost,
   topic: Topic,
   courier: Courier,
   maxSleepMs: number,

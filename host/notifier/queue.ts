@@ -21,7 +21,7 @@ export function queueOf(functions: QueueFunctions, topic: string, worker: string
   return {
     claim: async (count) => {
       const [nextMs, ...claimed] = await functions.claimNotifications({ topic, count, worker });
-      return { nextMs, notifications: claimed.map(parseNotification) };
+      return { nextMs, items: claimed.map(parseNotification) };
     },
     ack: async ({ id, token }) => void (await functions.ackNotification({ topic, id, token })),
     fail: async ({ id, token }, reason) => void (await functions.failNotification({ topic, id, token, reason })),

@@ -18,5 +18,9 @@ export async function drainScans(
   signal: AbortSignal,
 ): Promise<ScanSummary> {
   const args = { topic, ...(limit !== undefined && { limit }) };
-  return addSlices({ read: 0, accepted: 0, rejected: 0 }, () => functions.ingestScans(args), signal);
+  return addSlices(
+    { read: 0, accepted: 0, rejected: 0 },
+    () => functions.ingestScans(args),
+    () => !signal.aborted,
+  );
 }

@@ -8,9 +8,10 @@ import { queueOf } from "./queue";
 import { readClock } from "../redis/clock";
 import { drainScans } from "./scans";
 import { Wakeup } from "../runtime/wakeup";
-import type { Host } from "../serve/host";
-import { keepRunning, type Service } from "../serve/service";
-import type { Topic } from "./topics";
+import { keepRunning, type Service } from "../jobs/service";
+import type { NotifierConfig } from "./config";
+import type { NotifierMetrics } from "./metrics";
+import type { NotifierHost, Topic } from "./topics";
 
 /** By the name of their topic; one that others deliver has none. */
 export type Couriers = ReadonlyMap<string, Courier>;
@@ -29,21 +30,29 @@ export async function createCouriers(topics: readonly Topic[], env: Environment)
 }
 
 /** Serves one topic until the host stops; returns when what was out has ended. */
-export async function serveTopic(service: Service, topic: Topic, courier: Courier | undefined): Promise<void> {
+export async function serveTopic(
+  service: Service<NotifierHost>,
+  topic: Topic,
+  courier: Courier | undefined,
+  config: NotifierConfig,
+  metrics: NotifierMetrics,
+): Promise<void> {
   const wakeup = new Wakeup();
   const ingesting = `scans ${topic.name}`;
   const delivering = `deliveries ${topic.name}`;
   await Promise.all([
-    keepRunning(service, ingesting, () => ingest(service, topic, ingesting, wakeup)),
-    courier && keepRunning(service, delivering, () => deliver(service, topic, courier, delivering, wakeup)),
+    keepRunning(service, ingesting, () => ingest(service, topic, ingesting, wakeup, metrics)),
+    courier &&
+      keepRunning(service, delivering, () => deliver(service, topic, courier, delivering, wakeup, config, metrics)),
   ]);
 }
 
 async function ingest(
-  { host, log, signal, metrics, troubles }: Service,
+  { host, log, signal, troubles }: Service<NotifierHost>,
   topic: Topic,
   source: string,
   wakeup: Wakeup,
+  metrics: NotifierMetrics,
 ): Promise<void> {
   const { name, partition, config } = topic;
   const functions = host.functions(partition);
@@ -52,7 +61,7 @@ async function ingest(
     await follow({ key: host.settingsOf(topic).stream, partition }, reading, signal, async (hasCome) => {
       const summary = await drainScans(functions, name, config.limit, signal);
       troubles.clear(source);
-      metrics.notifier.ingested(name, summary);
+      metrics.ingested(name, summary);
       if (summary.read > 0) log.debug({ job: "ingest", topic: name, ...summary }, "scans ingested");
       if (summary.read > 0 || hasCome) wakeup.wake();
     });
@@ -62,27 +71,29 @@ async function ingest(
 }
 
 async function deliver(
-  service: Service,
+  service: Service<NotifierHost>,
   topic: Topic,
   courier: Courier,
   source: string,
   wakeup: Wakeup,
+  config: NotifierConfig,
+  metrics: NotifierMetrics,
 ): Promise<void> {
-  const { host, signal, config, log, metrics, troubles } = service;
-  metrics.notifier.gate(topic.name, { state: "open" });
+  const { host, signal, log, troubles } = service;
+  metrics.gate(topic.name, { state: "open" });
   await deliverUntilStopped({
     ...deliveryOf(host, topic, courier),
-    maxSleepMs: config.notifier.maxSleepSeconds * 1000,
+    maxSleepMs: config.maxSleepSeconds * 1000,
     signal,
     wakeup,
     onClaim: () => troubles.clear(source),
     onReport: (report) => {
       const isDead = isLast(report, host, topic);
-      metrics.notifier.reported(topic.name, report, isDead);
+      metrics.reported(topic.name, report, isDead);
       logReport(service, topic, report, isDead);
     },
     onGate: (state) => {
-      metrics.notifier.gate(topic.name, state);
+      metrics.gate(topic.name, state);
       logGate(service, topic.name, courier, state);
     },
   });
@@ -91,7 +102,7 @@ async function deliver(
 
 /** All of a topic's delivery that follows from host and configuration. */
 export function deliveryOf(
-  host: Host,
+  host: NotifierHost,
   topic: Topic,
   courier: Courier,
 ): Pick<DeliverOptions, "queue" | "courier" | "gate" | "concurrency" | "timeoutMs" | "leaseMs"> {
@@ -109,13 +120,18 @@ export function deliveryOf(
 }
 
 /** Whether Redis has put the notification aside. */
-export function isLast({ notification, delivery, settled }: DeliveryReport, host: Host, topic: Topic): boolean {
+export function isLast({ notification, delivery, settled }: DeliveryReport, host: NotifierHost, topic: Topic): boolean {
   return (
     delivery.outcome !== "delivered" && settled === "settled" && notification.attempt >= host.settingsOf(topic).attempts
   );
 }
 
-function logReport({ log, troubles }: Service, { name }: Topic, report: DeliveryReport, isDead: boolean): void {
+function logReport(
+  { log, troubles }: Pick<Service, "log" | "troubles">,
+  { name }: Topic,
+  report: DeliveryReport,
+  isDead: boolean,
+): void {
   const { notification, delivery, settled, error } = report;
   const { id, subject, items, attempt } = notification;
   const about = { topic: name, id, subject, items: items.length, attempt, ms: Math.round(report.ms) };
@@ -137,7 +153,7 @@ function logReport({ log, troubles }: Service, { name }: Topic, report: Delivery
     log.warn(about, "Redis could not be told how the delivery ended; it may be delivered again");
 }
 
-function logGate({ log }: Service, topic: string, courier: Courier, state: GateState): void {
+function logGate({ log }: Pick<Service, "log">, topic: string, courier: Courier, state: GateState): void {
   const about = { topic, courier: courier.shown };
   switch (state.state) {
     case "disabled":

@@ -1,5 +1,6 @@
 /** The topics of the configuration, and how they are applied. */
 import type { HotpathFunctions } from "../contract";
+import type { WorkerHost } from "../jobs/service";
 import { UserError } from "../runtime/errors";
 import { LEASE_MARGIN_SECONDS, timeoutProblem, type NotifierConfig, type TopicConfig } from "./config";
 
@@ -11,6 +12,14 @@ export interface Topic {
   name: string;
   partition: string | null;
   config: TopicConfig;
+}
+
+/** A host that has topics. */
+export interface NotifierHost extends WorkerHost {
+  /** Those of the configuration. */
+  readonly topics: readonly Topic[];
+  /** What is in force for a topic of the configuration. */
+  settingsOf(topic: Topic): TopicSettings;
 }
 
 /** All topics of the configuration. */

@@ -1,5 +1,5 @@
 /** Problems of a configuration as people read them: where, and what. */
-import type { z } from "zod";
+import { z } from "zod";
 
 /** What is wrong, and where. */
 export interface Issue {
@@ -31,4 +31,15 @@ function formatPath(path: readonly PropertyKey[]): string {
     return joined === "" ? name : `${joined}.${name}`;
   }, "");
   return text === "" ? "the whole" : text;
+}
+
+/** Text that `read` accepts; the message of its error becomes the problem. */
+export function readable(read: (text: string) => unknown): z.ZodString {
+  return z.string().superRefine((text, context) => {
+    try {
+      read(text);
+    } catch (error) {
+      context.addIssue({ code: "custom", message: (error as Error).message });
+    }
+  });
 }

@@ -1,7 +1,8 @@
 /** A host at work: connection, functions, and what both need before the jobs may run. */
 import { randomUUID } from "node:crypto";
 import { hostname } from "node:os";
-import type { Config, TrackerConfig } from "../config";
+import type { Config } from "../config";
+import type { TrackerConfig } from "../tracker/config";
 import { connect, type Connection } from "../redis/connection";
 import type { HotpathFunctions } from "../contract";
 import { healLibrary } from "../deploy/deploy";
@@ -10,9 +11,9 @@ import { createFunctions } from "../redis/functions";
 import { checkPrimary, checkServer, listLoaded, readBundle, type BundledLibrary } from "../deploy/libraries";
 import type { Logger } from "../runtime/log";
 import { partitionsOf, routingOf } from "../redis/partitions";
-import { applyTopic, topicsOf, type Topic, type TopicSettings } from "../notifier/topics";
+import { applyTopic, topicsOf, type Topic, type TopicSettings, type NotifierHost } from "../notifier/topics";
 
-export class Host {
+export class Host implements NotifierHost {
   /** Names this process in leads: the same in all its calls, and never that of another. */
   readonly worker = `${hostname().slice(0, 64)}:${process.pid}:${randomUUID().slice(0, 8)}`;
   /** The topics of the configuration. */

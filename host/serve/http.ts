@@ -4,7 +4,7 @@ import { createServer, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { UserError } from "../runtime/errors";
 
-export interface HttpSources {
+interface HttpSources {
   /** What /healthz shows; with status 503 if not healthy. */
   health(): { healthy: boolean; body: unknown };
   /** What /metrics shows, and its content type. */

@@ -12,7 +12,7 @@ import type { Logger } from "../runtime/log";
 import { createCouriers } from "../notifier/serve";
 
 /** The line that `hotpath run` prints. */
-export interface RunSummary {
+interface RunSummary {
   job: Job;
   /** Whether all there was to do is done. */
   ok: boolean;
@@ -80,7 +80,7 @@ async function enrichAll(host: Host, config: Config, signal: AbortSignal) {
     throw new UserError("tracker.enrichment: is not configured, so that no page may be fetched");
   // An HTTP client and an HTML parser that the other jobs do without.
   const { drainEnrichment } = await import("../tracker/enrichment/serve");
-  return drainEnrichment(host, config, enrichment, signal);
+  return drainEnrichment(host, config.tracker, enrichment, signal);
 }
 
 async function keepUpAll(host: Host, job: UpkeepJob, signal: AbortSignal) {
@@ -108,7 +108,7 @@ async function catalogAll(host: Host, config: Config, log: Logger, signal: Abort
   if (config.catalog.vendors.length === 0)
     throw new UserError("catalog.vendors: there is no vendor in the configuration");
   // An HTTP client and an HTML parser that the other jobs do without.
-  const { catalogOnce } = await import("../catalog/once");
+  const { catalogOnce } = await import("../catalog/crew");
   return catalogOnce(host, config.catalog, log, signal);
 }
 

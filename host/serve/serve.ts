@@ -1,23 +1,26 @@
 /** `hotpath serve`: ingest, rotation, page metadata, upkeep, notifications and the catalogue, for as long as the process lives. */
-import { performance } from "node:perf_hooks";
+import type { Config } from "../config";
 import { Availability } from "../jobs/availability";
-import type { Config, StreamConfig } from "../config";
-import { MADE_TIERS, type MadeTier } from "../contract";
+import type { Service } from "../jobs/service";
+import type { TopicStatus } from "../notifier/metrics";
+import { createCouriers, serveTopic, type Couriers } from "../notifier/serve";
+import { parseServerUrl } from "../redis/url";
+import type { Logger } from "../runtime/log";
+import { Troubles } from "../runtime/troubles";
+import { VERSION } from "../runtime/version";
+import { serveIngest } from "../tracker/ingest";
+import type { Lags } from "../tracker/metrics";
+import { serveRotation } from "../tracker/rotate";
+import { serveUpkeep } from "../tracker/upkeep";
 import { Host } from "./host";
 import { startHttp } from "./http";
-import { followStream } from "../tracker/ingest";
-import { rotationTick } from "../tracker/rotate";
-import type { Logger } from "../runtime/log";
-import { Metrics, type Lags } from "./metrics";
-import type { TopicStatus } from "../notifier/metrics";
-import { runSchedule, Schedule, type ScheduledJob } from "../jobs/scheduler";
-import { keepRunning, type Service } from "./service";
-import { createCouriers, serveTopic, type Couriers } from "../notifier/serve";
-import { parsePattern } from "../jobs/slots";
-import { Troubles } from "../runtime/troubles";
-import { serveUpkeep } from "../tracker/upkeep-serve";
-import { parseServerUrl } from "../redis/url";
-import { VERSION } from "../runtime/version";
+import { Metrics } from "./metrics";
+
+/** What all parts share; the libraries see no more of it than {@link Service}. */
+interface Serving extends Service<Host> {
+  config: Config;
+  metrics: Metrics;
+}
 
 /**
  * Serves until the signal is aborted; then finishes the calls under way and returns.
@@ -29,7 +32,8 @@ import { VERSION } from "../runtime/version";
  */
 export async function serve(config: Config, log: Logger, signal: AbortSignal): Promise<void> {
   const service = createService(config, log, signal);
-  const { host, availability } = service;
+  const { host, availability, metrics } = service;
+  const { tracker } = config;
   log.info(
     { version: VERSION, worker: host.worker, redis: parseServerUrl(config.redis.url).shown, config: config.file },
     "starting",
@@ -39,14 +43,14 @@ export async function serve(config: Config, log: Logger, signal: AbortSignal): P
   try {
     await availability.start();
     await Promise.all([
-      ...config.tracker.streams.map((stream) =>
-        keepRunning(service, `ingest ${stream.key}`, () => ingest(service, stream)),
+      ...tracker.streams.map((stream) => serveIngest(service, stream, metrics.tracker)),
+      ...host.partitions.map((partition) => serveRotation(service, tracker, metrics.tracker, partition)),
+      ...host.partitions.map((partition) => serveUpkeep(service, tracker, metrics.tracker, partition)),
+      serveEnrichment(service),
+      serveCatalog(service),
+      ...host.topics.map((topic) =>
+        serveTopic(service, topic, couriers.get(topic.name), config.notifier, metrics.notifier),
       ),
-      ...host.partitions.map((partition) => rotation(service, partition)),
-      ...host.partitions.map((partition) => serveUpkeep(service, partition)),
-      enrichment(service),
-      catalog(service),
-      ...host.topics.map((topic) => serveTopic(service, topic, couriers.get(topic.name))),
     ]);
   } finally {
     http?.close();
@@ -56,7 +60,7 @@ export async function serve(config: Config, log: Logger, signal: AbortSignal): P
   log.info("stopped");
 }
 
-function createService(config: Config, log: Logger, signal: AbortSignal): Service {
+function createService(config: Config, log: Logger, signal: AbortSignal): Serving {
   const host = new Host(config, log);
   const availability = new Availability(() => host.prepare(), log, signal);
   const metrics = new Metrics({
@@ -67,75 +71,27 @@ function createService(config: Config, log: Logger, signal: AbortSignal): Servic
     readTopics: () => readTopics(host),
   });
   const troubles = new Troubles(log, (source) => metrics.failed(source));
-  return { config, log, signal, host, availability, metrics, troubles };
-}
-
-async function ingest({ host, log, signal, metrics, troubles }: Service, stream: StreamConfig): Promise<void> {
-  const reading = await host.connection.duplicate();
-  try {
-    await followStream(host.functions(stream.partition), stream, reading, signal, (summary) => {
-      troubles.clear(`ingest ${stream.key}`);
-      metrics.ingested(stream.key, summary);
-      if (summary.read > 0) log.debug({ job: "ingest", stream: stream.key, ...summary }, "ingested");
-    });
-  } finally {
-    reading.close();
-  }
+  const ticked: Service["ticked"] = (job, slot, outcome) => metrics.ticked(job, slot, outcome);
+  return { config, log, signal, host, availability, metrics, troubles, ticked };
 }
 
 /** Loaded only where it is wanted: it brings an HTTP client and an HTML parser along. */
-async function enrichment(service: Service): Promise<void> {
-  if (!service.config.tracker.enrichment?.enabled) return;
-  const { serveEnrichment } = await import("../tracker/enrichment/serve");
-  await serveEnrichment(service);
+async function serveEnrichment(service: Serving): Promise<void> {
+  const { config, metrics } = service;
+  if (!config.tracker.enrichment?.enabled) return;
+  const enrichment = await import("../tracker/enrichment/serve");
+  await enrichment.serveEnrichment(service, config.tracker, metrics.tracker);
 }
 
 /** Loaded only where it is wanted, for the same reason. */
-async function catalog(service: Service): Promise<void> {
-  if (service.config.catalog.vendors.length === 0) return;
-  const { serveCatalog } = await import("../catalog/serve");
-  await serveCatalog(service);
+async function serveCatalog(service: Serving): Promise<void> {
+  const { config, metrics } = service;
+  if (config.catalog.vendors.length === 0) return;
+  const catalog = await import("../catalog/serve");
+  await catalog.serveCatalog(service, config.catalog, metrics.catalog);
 }
 
-async function rotation(service: Service, partition: string | null): Promise<void> {
-  const { config, signal, metrics, troubles, log } = service;
-  const { settleSeconds, leaseSeconds } = config.tracker;
-  const jobs = MADE_TIERS.map((tier) => rotationJob(service, tier, partition));
-  const schedule = new Schedule(jobs, { settleMs: settleSeconds * 1000, retryMs: leaseSeconds * 1000 });
-  await keepRunning(service, "schedule", () =>
-    runSchedule(schedule, signal, (job, slot, outcome, error) => {
-      metrics.ticked(job.name, slot, outcome);
-      if (outcome === "failed") return troubles.report(job.name, error);
-      troubles.clear(job.name);
-      log.debug({ job: job.name, slot: new Date(slot).toISOString(), outcome }, "tick ended");
-    }),
-  );
-}
-
-function rotationJob(service: Service, tier: MadeTier, partition: string | null): ScheduledJob {
-  const { config, host, log, signal, metrics } = service;
-  const { schedule, rotation: limits, leaseSeconds } = config.tracker;
-  const job = `rotate-${tier}`;
-  const name = partition === null ? job : `${job} ${partition}`;
-  const functions = host.functions(partition);
-  return {
-    name,
-    pattern: parsePattern(schedule[tier]),
-    run: async (slot) => {
-      const startedAt = performance.now();
-      const leading = { job, slot, worker: host.worker, leaseMs: leaseSeconds * 1000 };
-      const { outcome, summary } = await rotationTick(functions, tier, leading, limits, signal);
-      if (summary.slices > 0) {
-        const ms = Math.round(performance.now() - startedAt);
-        metrics.rotated(name, summary, ms);
-        log.info({ job: name, slot: new Date(slot).toISOString(), outcome, ...summary, ms }, "rotated");
-      }
-      return outcome;
-    },
-  };
-}
-
-async function serveHttp(service: Service, couriers: Couriers): Promise<{ close(): void } | undefined> {
+async function serveHttp(service: Serving, couriers: Couriers): Promise<{ close(): void } | undefined> {
   const { config, log, metrics } = service;
   if (config.http.port === undefined) return undefined;
   const http = await startHttp(config.http.host, config.http.port, {
@@ -162,7 +118,7 @@ async function readTopics(host: Host): Promise<TopicStatus[]> {
 }
 
 function health(
-  { config, availability, host, metrics, signal }: Service,
+  { config, availability, host, metrics, signal }: Serving,
   couriers: Couriers,
 ): { healthy: boolean; body: unknown } {
   const healthy = availability.isUp && !signal.aborted;

@@ -1,8 +1,11 @@
 /** Rotation: merging what is over into the next tier, in bounded calls. */
 import { MADE_TIERS, type MadeTier } from "../contract";
 import type { HotpathFunctions } from "../contract";
-import type { TickOutcome } from "../jobs/scheduler";
-import { leadTick, type LeadFunctions, type LeadOptions } from "../jobs/lead";
+import { ledJob } from "../jobs/lead";
+import { serveSchedule, type Service } from "../jobs/service";
+import { addSlices, type SliceSums } from "../jobs/slices";
+import type { TrackerConfig } from "./config";
+import type { TrackerMetrics } from "./metrics";
 
 /** `pg` page views, `ud` unique devices. */
 export type Metric = "pg" | "ud";
@@ -11,19 +14,12 @@ export const METRICS: readonly Metric[] = ["pg", "ud"];
 export type RotateFunctions = Pick<HotpathFunctions, "rotatePg" | "rotateUd">;
 
 /** Records a call; the function's own default if undefined. */
-export interface RotationLimits {
+interface RotationLimits {
   pageViewsLimit?: number | undefined;
   uniqueDevicesLimit?: number | undefined;
 }
 
-export interface RotationSummary {
-  windows: number;
-  merged: number;
-  /** Calls that it took. */
-  slices: number;
-  /** False if it was ended before everything was merged. */
-  finished: boolean;
-}
+type RotationSummary = SliceSums<{ windows: number; merged: number }>;
 
 /** A function that answers `remaining` and does nothing would be called for ever. */
 const MAX_IDLE_SLICES = 1000;
@@ -42,23 +38,22 @@ export async function rotate(
   limits: RotationLimits,
   mayGoOn: () => boolean | Promise<boolean>,
 ): Promise<RotationSummary> {
-  const summary: RotationSummary = { windows: 0, merged: 0, slices: 0, finished: false };
   const limit = metric === "pg" ? limits.pageViewsLimit : limits.uniqueDevicesLimit;
   const args = { ...(tier && { tier }), ...(limit !== undefined && { limit }) };
-  for (let idle = 0; idle < MAX_IDLE_SLICES;) {
-    if (!(await mayGoOn())) return summary;
+  let idle = 0;
+  const slice = async () => {
+    if (idle === MAX_IDLE_SLICES) {
+      throw new Error(
+        `rotate_${metric} has answered ${MAX_IDLE_SLICES} times in a row that something remains, and has merged nothing`,
+      );
+    }
     const { windows, merged, remaining } = await (metric === "pg"
       ? functions.rotatePg(args)
       : functions.rotateUd(args));
-    summary.windows += windows;
-    summary.merged += merged;
-    summary.slices += 1;
-    if (remaining === 0) return { ...summary, finished: true };
     idle = windows + merged > 0 ? 0 : idle + 1;
-  }
-  throw new Error(
-    `rotate_${metric} has answered ${MAX_IDLE_SLICES} times in a row that something remains, and has merged nothing`,
-  );
+    return { windows, merged, remaining };
+  };
+  return addSlices({ windows: 0, merged: 0 }, slice, mayGoOn);
 }
 
 /** The sum of two summaries. */
@@ -79,7 +74,7 @@ export const NOTHING_ROTATED: RotationSummary = { windows: 0, merged: 0, slices:
  * The finer tiers too, because ticks of several tiers fall on the same time and may be led by different hosts: a window whose
  * sources are just being made would wait for the next tick of its tier, which may be three hours away.
  */
-export async function rotateUpTo(
+async function rotateUpTo(
   functions: RotateFunctions,
   tier: MadeTier,
   limits: RotationLimits,
@@ -96,19 +91,41 @@ export async function rotateUpTo(
 }
 
 /**
- * One tick of a tier, if this host leads it: the lease is renewed between the calls, and the tick ended when all is done.
+ * Rotates until the host stops: each tier on its own schedule, each tick led by one of all hosts.
  *
- * @param signal ends it between two calls; the tick is then left to the next host that asks
- * @returns how it ended, and what was rotated by this host
+ * @param partition of a cluster; null without one
  */
-export async function rotationTick(
-  functions: RotateFunctions & LeadFunctions,
-  tier: MadeTier,
-  leading: LeadOptions,
-  limits: RotationLimits,
-  signal: AbortSignal,
-): Promise<{ outcome: TickOutcome; summary: RotationSummary }> {
-  return leadTick(functions, leading, signal, NOTHING_ROTATED, (mayGoOn) =>
-    rotateUpTo(functions, tier, limits, mayGoOn),
-  );
+export async function serveRotation(
+  service: Service,
+  config: TrackerConfig,
+  metrics: TrackerMetrics,
+  partition: string | null,
+): Promise<void> {
+  const { log } = service;
+  const { settleSeconds, leaseSeconds } = config;
+  const functions = service.host.functions(partition);
+  const jobs = MADE_TIERS.map((tier) => {
+    const job = `rotate-${tier}`;
+    const name = partition === null ? job : `${job} ${partition}`;
+    return ledJob(service, {
+      ...{
+        name,
+        job,
+        functions,
+        pattern: config.schedule[tier],
+        leaseMs: leaseSeconds * 1000,
+        nothing: NOTHING_ROTATED,
+      },
+      work: (mayGoOn) => rotateUpTo(functions, tier, config.rotation, mayGoOn),
+      onEnd: ({ slot, outcome, summary, ms }) => {
+        const about = { job: name, slot: new Date(slot).toISOString(), outcome };
+        if (summary.slices > 0) {
+          metrics.rotated(name, summary, ms);
+          log.info({ ...about, ...summary, ms }, "rotated");
+        }
+        log.debug(about, "tick ended");
+      },
+    });
+  });
+  await serveSchedule(service, "schedule", jobs, { settleMs: settleSeconds * 1000, retryMs: leaseSeconds * 1000 });
 }

@@ -1,5 +1,5 @@
 /** Where commands that look at the tracker read: its functions, once for each partition. */
-import type { TrackerConfig } from "../config";
+import type { TrackerConfig } from "./config";
 import type { HotpathFunctions } from "../contract";
 import { functionsOf } from "../deploy/client";
 import type { Connection } from "../redis/connection";

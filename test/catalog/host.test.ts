@@ -1,11 +1,10 @@
 import { resolve } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
 import type { Catalog } from "../../host/catalog/catalog";
-import { enqueueFor, type Scheduled } from "../../host/catalog/enqueue";
-import { followTasks, progressOf } from "../../host/catalog/follow";
+import { followTasks, progressOf, type ListedTask } from "../../host/catalog/sync";
+import type { Scheduled } from "../../host/catalog/task-types";
 import { readLinks, storeLinks } from "../../host/catalog/links";
-import type { ListedTask, Product } from "../../host/cli/catalog-tables";
-import { taskQueueOf } from "../../host/catalog/task-queue";
+import type { Product } from "../../host/cli/catalog-tables";
 import { workOf } from "../../host/catalog/work";
 import { loadConfig } from "../../host/config";
 import { VendorError, type VendorCourier } from "../../host/catalog/courier/types";
@@ -13,13 +12,14 @@ import { readClock } from "../../host/redis/clock";
 import { gateOf } from "../../host/jobs/gate";
 import {
   TaskFailure,
+  taskQueueOf,
   workOnce,
   workUntilStopped,
   type Task,
   type TaskReport,
   type Work,
   type WorkOptions,
-} from "../../host/jobs/work";
+} from "../../host/catalog/tasks";
 import { pause } from "../../host/runtime/wait";
 import { Wakeup } from "../../host/runtime/wakeup";
 import { openTestShop, testCatalog, testCrew, VENDOR } from "../support/catalog-host";
@@ -37,7 +37,7 @@ const queue = () => functions.getQueueStatus({ queue: VENDOR });
 
 /** Enqueues, and waits for the end. */
 async function done(catalog: Catalog, what: Scheduled, year?: number): Promise<ListedTask[]> {
-  const ids = await enqueueFor(catalog.functions, catalog.vendors[0]!, what, year);
+  const ids = await catalog.enqueue(catalog.vendors[0]!, what, year);
   return (await followTasks(functions, ids, () => undefined, NEVER)).map((task) => task!);
 }
 
@@ -318,7 +318,7 @@ describe("a vendor", () => {
     const [vendor] = catalog.vendors;
     for (const year of vendor!.courier.years())
       await storeLinks(functions, VENDOR, year, await vendor!.courier.links(year, NEVER));
-    const [id] = await enqueueFor(functions, vendor!, "products");
+    const [id] = await catalog.enqueue(vendor!, "products");
     const work = workOf({
       functions,
       courier: vendor!.courier,
@@ -349,13 +349,13 @@ describe("a vendor", () => {
     const catalog = testCatalog(hosts, [shop]);
     await catalog.apply();
     const [vendor] = catalog.vendors;
-    const ids = await enqueueFor(functions, vendor!, "links");
-    expect(await enqueueFor(functions, vendor!, "links")).toEqual(ids);
+    const ids = await catalog.enqueue(vendor!, "links");
+    expect(await catalog.enqueue(vendor!, "links")).toEqual(ids);
     expect(ids).toEqual([1974, 1975, 1976].map((year) => `sync_links/${VENDOR}/${year}`));
     expect(await queue()).toMatchObject({ ready: 3, totalEnqueued: 3 });
     const crew = testCrew(catalog);
     await until(async () => (await queue()).finished === 3);
-    await enqueueFor(functions, vendor!, "links");
+    await catalog.enqueue(vendor!, "links");
     await until(async () => (await queue()).totalFinished === 6);
     await crew.stop();
   });

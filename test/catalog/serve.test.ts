@@ -1,6 +1,6 @@
 import { resolve } from "node:path";
 import { expect, it } from "vitest";
-import type { ListedTask } from "../../host/cli/catalog-tables";
+import type { ListedTask } from "../../host/catalog/sync";
 import { loopbackSettings } from "../../demo/catalog/vendors";
 import type { Shop } from "../../demo/catalog/shop";
 import { freePort } from "../../host/embedded/probe";

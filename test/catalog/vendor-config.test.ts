@@ -64,7 +64,9 @@ describe("a vendor's settings", () => {
   });
 
   it.each(["hallmark_ornaments_com", "hookedonhallmark_com", "ornament_shop_com"])("of %s are right", (name) => {
-    const raw = JSON.parse(readFileSync(new URL(`../../config/vendors/${name}.json`, import.meta.url), "utf8")) as unknown;
+    const raw = JSON.parse(
+      readFileSync(new URL(`../../config/vendors/${name}.json`, import.meta.url), "utf8"),
+    ) as unknown;
     expect(parseVendor(name, raw)).toMatchObject({ vendor: name, years: { from: 1973 } });
   });
 

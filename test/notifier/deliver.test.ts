@@ -245,7 +245,7 @@ it("cannot end the lease of another, once its own is over", async () => {
   await scanned("10");
   const other = queueOf(functions, TOPIC, "other", () => readClock(connection, null));
   const options = bench(async () => {
-    await until(async () => (await other.claim(1)).notifications.length === 1);
+    await until(async () => (await other.claim(1)).items.length === 1);
     return { outcome: "delivered" };
   });
   options.concurrency = 1;

@@ -7,7 +7,7 @@ import type { Connection } from "../../host/redis/connection";
 import type { HotpathFunctions } from "../../host/contract";
 import { FRONTS, openShop, type Shop, type ShopOptions } from "../../demo/catalog/shop";
 import { loopbackVendor } from "../../demo/catalog/vendors";
-import type { TaskReport } from "../../host/jobs/work";
+import type { TaskReport } from "../../host/catalog/tasks";
 
 export const VENDOR = "hallmark_ornaments_com";
 

@@ -6,7 +6,7 @@ import { describe, expect, it, onTestFinished } from "vitest";
 import { AddressPolicy, parseRange, type Resolve } from "../../host/fetch/addresses";
 import { PageCourier, type CourierHooks } from "../../host/tracker/enrichment/courier";
 import { PageFailure } from "../../host/fetch/failure";
-import { Politeness, retryAfterMs } from "../../host/fetch/politeness";
+import { Politeness } from "../../host/fetch/politeness";
 import { enrichmentSchema } from "../../host/tracker/enrichment/settings";
 import { until } from "../support/wait";
 import { html, page, startSite, type TestSite } from "../support/web";
@@ -659,19 +659,6 @@ describe("politeness", () => {
     await politeness.run("a", NEVER, async () => undefined);
     expect(performance.now() - startedAt).toBeGreaterThan(45);
   });
-
-  it.each<[string | undefined, number]>([
-    ["120", 120_000],
-    ["0", 0],
-    [" 5 ", 5000],
-    [new Date(NOON + 5000).toUTCString(), 5000],
-    [new Date(NOON - 5000).toUTCString(), 0],
-    ["soon", 0],
-    ["-1", 0],
-    ["1.5", 0],
-    ["", 0],
-    [undefined, 0],
-  ])("reads Retry-After %s", (header, ms) => expect(retryAfterMs(header, NOON)).toBe(ms));
 });
 
 describe("an item API", () => {

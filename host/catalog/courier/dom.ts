@@ -6,7 +6,7 @@ import { VendorError } from "./types";
 
 export type Document = ReturnType<typeof parseDocument>;
 type AnyNode = Document["children"][number];
-export type Element = Extract<AnyNode, { attribs: unknown }>;
+type Element = Extract<AnyNode, { attribs: unknown }>;
 /** Where rules look: the page, or an element of it. */
 export type Scope = Document | Element;
 

@@ -6,7 +6,7 @@ import { decodePage } from "../../fetch/decode";
 import { PageFailure } from "../../fetch/failure";
 import { Fetcher } from "../../fetch/fetch";
 import { ACCEPT_HTML, requireHtml } from "../../fetch/html";
-import { MACHINE_CLOCK, MAX_REST_MS, Politeness, type Clock } from "../../fetch/politeness";
+import { MACHINE_CLOCK, Politeness, type Clock } from "../../fetch/politeness";
 import type { Answer, RequestTiming } from "../../fetch/request";
 import { Robots } from "../../fetch/robots";
 import { Page } from "./dom";
@@ -192,10 +192,9 @@ function short(header: string | undefined): string | undefined {
 
 function asVendorError(failure: PageFailure): VendorError {
   const { reason, message, passing, retryAfterMs } = failure;
-  const restMs = Math.min(retryAfterMs, MAX_REST_MS);
   return new VendorError(reason, message, {
     permanent: !passing,
-    retryAfterMs: restMs > 0 ? restMs : undefined,
+    retryAfterMs: retryAfterMs > 0 ? retryAfterMs : undefined,
     cause: failure,
   });
 }

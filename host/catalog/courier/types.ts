@@ -58,7 +58,7 @@ export interface VendorCourier {
   product(link: ProductLink, signal: AbortSignal): Promise<ProductOutcome>;
 }
 
-export interface VendorErrorOptions {
+interface VendorErrorOptions {
   /** Trying again is of no use until somebody has changed something. */
   permanent: boolean;
   /** How long the vendor asked to be left alone, in milliseconds. */

@@ -1,3 +1,4 @@
+/** `hotpath series`: one record over time, as a plot in the terminal or as JSON. */
 import { TIERS, type Dimension, type MadeTier } from "../../contract";
 import { UserError } from "../../runtime/errors";
 import { withLibrary } from "../access";

@@ -37,7 +37,7 @@ export interface Failed {
 }
 
 /** The receiver wants nothing more, ever. */
-export interface Disabled {
+interface Disabled {
   outcome: "disabled";
   code: string;
   reason: string;

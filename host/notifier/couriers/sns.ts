@@ -5,7 +5,7 @@ import { describeError } from "../../runtime/errors";
 import { failed, type Courier, type Delivery, type Failed, type Notification } from "./courier";
 import { render, type Templates } from "./templates";
 
-export interface SnsOptions {
+interface SnsOptions {
   topicArn: string;
   region: string;
   /** Another address than Amazon's, for example of a local stand-in. */

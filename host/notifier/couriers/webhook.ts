@@ -28,6 +28,8 @@ const HTTP_GONE = 410;
 const PASSING = new Set([408, 425, 429]);
 /** Those whose Retry-After is for us. */
 const TELLS_WHEN = new Set([429, 503]);
+/** A receiver that asks for a year has made a mistake, and must not silence a topic by it. */
+const MAX_RETRY_AFTER_MS = 24 * 3_600_000;
 
 /** Makes the courier. The connection is kept between deliveries. */
 export function createWebhookCourier(options: WebhookOptions): Courier {
@@ -94,10 +96,10 @@ async function judge({ statusCode: status, headers, body }: Dispatcher.ResponseD
   const reason = `HTTP ${status}${words === "" ? "" : `: ${words}`}`;
   if (status === HTTP_GONE) return { outcome: "disabled", code: "http_410", reason: shorten(reason) };
   if (status >= 300 && status < 400) return redirected(status, headers["location"], url);
-  const retryAfterMs = TELLS_WHEN.has(status) ? parseRetryAfter(headers["retry-after"], Date.now()) : undefined;
+  const asked = TELLS_WHEN.has(status) ? parseRetryAfter(headers["retry-after"], Date.now()) : undefined;
   return failed(`http_${status}`, reason, {
     retryable: status >= 500 || PASSING.has(status),
-    ...(retryAfterMs !== undefined && { retryAfterMs }),
+    ...(asked !== undefined && { retryAfterMs: Math.min(asked, MAX_RETRY_AFTER_MS) }),
   });
 }
 

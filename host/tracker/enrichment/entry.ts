@@ -6,7 +6,7 @@ import { PageFailure } from "../../fetch/failure";
 import type { Metadata } from "./metadata";
 import { describeError, HotpathError } from "../../runtime/errors";
 
-export type EnrichFunctions = Pick<HotpathFunctions, "enrichDocument" | "abandonEnrichment">;
+type EnrichFunctions = Pick<HotpathFunctions, "enrichDocument" | "abandonEnrichment">;
 
 /** What fetches pages; see `PageCourier`. */
 export interface Courier {

@@ -7,7 +7,7 @@ import type { Metadata } from "./metadata";
 import type { ItemSource } from "./settings";
 import { MAX_KICKER, MAX_TITLE, oneLine, withoutMarkup } from "../../fetch/text";
 
-export interface ItemLimits {
+interface ItemLimits {
   maxBytes: number;
   timeZone: string;
 }

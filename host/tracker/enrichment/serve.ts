@@ -1,12 +1,13 @@
 /** The part of a host that fetches pages: courier and workers as the configuration wants them. */
-import type { Config } from "../../config";
+import { keepRunning, type Service, type WorkerHost } from "../../jobs/service";
+import type { TrackerConfig } from "../config";
+import { partitionsOf } from "../../redis/partitions";
+import type { TrackerMetrics } from "../metrics";
 import { Announcements } from "./announcements";
 import { PageCourier } from "./courier";
 import type { EnrichmentConfig } from "./settings";
-import type { Host } from "../../serve/host";
 import { EnrichmentWorker, type EnrichReport } from "./enrich";
 import type { EnrichLimits, EnrichOutcome } from "./entry";
-import { keepRunning, type Service } from "../../serve/service";
 
 /** One courier and its workers, one for each partition: sites are the same for all of them, and so are their limits. */
 class Enrichment {
@@ -14,7 +15,7 @@ class Enrichment {
   readonly #workers = new Set<EnrichmentWorker>();
 
   constructor(
-    private readonly host: Host,
+    private readonly host: WorkerHost,
     private readonly config: EnrichmentConfig,
     private readonly leaseMs: number,
   ) {
@@ -52,9 +53,9 @@ class Enrichment {
 }
 
 /** Fetches what is announced until the host stops; nothing where it is not configured. */
-export async function serveEnrichment(service: Service): Promise<void> {
-  const { config, host, log, signal, metrics, troubles } = service;
-  const { enrichment: settings, leaseSeconds } = config.tracker;
+export async function serveEnrichment(service: Service, config: TrackerConfig, metrics: TrackerMetrics): Promise<void> {
+  const { host, log, signal, troubles } = service;
+  const { enrichment: settings, leaseSeconds } = config;
   if (!settings?.enabled) return;
   const enrichment = new Enrichment(host, settings, leaseSeconds * 1000);
   metrics.watchPagesInHand(() => enrichment.inHand);
@@ -76,7 +77,7 @@ export async function serveEnrichment(service: Service): Promise<void> {
       }
     });
   };
-  await Promise.all(host.partitions.map(serveOne));
+  await Promise.all(partitionsOf(config.partitions).map(serveOne));
 }
 
 /**
@@ -85,14 +86,14 @@ export async function serveEnrichment(service: Service): Promise<void> {
  * @returns how many pages ended how
  */
 export async function drainEnrichment(
-  host: Host,
-  { tracker }: Config,
+  host: WorkerHost,
+  config: TrackerConfig,
   settings: EnrichmentConfig,
   signal: AbortSignal,
 ): Promise<Record<EnrichOutcome, number> & { finished: boolean }> {
   const total = { enriched: 0, gone: 0, twice: 0, failed: 0, abandoned: 0, postponed: 0, finished: true };
-  const enrichment = new Enrichment(host, settings, tracker.leaseSeconds * 1000);
-  for (const partition of host.partitions) {
+  const enrichment = new Enrichment(host, settings, config.leaseSeconds * 1000);
+  for (const partition of partitionsOf(config.partitions)) {
     const onEnd = ({ outcome }: EnrichReport): void => void (total[outcome] += 1);
     total.finished = (await enrichment.work(partition, onEnd, (worker) => worker.drain(signal))) && total.finished;
   }

@@ -1,0 +1,92 @@
+/** The section `tracker` of the configuration: streams and partitions, what is kept, and when its jobs run. */
+import { z } from "zod";
+import { parsePattern } from "../jobs/slots";
+import { BOUNDS, KEYS, UNKNOWN_HOSTS, type MadeTier } from "../contract";
+import { keyIn, partitionOf } from "../redis/partitions";
+import { readable, type Issue } from "../runtime/config-issues";
+import { enrichmentSchema } from "./enrichment/settings";
+
+/** Each tier as soon as one of its windows can be over. */
+const SCHEDULE: Record<MadeTier, string> = {
+  "5MINUTES": "*/5 * * * *",
+  "10MINUTES": "*/10 * * * *",
+  "1HOUR": "0 * * * *",
+  "3HOURS": "0 */3 * * *",
+};
+
+/** What is old: pages to be fetched again, and documents to be removed. */
+const UPKEEP = { refresh: "23 * * * *", expire: "43 * * * *" };
+
+const JOB_SCHEDULE = { ...SCHEDULE, ...UPKEEP };
+const pattern = (job: keyof typeof JOB_SCHEDULE) => readable(parsePattern).default(JOB_SCHEDULE[job]);
+const whole = ([least, most]: readonly [number, number]) => z.int().min(least).max(most);
+const limit = whole(BOUNDS.rotatePg.limit);
+
+const streamSchema = z.strictObject({ key: z.string().min(1).max(512), limit: z.int().min(1).max(1000).optional() });
+
+export const trackerSchema = z.strictObject({
+  streams: z.array(streamSchema).optional(),
+  partitions: z
+    .array(z.string().regex(/^[^{}:\s]{1,128}$/, "must be text without braces, colons and spaces"))
+    .default([]),
+  hosts: z.record(z.string().min(1), z.string().min(1).max(128)).optional(),
+  unknown: z.enum(UNKNOWN_HOSTS).optional(),
+  maxlen: whole(BOUNDS.configureTracker.maxlen).optional(),
+  documentDays: whole(BOUNDS.configureTracker.documentDays).optional(),
+  seriesFineDays: whole(BOUNDS.configureTracker.seriesFineDays).optional(),
+  seriesCoarseDays: whole(BOUNDS.configureTracker.seriesCoarseDays).optional(),
+  schedule: z
+    .strictObject({
+      "5MINUTES": pattern("5MINUTES"),
+      "10MINUTES": pattern("10MINUTES"),
+      "1HOUR": pattern("1HOUR"),
+      "3HOURS": pattern("3HOURS"),
+      refresh: pattern("refresh"),
+      expire: pattern("expire"),
+    })
+    .prefault({}),
+  settleSeconds: z.int().min(0).max(60).default(5),
+  leaseSeconds: z.int().min(1).max(3600).default(30),
+  rotation: z.strictObject({ pageViewsLimit: limit.optional(), uniqueDevicesLimit: limit.optional() }).prefault({}),
+  enrichment: enrichmentSchema.optional(),
+});
+
+type ParsedTracker = z.output<typeof trackerSchema>;
+
+/** One event stream and where its calls go. */
+export interface StreamConfig {
+  key: string;
+  /** Entries a call; the function's own default if undefined. */
+  limit?: number | undefined;
+  partition: string | null;
+}
+
+export type TrackerConfig = Omit<ParsedTracker, "streams"> & { streams: StreamConfig[] };
+
+/** The streams of the configuration; without any, the one that each partition has by its name. */
+export function resolveStreams(tracker: ParsedTracker): StreamConfig[] {
+  const { streams, partitions } = tracker;
+  if (streams) return streams.map((stream) => ({ ...stream, partition: partitionOf(stream.key) ?? null }));
+  if (partitions.length === 0) return [{ key: KEYS.events, partition: null }];
+  return partitions.map((partition) => ({ key: keyIn(KEYS.events, partition), partition }));
+}
+/** What is right by itself and wrong together. */
+export function findTrackerContradictions({ partitions, streams = [] }: ParsedTracker, isCluster: boolean): Issue[] {
+  const issues: Issue[] = [];
+  partitions.forEach((name, at) => {
+    if (partitions.indexOf(name) !== at)
+      issues.push({ path: ["tracker", "partitions", at], message: `'${name}' is named twice` });
+  });
+  streams.forEach(({ key }, at) => {
+    const partition = partitionOf(key);
+    if (partition === undefined ? partitions.length > 0 : !partitions.includes(partition)) {
+      const message = `'${key}' must carry one of tracker.partitions in braces, or there must be neither`;
+      issues.push({ path: ["tracker", "streams", at, "key"], message });
+    }
+  });
+  if (isCluster && partitions.length === 0) {
+    const message = "a cluster needs at least one, which says where the keys are";
+    issues.push({ path: ["tracker", "partitions"], message });
+  }
+  return issues;
+}
