@@ -16,7 +16,7 @@ export interface Change {
   new: string | undefined;
 }
 
-export type Model = (typeof MODELS)[number];
+type Model = (typeof MODELS)[number];
 
 /** Those of the changes that are kept. */
 export function audited(changes: Change[], { fields }: Auditing): Change[] {

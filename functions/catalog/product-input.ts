@@ -5,7 +5,7 @@ import { parsePrice } from "./price";
 import { productId, type ContentField } from "./product";
 
 /** A value that was given: text, or none (`null`). */
-export type Given = string | false;
+type Given = string | false;
 
 /** What was given; a field that was not named is not there. */
 export interface ProductInput {

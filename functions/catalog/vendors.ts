@@ -19,7 +19,7 @@ export const OF_VENDOR = { name: "VENDOR", type: text(1, 128), doc: "only what i
 
 /** What is counted of a vendor: calls of upsert_product by outcome, removals, and what mark_link was told. */
 export const COUNTERS = ["created", "changed", "unchanged", "outdated", "removed", "gone", "failed"] as const;
-export type Counter = (typeof COUNTERS)[number];
+type Counter = (typeof COUNTERS)[number];
 
 /** BADARG unless it can be the name of a vendor. */
 export function requireVendorName(vendor: string): void {

@@ -12,7 +12,7 @@ import { tableKey } from "./names";
 const MAX_BYTES = 65536;
 
 /** One step of merging; its place, from 1, is the iteration of the files that it takes. */
-export interface MergeStep {
+interface MergeStep {
   /** Seconds from a plan's opening to its ripening. */
   timeoutS: number;
   /** Bytes that the files of a plan may have together. */
@@ -20,7 +20,7 @@ export interface MergeStep {
 }
 
 /** A layer by which files are stored. */
-export interface Layer {
+interface Layer {
   /** Seconds after which a file moves on; 0 for never. */
   ttlS: number;
   /** The layer after it; empty for none. */
@@ -144,7 +144,13 @@ export const configureTable = command(
   {
     name: "configure_table",
     summary: "Keeps how the files of a table are merged and moved",
-    doc: "Both are as GigAPI's clients send them with each patch_index: MERGE is `[[timeout_sec, max_size, id], …]`, LAYERS is `{name: {url, name, type, ttl_sec, layer_to}, …}`. A step's place in MERGE, from 1, is the iteration of the files that it merges: a plan ripens timeout_sec after it was opened and takes up to max_size bytes. A file of a layer with ttl_sec above 0 and a layer_to moves there ttl_sec after its chunk time, unless it merges until then. Applies to files that come from now on; plans that wait stay as they are. The forms of functions for GigAPI's clients do not look at it.",
+    doc:
+      "Both are as GigAPI's clients send them with each patch_index: MERGE is `[[timeout_sec, max_size, id], …]`, " +
+      "LAYERS is `{name: {url, name, type, ttl_sec, layer_to}, …}`. A step's place in MERGE, from 1, is the " +
+      "iteration of the files that it merges: a plan ripens timeout_sec after it was opened and takes up to " +
+      "max_size bytes. A file of a layer with ttl_sec above 0 and a layer_to moves there ttl_sec after its chunk " +
+      "time, unless it merges until then. Applies to files that come from now on; plans that wait stay as they " +
+      "are. The forms of functions for GigAPI's clients do not look at it.",
     role: "admin",
     flags: [],
     positional: [DB, TABLE],

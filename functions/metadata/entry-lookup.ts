@@ -5,12 +5,6 @@ import { onKey } from "../runtime/types";
 import { DB, TABLE } from "./arguments";
 import { filesKey } from "./names";
 
-/** The first folder of a path; undefined if it begins with none. */
-export function firstFolderOf(path: string): string | undefined {
-  const [first] = string.match(path, "^([^/]+)/");
-  return first;
-}
-
 export const getEntry = command(
   {
     name: "get_entry",
@@ -23,7 +17,7 @@ export const getEntry = command(
     errors: ["BADARG", "CONFLICT"],
   },
   ({ db, table, path }) => {
-    const first = firstFolderOf(path);
+    const [first] = string.match(path, "^([^/]+)/");
     if (first === undefined) return fail("BADARG", `path must begin with a folder, got ${quote(path)}`);
     const found = onKey("HGET", filesKey(db, table, first), path);
     return found === false ? undefined : found;

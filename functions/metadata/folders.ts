@@ -11,7 +11,7 @@ import * as names from "./names";
 import { earlierNs, isNs, laterNs } from "./nanoseconds";
 
 /** Times of the files of a first folder, in nanoseconds. */
-export interface Bounds {
+interface Bounds {
   minNs: string;
   maxNs: string;
   /** Whether all files that we have seen there lie within. */

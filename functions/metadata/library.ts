@@ -3,7 +3,7 @@ import { callbacks as byName, libraryInfo } from "../runtime/library";
 import { configureTable } from "./configuration";
 import { getEntry } from "./entry-lookup";
 import { listDatabases, listFolders, listTables } from "./listing";
-import { patchIndex } from "./patch";
+import { patchIndex } from "./patch/patch-index";
 import { endDrop, endMerge, endMove, getDropPlan, getMergePlan, getMovePlan } from "./plans";
 import { queryIndex } from "./query";
 import { rebuildIndex } from "./rebuild";

@@ -48,7 +48,9 @@ export const listFolders = command(
   {
     name: "list_folders",
     summary: "Folders of a table, each with how many files are in it",
-    doc: "In no order. Calls go on with the cursor of the last reply, `0` to begin and at the end; a reply may hold some more than COUNT. A folder that is there from the first call to the last is answered at least once.",
+    doc:
+      "In no order. Calls go on with the cursor of the last reply, `0` to begin and at the end; a reply may hold " +
+      "some more than COUNT. A folder that is there from the first call to the last is answered at least once.",
     role: "reader",
     flags: ["no-writes"],
     positional: [DB, TABLE],

@@ -12,7 +12,7 @@ import { decodeEntry } from "./stored";
 const MOST_TRIED = 10;
 
 /** A table, by its parts. */
-export interface Owner {
+interface Owner {
   db: string;
   table: string;
 }
@@ -55,7 +55,7 @@ function ownerSaid(place: string, said: { database?: unknown; table?: unknown } 
  * The table at a place: as an object of it says, or the registry, or the only one there can be; undefined if that cannot
  * be told, or it is in another partition.
  */
-export function ownerOf(place: string, said: { database?: unknown; table?: unknown } | undefined): Owner | undefined {
+function ownerOf(place: string, said: { database?: unknown; table?: unknown } | undefined): Owner | undefined {
   const named = ownerSaid(place, said);
   if (named !== undefined) return named;
   const possible: Owner[] = [];

@@ -1,6 +1,16 @@
 /** Plans are given out to workers under a lease, and ended by them. */
 import { clock } from "../runtime/clock";
-import { command, integer, integerReply, jsonReply, NOW, nullable, text, textReply } from "../runtime/declare";
+import {
+  command,
+  integer,
+  integerReply,
+  jsonReply,
+  NOW,
+  nullable,
+  text,
+  textReply,
+  type Command,
+} from "../runtime/declare";
 import { fail, quote } from "../runtime/errors";
 import { onKey, requireType } from "../runtime/types";
 import { DB, TABLE } from "./arguments";
@@ -14,6 +24,7 @@ import {
   reindex,
   requireQueue,
   take,
+  type Plan,
   type PlanKind,
   type Queue,
   type Taken,
@@ -87,7 +98,11 @@ export const getMergePlan = command(
   {
     name: "get_merge_plan",
     summary: "Takes a plan to merge files, under a lease, or nil",
-    doc: `Of the folders whose plans are ripe, or whose leases have ended, the one that waited longest comes first. The JSON has \`id\`, \`writer_id\`, \`layer\`, \`database\`, \`table\`, \`from\` (paths), \`to\` (path of the file to write, another one each time it is given out) and \`iteration\` (of the files in \`from\`). ${LEASE_DOC} A plan that nobody can read is moved aside, and counted by get_table_status.`,
+    doc:
+      "Of the folders whose plans are ripe, or whose leases have ended, the one that waited longest comes first. " +
+      "The JSON has `id`, `writer_id`, `layer`, `database`, `table`, `from` (paths), `to` (path of " +
+      "the file to write, another one each time it is given out) and `iteration` (of the files in `from`). " +
+      `${LEASE_DOC} A plan that nobody can read is moved aside, and counted by get_table_status.`,
     role: "worker",
     flags: [],
     positional: [
@@ -109,7 +124,9 @@ export const getMergePlan = command(
       ],
       rest: { name: "ignored", doc: "arguments are not looked at" },
       reply: textReply,
-      doc: "Takes a plan of that one queue; the reply is the plan as it is stored, with the end of its lease as `time_s`, or empty text.",
+      doc:
+        "Takes a plan of that one queue; the reply is the plan as it is stored, with the end of its lease as " +
+        "`time_s`, or empty text.",
     },
     reply: nullable(jsonReply),
     errors: ["BADARG", "CONFLICT"],
@@ -131,65 +148,61 @@ export const getMergePlan = command(
   },
 );
 
-function takeFile(
+/**
+ * The function that gives out plans of one file each.
+ *
+ * @param work what they are for
+ * @param shown names of the fields of the JSON, after `id` and `writer_id`
+ * @param describe the JSON of a plan, as a record
+ */
+function takesFile(
   kind: "move" | "drop",
-  db: string,
-  table: string,
-  layer: string,
-  writer: string,
-  now: number | undefined,
-): Taken | undefined {
-  const queue = fileQueueOf(kind, db, table, layer, writer);
-  requireQueue(queue);
-  return take(queue, seconds(now));
+  work: string,
+  shown: string,
+  describe: (this: void, plan: Plan, queue: Queue) => Record<string, unknown>,
+): Command {
+  return command(
+    {
+      name: `get_${kind}_plan`,
+      summary: `Takes a plan to ${work}, under a lease, or nil`,
+      doc: `The JSON has \`id\`, \`writer_id\`, ${shown}. ${LEASE_DOC}`,
+      role: "worker",
+      flags: [],
+      positional: [DB, TABLE, LAYER, WRITER],
+      options: [NOW],
+      reply: nullable(jsonReply),
+      errors: ["BADARG", "CONFLICT"],
+    },
+    ({ db, table, layer, writer, now }) => {
+      const queue = fileQueueOf(kind, db, table, layer, writer);
+      requireQueue(queue);
+      const taken = take(queue, seconds(now));
+      return taken === undefined ? undefined : cjson.encode(describe(taken.plan, queue));
+    },
+  );
 }
 
-export const getMovePlan = command(
-  {
-    name: "get_move_plan",
-    summary: "Takes a plan to move a file to the next layer, under a lease, or nil",
-    doc: `The JSON has \`id\`, \`writer_id\`, \`database\`, \`table\`, \`path_from\`, \`layer_from\`, \`path_to\` and \`layer_to\`. ${LEASE_DOC}`,
-    role: "worker",
-    flags: [],
-    positional: [DB, TABLE, LAYER, WRITER],
-    options: [NOW],
-    reply: nullable(jsonReply),
-    errors: ["BADARG", "CONFLICT"],
-  },
-  ({ db, table, layer, writer, now }) => {
-    const taken = takeFile("move", db, table, layer, writer, now);
-    if (taken === undefined) return undefined;
-    const { id, path_from, path_to, layer_to } = taken.plan;
-    return cjson.encode({
-      id,
-      writer_id: writer,
-      database: db,
-      table,
-      path_from,
-      layer_from: layer,
-      path_to,
-      layer_to,
-    });
-  },
+export const getMovePlan = takesFile(
+  "move",
+  "move a file to the next layer",
+  "`database`, `table`, `path_from`, `layer_from`, `path_to` and `layer_to`",
+  ({ id, path_from, path_to, layer_to }, { db, table, layer, writer }) => ({
+    id,
+    writer_id: writer,
+    database: db,
+    table,
+    path_from,
+    layer_from: layer,
+    path_to,
+    layer_to,
+  }),
 );
 
-export const getDropPlan = command(
-  {
-    name: "get_drop_plan",
-    summary: "Takes a plan to remove a file that was deleted from the index, under a lease, or nil",
-    doc: `The JSON has \`id\`, \`writer_id\`, \`layer\`, \`database\`, \`table\` and \`path\`. ${LEASE_DOC}`,
-    role: "worker",
-    flags: [],
-    positional: [DB, TABLE, LAYER, WRITER],
-    options: [NOW],
-    reply: nullable(jsonReply),
-    errors: ["BADARG", "CONFLICT"],
-  },
-  ({ db, table, layer, writer, now }) => {
-    const taken = takeFile("drop", db, table, layer, writer, now);
-    if (taken === undefined) return undefined;
-    return cjson.encode({ id: taken.plan.id, writer_id: writer, layer, database: db, table, path: taken.plan.path });
-  },
+export const getDropPlan = takesFile(
+  "drop",
+  "remove a file that was deleted from the index",
+  "`layer`, `database`, `table` and `path`",
+  ({ id, path }, { db, table, layer, writer }) => ({ id, writer_id: writer, layer, database: db, table, path }),
 );
 
 /** Ends a plan that is out; NOTFOUND if it is not. */
@@ -201,7 +214,8 @@ function end(kind: PlanKind, db: string, table: string, id: string): number {
 }
 
 const END_DOC =
-  "A plan can be ended as long as it is out, after its lease too. One that a client took without us is found once rebuild_index has passed.";
+  "A plan can be ended as long as it is out, after its lease too. One that a client took without us is found " +
+  "once rebuild_index has passed.";
 
 export const endMerge = command(
   {
@@ -237,32 +251,23 @@ export const endMerge = command(
   },
 );
 
-export const endMove = command(
-  {
-    name: "end_move",
-    summary: "Ends a plan to move a file that was carried out",
-    doc: END_DOC,
-    role: "worker",
-    flags: [],
-    positional: [DB, TABLE, PLAN_ID],
-    options: [],
-    reply: integerReply,
-    errors: ["BADARG", "NOTFOUND", "CONFLICT"],
-  },
-  ({ db, table, id }) => end("move", db, table, id),
-);
+/** The function that ends plans of one file each. */
+function endsFile(kind: "move" | "drop", work: string): Command {
+  return command(
+    {
+      name: `end_${kind}`,
+      summary: `Ends a plan to ${work} that was carried out`,
+      doc: END_DOC,
+      role: "worker",
+      flags: [],
+      positional: [DB, TABLE, PLAN_ID],
+      options: [],
+      reply: integerReply,
+      errors: ["BADARG", "NOTFOUND", "CONFLICT"],
+    },
+    ({ db, table, id }) => end(kind, db, table, id),
+  );
+}
 
-export const endDrop = command(
-  {
-    name: "end_drop",
-    summary: "Ends a plan to remove a file that was carried out",
-    doc: END_DOC,
-    role: "worker",
-    flags: [],
-    positional: [DB, TABLE, PLAN_ID],
-    options: [],
-    reply: integerReply,
-    errors: ["BADARG", "NOTFOUND", "CONFLICT"],
-  },
-  ({ db, table, id }) => end("drop", db, table, id),
-);
+export const endMove = endsFile("move", "move a file");
+export const endDrop = endsFile("drop", "remove a file");

@@ -234,7 +234,14 @@ export const queryIndex = command(
   {
     name: "query_index",
     summary: "Files of a table by folder, time, iteration and layer",
-    doc: "A file is found if its time overlaps [AFTER, BEFORE], to the nanosecond, both included. Each JSON is the entry as it was added. Calls go on with the cursor of the last reply, `0` to begin and at the end; a reply may be empty before that, and may hold some more than COUNT. A file that is there from the first call to the last is found at least once; one that comes or goes meanwhile may be. Only days that can hold such files are looked at; a call looks at about 1,000 files. Where clients of GigAPI write without us, a day's files are looked for by its name too, and a file of another day's time is found once rebuild_index has passed.",
+    doc:
+      "A file is found if its time overlaps [AFTER, BEFORE], to the nanosecond, both included. Each JSON is the " +
+      "entry as it was added. Calls go on with the cursor of the last reply, `0` to begin and at the end; a reply " +
+      "may be empty before that, and may hold some more than COUNT. A file that is there from the first call to " +
+      "the last is found at least once; one that comes or goes meanwhile may be. Only days that can hold such " +
+      "files are looked at; a call looks at about 1,000 files. Where clients of GigAPI write without us, a day's " +
+      "files are looked for by its name too, and a file of another day's time is found once rebuild_index has " +
+      "passed.",
     role: "reader",
     flags: ["no-writes"],
     positional: [DB, TABLE],

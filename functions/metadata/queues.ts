@@ -112,22 +112,12 @@ export function reindex({ index, name, folder }: Place): void {
  *
  * @param timeS unix time in seconds
  */
-export function announce(
-  db: string,
-  table: string,
-  iteration: string,
-  layer: string,
-  writer: string,
-  folder: string,
-  timeS: number,
-): void {
-  const index = names.queuesKey(db, table, iteration, layer, writer);
-  if (redis.call("ZADD", index, "LT", `${timeS}`, folder) === 1)
-    notePlanner({ kind: "merge", db, table, iteration, layer, writer });
+export function announce(queue: Queue, timeS: number): void {
+  if (redis.call("ZADD", queue.index, "LT", `${timeS}`, queue.folder) === 1) notePlanner(queue);
 }
 
 /** Who plans in a table: a queue less its place, of merge queues of all folders together. */
-export type Planner = Omit<Queue, keyof Place>;
+type Planner = Omit<Queue, keyof Place>;
 
 /** Enters who plans in the table's registry. */
 export function notePlanner({ kind, db, table, iteration, layer, writer }: Planner): void {

@@ -21,7 +21,7 @@ export interface Progress {
 }
 
 /** What a step came to. */
-export interface Step {
+interface Step {
   /** Fields, entries or plans looked at. */
   examined: number;
   /** Where to go on in the key; `0` when it is done. */

@@ -107,7 +107,12 @@ export const rebuildIndex = command(
     name: "rebuild_index",
     summary:
       "Goes on entering what clients of GigAPI wrote without us in the index of tables, folders, times and queues",
-    doc: "Needed once for data that was there before, and from time to time where such clients write beside us; a call goes on where the last one ended, through the whole keyspace, and after the last (`remaining` 0) the next begins anew. What a table holds is read and planned rightly all the time; what is missing from the index is found by looking at more of it, or after this. Keys that cannot be told apart (names with colons of which nothing says where they end) are skipped.",
+    doc:
+      "Needed once for data that was there before, and from time to time where such clients write beside us; a " +
+      "call goes on where the last one ended, through the whole keyspace, and after the last (`remaining` 0) the " +
+      "next begins anew. What a table holds is read and planned rightly all the time; what is missing from the " +
+      "index is found by looking at more of it, or after this. Keys that cannot be told apart (names with colons " +
+      "of which nothing says where they end) are skipped.",
     role: "scheduler",
     flags: [],
     positional: [],

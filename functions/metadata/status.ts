@@ -105,7 +105,9 @@ export const getTableStatus = command(
   {
     name: "get_table_status",
     summary: "How many files and folders a table has, from when to when, and what is planned",
-    doc: "A table that nobody has written to has no folders. Sums are nil where they are of more than 1,000 parts, or where clients of GigAPI wrote without us and rebuild_index has not passed (`known` 0).",
+    doc:
+      "A table that nobody has written to has no folders. Sums are nil where they are of more than 1,000 parts, or " +
+      "where clients of GigAPI wrote without us and rebuild_index has not passed (`known` 0).",
     role: "reader",
     flags: ["no-writes"],
     positional: [DB, TABLE],

@@ -91,7 +91,7 @@ function restUsage({ name, optional }: Rest): string {
 }
 
 /** How the function is called, as it is shown in errors: `count_pg dimension id FROM ms TO ms [NOW ms]`. */
-export function usage(declaration: Declaration): string {
+function usage(declaration: Declaration): string {
   const words = [declaration.name];
   for (const parameter of declaration.positional) words.push(parameter.name);
   if (declaration.rest !== undefined) words.push(restUsage(declaration.rest));

@@ -174,10 +174,10 @@ export type Arguments<D extends Declaration> = {
 } & (D["rest"] extends Rest ? { rest: string[] } : unknown);
 
 /** A record is answered as an object by its handler; everything else as it goes on the wire. */
-export type Handler<D extends Declaration> = (this: void, args: Arguments<D>) => unknown;
+type Handler<D extends Declaration> = (this: void, args: Arguments<D>) => unknown;
 
 /** The code of a second form; see `KeysForm`. */
-export type KeysHandler = (this: void, keys: string[], args: string[]) => unknown;
+type KeysHandler = (this: void, keys: string[], args: string[]) => unknown;
 
 export interface Command {
   declaration: Declaration;

@@ -7,7 +7,7 @@ import { fail, quote, toErrorReply } from "./errors";
 import { hashTag, usePartition } from "./keys";
 
 /** A function as Redis calls it. */
-export type Callback = (this: void, keys: string[], args: string[]) => unknown;
+type Callback = (this: void, keys: string[], args: string[]) => unknown;
 
 /** A handler may answer a record flat already; what has a first element is. */
 function encode(reply: ReplyType, value: unknown): unknown {

@@ -199,7 +199,7 @@ function requireEntry(queue: Queue, id: string): LuaMultiReturn<[attempt: number
 }
 
 /** Fails with CONFLICT unless the token, if one is given, is of the present lease. */
-export function requireToken(queue: Queue, id: string, present: string, given: string | undefined): void {
+function requireToken(queue: Queue, id: string, present: string, given: string | undefined): void {
   if (given === undefined || given === present) return;
   if (present === "")
     fail("CONFLICT", `${queue.noun} ${quote(id)} is not leased: the lease of token ${quote(given)} is over`);

@@ -22,7 +22,7 @@ function positionField(stream: string): string {
   return `position:${stream}`;
 }
 
-export interface StreamInfo {
+interface StreamInfo {
   length: number;
   added: number;
   lastId: string;

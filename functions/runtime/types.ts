@@ -1,7 +1,7 @@
 /** Foreign keys are found out before the first write: a command that fails half-way would leave half a call behind. */
 import { fail } from "./errors";
 
-export type ValueType = "hash" | "zset" | "set" | "stream" | "string" | "list";
+type ValueType = "hash" | "zset" | "set" | "stream" | "string" | "list";
 
 /** Fails with CONFLICT, naming the key, if it holds something else. */
 export function requireType(name: string, expected: ValueType): void {

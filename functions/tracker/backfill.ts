@@ -38,7 +38,7 @@ export function backfillClock(): number | undefined {
 }
 
 /** Where the server's clock stands, and what is known of one back-fill. */
-export interface BackfillPlace {
+interface BackfillPlace {
   id: string;
   nowMs: number;
   known: Backfill | undefined;

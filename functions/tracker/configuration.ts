@@ -23,7 +23,7 @@ const DEFAULTS = {
 };
 
 /** How far rotation has come. */
-export interface RotationState {
+interface RotationState {
   /** End of the last five-minute window that rotation has looked at. */
   rotatedMs: number;
   /** The latest clock that rotation has gone by: what it dropped is dropped for every clock. */
@@ -123,7 +123,7 @@ export function readRotation(): RotationState & PointRetention {
 }
 
 /** Whether new pages are announced, and after how long their metadata is asked for again. */
-export interface Enrichment {
+interface Enrichment {
   isOn: boolean;
   refreshDays: number;
 }

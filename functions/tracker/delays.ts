@@ -3,12 +3,12 @@
  * cursor: neither is a fault, and the lags of get_tracker_status do not tell them from one.
  */
 import { clock } from "../runtime/clock";
-import { command, integerReply, list, NOW, record, textReply, tuple } from "../runtime/declare";
+import { command, integerReply, NOW, record } from "../runtime/declare";
 import { idMs } from "../runtime/stream";
 import { onKey, requireType } from "../runtime/types";
 import type { Metric } from "./names";
 import * as names from "./names";
-import { cursorStreams } from "./status";
+import { cursorStreams, streamsReply, tiersReply } from "./status";
 import { placeOf, unreadOf } from "./stream";
 import { COARSEST, FINEST, TIERS } from "./windows";
 
@@ -65,28 +65,22 @@ export const getTrackerDelays = command(
     reply: record([
       {
         name: "streams",
-        type: list(
-          tuple([
-            { name: "stream", type: textReply, doc: "key" },
-            { name: "unread", type: integerReply, doc: "about how many entries are not counted yet, never too few" },
-            { name: "waited_ms", type: integerReply, doc: "how long ago the oldest of them was written" },
-          ]),
-        ),
+        type: streamsReply([
+          { name: "unread", type: integerReply, doc: "about how many entries are not counted yet, never too few" },
+          { name: "waited_ms", type: integerReply, doc: "how long ago the oldest of them was written" },
+        ]),
         doc: "streams that were ingested: key, entries that wait, ms that the oldest of them has waited",
       },
       {
         name: "tiers",
-        type: list(
-          tuple([
-            { name: "tier", type: textReply, doc: "tier" },
-            {
-              name: "pg_ms",
-              type: integerReply,
-              doc: "how long the oldest window without page views that wait for it has been over",
-            },
-            { name: "ud_ms", type: integerReply, doc: "the same for devices" },
-          ]),
-        ),
+        type: tiersReply([
+          {
+            name: "pg_ms",
+            type: integerReply,
+            doc: "how long the oldest window without page views that wait for it has been over",
+          },
+          { name: "ud_ms", type: integerReply, doc: "the same for devices" },
+        ]),
         doc: "tier, ms since the oldest window that was never made was over, for page views and for devices",
       },
     ]),

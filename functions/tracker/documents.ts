@@ -43,7 +43,7 @@ interface Move {
 }
 
 /** The visits of one sorted set, read and checked. */
-export interface PreparedVisits {
+interface PreparedVisits {
   visits: Visits;
   ids: string[];
   created: string[];

@@ -33,7 +33,7 @@ const MAX_REPORTED = 100;
 /** At about 120,000 events a second this keeps a call under 2 ms. */
 const DEFAULT_LIMIT = 250;
 
-export interface Outcome {
+interface Outcome {
   late: number;
   rejections: Rejection[];
 }

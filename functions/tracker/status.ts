@@ -1,6 +1,17 @@
 /** How the tracker is doing. */
 import { clock } from "../runtime/clock";
-import { command, integerReply, list, NOW, nullable, record, textReply, tuple } from "../runtime/declare";
+import {
+  command,
+  integerReply,
+  list,
+  NOW,
+  nullable,
+  record,
+  textReply,
+  tuple,
+  type ReplyField,
+  type ReplyType,
+} from "../runtime/declare";
 import { mostFirst } from "../runtime/rejected";
 import { idMs, readInfo } from "../runtime/stream";
 import { onKey, requireType } from "../runtime/types";
@@ -129,6 +140,26 @@ function tierStatus(tier: number, nowMs: number): TierStatus {
   return [TIERS[tier]!.name, windows, records, pgPending, pgLagMs, udPending, udLagMs];
 }
 
+/** A reply of reasons and how many of `counted` each was for. */
+function reasonsReply(counted: string): ReplyType {
+  return list(
+    tuple([
+      { name: "reason", type: textReply, doc: "reason" },
+      { name: counted, type: integerReply, doc: counted },
+    ]),
+  );
+}
+
+/** A reply of one row a stream: its key, then figures. */
+export function streamsReply(figures: readonly ReplyField[]): ReplyType {
+  return list(tuple([{ name: "stream", type: textReply, doc: "key" }, ...figures]));
+}
+
+/** A reply of one row a tier: its name, then figures. */
+export function tiersReply(figures: readonly ReplyField[]): ReplyType {
+  return list(tuple([{ name: "tier", type: textReply, doc: "tier" }, ...figures]));
+}
+
 export const getTrackerStatus = command(
   {
     name: "get_tracker_status",
@@ -140,41 +171,30 @@ export const getTrackerStatus = command(
     reply: record([
       {
         name: "streams",
-        type: list(
-          tuple([
-            { name: "stream", type: textReply, doc: "key" },
-            { name: "cursor", type: textReply, doc: "id of the last entry counted" },
-            { name: "length", type: integerReply, doc: "entries in the stream, consumed ones included" },
-            { name: "lag_ms", type: integerReply, doc: "time between the cursor and the last entry" },
-          ]),
-        ),
+        type: streamsReply([
+          { name: "cursor", type: textReply, doc: "id of the last entry counted" },
+          { name: "length", type: integerReply, doc: "entries in the stream, consumed ones included" },
+          { name: "lag_ms", type: integerReply, doc: "time between the cursor and the last entry" },
+        ]),
         doc: "streams that were ingested: key, cursor, length, lag in ms",
       },
       {
         name: "tiers",
-        type: list(
-          tuple([
-            { name: "tier", type: textReply, doc: "tier" },
-            { name: "windows", type: integerReply, doc: "kept windows with pages" },
-            { name: "records", type: integerReply, doc: "pages in them" },
-            { name: "pg_pending", type: integerReply, doc: "windows with page views to merge, over or not" },
-            { name: "pg_lag_ms", type: integerReply, doc: "how long the oldest of them has been over" },
-            { name: "ud_pending", type: integerReply, doc: "windows with devices to merge, over or not" },
-            { name: "ud_lag_ms", type: integerReply, doc: "how long the oldest of them has been over" },
-          ]),
-        ),
+        type: tiersReply([
+          { name: "windows", type: integerReply, doc: "kept windows with pages" },
+          { name: "records", type: integerReply, doc: "pages in them" },
+          { name: "pg_pending", type: integerReply, doc: "windows with page views to merge, over or not" },
+          { name: "pg_lag_ms", type: integerReply, doc: "how long the oldest of them has been over" },
+          { name: "ud_pending", type: integerReply, doc: "windows with devices to merge, over or not" },
+          { name: "ud_lag_ms", type: integerReply, doc: "how long the oldest of them has been over" },
+        ]),
         doc:
           "tier, kept windows with pages, pages in them, windows with page views to merge, ms since the oldest of " +
           "them was over, the same for devices",
       },
       {
         name: "rejected",
-        type: list(
-          tuple([
-            { name: "reason", type: textReply, doc: "reason" },
-            { name: "events", type: integerReply, doc: "events" },
-          ]),
-        ),
+        type: reasonsReply("events"),
         doc: "reason and number of refused events, most first",
       },
       { name: "late", type: integerReply, doc: "events counted for a window that rotation had passed already" },
@@ -185,12 +205,7 @@ export const getTrackerStatus = command(
       { name: "enriched", type: integerReply, doc: "pages whose metadata have come" },
       {
         name: "enrich_abandoned",
-        type: list(
-          tuple([
-            { name: "reason", type: textReply, doc: "reason" },
-            { name: "pages", type: integerReply, doc: "pages" },
-          ]),
-        ),
+        type: reasonsReply("pages"),
         doc: "reason and number of pages whose metadata could not be had, most first",
       },
       {

@@ -3,7 +3,7 @@
  */
 import { DAY_MS, HOUR_MS, MINUTE_MS } from "../runtime/time";
 
-export interface Tier {
+interface Tier {
   name: "1MINUTE" | "5MINUTES" | "10MINUTES" | "1HOUR" | "3HOURS";
   /** Length of a window. */
   lengthMs: number;

@@ -9,14 +9,14 @@ import { formatInfo, heldState, isAlive, numberOf, readTask, taskKey, type Task 
 import { readTaskType, type TaskType } from "./types";
 
 /** What the next task of a queue is numbered with. */
-export interface Numbers {
+interface Numbers {
   serial: string;
   /** How many the queue has had before. */
   enqueued: number;
 }
 
 /** A task that is to be. */
-export interface NewTask {
+interface NewTask {
   id: string;
   numbers: Numbers;
   type: TaskType;

@@ -17,7 +17,7 @@ const COUNTED: Record<Outcome, string> = {
 };
 
 /** What a parent knows of its children. */
-export interface Children {
+interface Children {
   total: number;
   finished: number;
   failed: number;

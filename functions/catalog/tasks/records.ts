@@ -16,7 +16,7 @@ export type TaskState = (typeof STATES)[number];
 export type Outcome = "finished" | "dead" | "cancelled";
 
 /** What a child knows of its parent. */
-export interface ParentLink {
+interface ParentLink {
   id: string;
   serial: string;
   /** The child's generation: 1 if its parent is nobody's child. */
@@ -24,7 +24,7 @@ export interface ParentLink {
 }
 
 /** What a task is from its beginning to its end. */
-export interface TaskInfo {
+interface TaskInfo {
   queue: string;
   type: string;
   /** Given to no other task, nor to another one with the same id. */

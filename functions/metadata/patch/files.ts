@@ -1,18 +1,20 @@
-/** Files that a call touches: what is stored of each, what will be, and how many there are in a folder. */
-import { inChunks } from "../runtime/chunks";
-import { fail, quote } from "../runtime/errors";
-import { onKey } from "../runtime/types";
-import type { Draft, Plan } from "./drafts";
-import { parseStored, requireIteration, splitPath, type Entry } from "./entry";
-import { noteFiles, noteGone, requireFolders } from "./folders";
-import { filesKey, foldersKey } from "./names";
-import { compareNs, earlierNs, laterNs } from "./nanoseconds";
-import { noteSpan, requireSpans } from "./spans";
-import { timesOf } from "./stored";
+/**
+ * Files that a call touches: the entry that is stored of each, the entry that will be, and how many files a folder
+ * has.
+ */
+import { inChunks } from "../../runtime/chunks";
+import { fail, quote } from "../../runtime/errors";
+import { onKey } from "../../runtime/types";
+import { noteFiles, noteGone, requireFolders } from "../folders";
+import { filesKey, foldersKey } from "../names";
+import { compareNs, earlierNs, laterNs } from "../nanoseconds";
+import { noteSpan, requireSpans } from "../spans";
+import { decodeEntry, timesOf } from "../stored";
+import { requireIteration, splitPath, type Entry } from "./entry";
+import type { QueuedFile, QueueEdit } from "./queue-edits";
 
 /** A file that a call touches. */
-export interface File {
-  path: string;
+export interface File extends QueuedFile {
   folder: Folder;
   /** As its name tells; -1 where it does not. */
   iteration: number;
@@ -22,9 +24,6 @@ export interface File {
   text: string | undefined;
   /** The same, decoded when it is needed. */
   entry: Entry | undefined;
-  /** The plan that it waits in, as far as that is known, and its place among the plan's paths, from 1. */
-  plan: Plan | undefined;
-  at: number;
 }
 
 /** A folder that a call touches. */
@@ -37,13 +36,13 @@ export interface Folder {
   /** From when to when the files are that were added; empty if none was. */
   minNs: string;
   maxNs: string;
-  /** The queue into which the last of its files went, and the iteration of that: most go into one. */
-  queue: Draft | undefined;
-  queueIteration: number;
+  /** The merge queue that the last of its files was looked up in, and the iteration of that: most files go into one. */
+  lastMerge: QueueEdit | undefined;
+  lastIteration: number;
 }
 
 /** A first folder of a table, and the files in it that a call touches. */
-export interface FirstFolder {
+interface FirstFolder {
   table: Table;
   name: string;
   /** How many files are stored in it. */
@@ -55,7 +54,7 @@ export interface FirstFolder {
 }
 
 /** A table that a call touches. */
-export interface Table {
+interface Table {
   db: string;
   table: string;
   firstFolders: FirstFolder[];
@@ -101,28 +100,22 @@ export function tableOf(touched: Touched, db: string, table: string): Table {
   return found;
 }
 
-function homeOf(table: Table, folder: string): FirstFolder {
-  const [name] = string.match(folder, "^[^/]+");
-  let found = table.firstByName.get(name!);
-  if (found === undefined) {
-    found = { table, name: name!, size: 0, files: [], fresh: [], folders: [] };
-    table.firstByName.set(name!, found);
-    table.firstFolders.push(found);
-  }
-  return found;
-}
-
 /** A folder that the call touches, or begins to touch. */
 export function folderOf(table: Table, name: string): Folder {
-  let found = table.folderByName.get(name);
-  if (found === undefined) {
-    const home = homeOf(table, name);
-    found = { home, name, had: 0, gain: 0, minNs: "", maxNs: "", queue: undefined, queueIteration: 0 };
-    table.folderByName.set(name, found);
-    table.folders.push(found);
-    home.folders.push(found);
+  const known = table.folderByName.get(name);
+  if (known !== undefined) return known;
+  const [first] = string.match(name, "^[^/]+");
+  let home = table.firstByName.get(first!);
+  if (home === undefined) {
+    home = { table, name: first!, size: 0, files: [], fresh: [], folders: [] };
+    table.firstByName.set(first!, home);
+    table.firstFolders.push(home);
   }
-  return found;
+  const folder = { home, name, had: 0, gain: 0, minNs: "", maxNs: "", lastMerge: undefined, lastIteration: 0 };
+  table.folderByName.set(name, folder);
+  table.folders.push(folder);
+  home.folders.push(folder);
+  return folder;
 }
 
 /** Notes that a call touches the file of the entry that was read last. BADARG if its path is malformed. */
@@ -150,6 +143,19 @@ export function touch(touched: Touched, entry: Entry): File {
   const { files } = folder.home;
   files[files.length] = file;
   return file;
+}
+
+/**
+ * Reads what decides where a file is planned from an entry that is in the index. What others wrote there may lack
+ * anything.
+ */
+function parseStored(text: string): Entry {
+  const entry = (decodeEntry(text) ?? {}) as unknown as Entry;
+  if (type(entry.layer) !== "string") entry.layer = "";
+  if (type(entry.writer_id) !== "string") entry.writer_id = "";
+  const { size_bytes: size } = entry;
+  if (type(size) !== "number" || size !== size) entry.size_bytes = 0;
+  return entry;
 }
 
 /** The entry that a file has now; only for one that has. */
@@ -212,20 +218,24 @@ export function load({ tables }: Touched): void {
   }
 }
 
+/** Widens the times of what was added to a folder. */
+export function widen(folder: Folder, minNs: string, maxNs: string): void {
+  if (folder.minNs === "" || compareNs(minNs, folder.minNs) < 0) folder.minNs = minNs;
+  if (folder.maxNs === "" || compareNs(maxNs, folder.maxNs) > 0) folder.maxNs = maxNs;
+}
+
 /** Gives a file the entry of an ADD. */
 export function put(file: File, entry: Entry, text: string): void {
-  const { folder } = file;
   file.text = text;
   file.entry = entry;
   let minNs = entry.str_min_time;
   let maxNs = entry.str_max_time;
   if (minNs === undefined || minNs === "" || maxNs === undefined || maxNs === "") [minNs, maxNs] = timesOf(text);
-  if (folder.minNs === "" || compareNs(minNs, folder.minNs) < 0) folder.minNs = minNs;
-  if (folder.maxNs === "" || compareNs(maxNs, folder.maxNs) > 0) folder.maxNs = maxNs;
+  widen(file.folder, minNs, maxNs);
 }
 
-/** Writes the files of a first folder. */
-function writeFiles({ files, fresh }: FirstFolder, name: string): LuaMultiReturn<[added: number, removed: number]> {
+/** Writes the entries of a first folder. */
+function writeEntries({ files, fresh }: FirstFolder, name: string): LuaMultiReturn<[added: number, removed: number]> {
   const changed: string[] = [];
   const gone: string[] = [];
   let size = 0;
@@ -292,11 +302,11 @@ function writeTimes({ table, name, folders }: FirstFolder, added: number, remove
 }
 
 /** Writes all files that are touched, how many there are, and the registries of folders. */
-export function write({ tables }: Touched): void {
+export function writeFiles({ tables }: Touched): void {
   for (const each of tables) {
     writeCounts(each);
     for (const first of each.firstFolders) {
-      const [added, removed] = writeFiles(first, keyOf(first));
+      const [added, removed] = writeEntries(first, keyOf(first));
       writeTimes(first, added, removed);
     }
   }

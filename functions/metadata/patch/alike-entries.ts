@@ -1,18 +1,19 @@
 /**
- * Entries as they come: one after the other alike but for path, times and sizes. Two that follow one another tell what varies, and a
- * template made of them reads those that come after.
+ * Decodes entries faster than cjson does, because those of a call are alike: they differ in path, times and size, and
+ * in nothing else. Two that follow one another tell which fields vary, and a template made of them reads those that
+ * come after. It may not change a result: where an entry does not fit to the byte, cjson decodes it.
  */
-import { fill, newTemplate, type Template } from "../runtime/json-template";
+import { fill, newTemplate, type Template } from "../../runtime/json-template";
 
 type Decoded = Record<string, unknown>;
 
 /**
- * To make a template takes as long as to decode three entries, and one that it reads saves a quarter of one. So templates are made on
- * credit: where entries do not fit, a call takes a few percent longer than without any.
+ * Making a template takes as long as decoding three entries, and an entry that it reads saves a quarter of one. So a
+ * call makes templates on credit: where entries do not fit, it takes a few percent longer than without any.
  */
 const FIRST_CREDIT = 2;
 const MOST_CREDIT = 8;
-/** What an entry brings in that was decoded, and one that a template read. */
+/** Credit that a call earns with an entry that cjson decoded, and with one that a template read. */
 const DECODED = 1 / 128;
 const READ = 1 / 16;
 
@@ -35,7 +36,7 @@ function setOf(names: string[]): LuaSet<string> {
   return set;
 }
 
-/** What is looked at of an entry and varies, and what no template leaves open. */
+/** Fields that we read and that vary, and fields that no template leaves open. */
 const READ_FIELDS = setOf(["path", "size_bytes", "str_min_time", "str_max_time", "str_chunk_time"]);
 const FIXED_FIELDS = setOf(["cmd", "database", "table", "layer", "writer_id"]);
 
@@ -44,7 +45,7 @@ export function newSeries(): Series {
   return { template: undefined, record: {}, before: undefined, varying: new LuaSet(), credit: FIRST_CREDIT };
 }
 
-/** Notes in which fields two entries differ, for as much as a template may leave open. */
+/** Notes the fields in which two entries differ, of those that a template may leave open. */
 function compare({ varying }: Series, one: Decoded, other: Decoded): void {
   for (const [field, value] of pairs(one)) {
     const known = other[field];
@@ -54,10 +55,10 @@ function compare({ varying }: Series, one: Decoded, other: Decoded): void {
   }
 }
 
-/** Makes a template of an entry that fits none, as the one before. */
+/** Makes a template of an entry which, like the one before it, no template has read. */
 function study(series: Series, text: string, decoded: Decoded, before: Decoded): void {
   const { template: stale, varying } = series;
-  // It has missed twice: to try it again for each of many entries would not be free.
+  // It has missed twice; trying it again on each of many entries would cost time.
   series.template = undefined;
   if (series.credit < 1) return;
   series.credit -= 1;
@@ -68,8 +69,8 @@ function study(series: Series, text: string, decoded: Decoded, before: Decoded):
 }
 
 /**
- * Decodes an entry: what cjson makes of it, but for fields that are not looked at. The answer may be the same record again and again,
- * `series.record`: who keeps it copies it.
+ * Decodes an entry as cjson does, but for fields that we do not read. It may answer the same record again and again,
+ * `series.record`: a caller that keeps it makes a copy.
  *
  * @returns undefined if cjson does not take the text, or it is neither object nor array
  */

@@ -1,9 +1,9 @@
-/** Writes the queues of a call: each list once. */
-import { inChunks } from "../runtime/chunks";
-import type { Configuration } from "./configuration";
-import type { Draft, Plan } from "./drafts";
-import { newMergePlan, withMore, withPaths } from "./plan-json";
-import { announce, notePlanner, type Queue } from "./queues";
+/** Writes the queues that a call edited: each list once. */
+import { inChunks } from "../../runtime/chunks";
+import type { Configuration } from "../configuration";
+import { newMergePlan, withMore, withPaths } from "../plan-json";
+import { announce, notePlanner, type Queue } from "../queues";
+import type { Plan, QueueEdit } from "./queue-edits";
 
 /** Stands for a plan that goes, for as long as a call takes to write. */
 const EMPTIED = "";
@@ -18,7 +18,7 @@ function pathsLeft({ parts, hasHoles }: Plan): string[] {
 }
 
 /** Writes the plans that were there before; those that were emptied go. */
-function writeRead({ list, positions, read, queue }: Draft): void {
+function writeRead({ list, positions, read, queue }: QueueEdit): void {
   let emptied = 0;
   for (const position of positions) {
     const plan = read.get(position)!;
@@ -54,13 +54,38 @@ function moveText(
     table,
     path_from: path,
     layer_from: layer,
-    path_to: `${folder.name}/${newId()}.${iteration}.parquet`,
+    path_to: `${folder}/${newId()}.${iteration}.parquet`,
     layer_to: layerTo,
     time_s: timeS,
   });
 }
 
-function writeGone({ gone, goneNow }: Draft): void {
+/** Adds the plans that the call has made, and tells the index of the first of them. */
+function writeMade({ queue, list, made }: QueueEdit, { layers }: Configuration, newId: (this: void) => string): void {
+  const isMove = queue.kind === "move";
+  const texts: string[] = [];
+  let firstS = 0;
+  for (const plan of made) {
+    if (plan.count > 0) {
+      if (texts.length === 0) firstS = plan.timeS;
+      texts.push(
+        isMove
+          ? moveText(queue, plan, layers.get(queue.layer)!.next, newId)
+          : newMergePlan(newId(), plan.timeS, plan.sizeBytes, pathsLeft(plan)),
+      );
+    }
+  }
+  if (texts.length === 0) return;
+  inChunks(texts, (part) => redis.call("RPUSH", list, ...part));
+  if (isMove) notePlanner(queue);
+  else announce(queue, firstS);
+}
+
+/** Writes a queue as the call leaves it. */
+export function writeEdit(edit: QueueEdit, configuration: Configuration, newId: (this: void) => string): void {
+  writeRead(edit);
+  writeMade(edit, configuration, newId);
+  const { gone, goneNow } = edit;
   const put: string[] = [];
   const back: string[] = [];
   for (const [path, isGone] of goneNow) {
@@ -69,33 +94,4 @@ function writeGone({ gone, goneNow }: Draft): void {
   }
   inChunks(put, (part) => redis.call("SADD", gone, ...part));
   inChunks(back, (part) => redis.call("SREM", gone, ...part));
-}
-
-/** Adds the plans that the call has made, and tells the index of the first of them. */
-function writeMade({ queue, list, made }: Draft, { layers }: Configuration, newId: (this: void) => string): void {
-  const texts: string[] = [];
-  let firstS = 0;
-  for (const plan of made) {
-    if (plan.count > 0) {
-      if (texts.length === 0) firstS = plan.timeS;
-      const layerTo = queue.kind === "move" ? layers.get(queue.layer)!.next : "";
-      texts.push(
-        queue.kind === "move"
-          ? moveText(queue, plan, layerTo, newId)
-          : newMergePlan(newId(), plan.timeS, plan.sizeBytes, pathsLeft(plan)),
-      );
-    }
-  }
-  if (texts.length === 0) return;
-  inChunks(texts, (part) => redis.call("RPUSH", list, ...part));
-  if (queue.kind === "merge")
-    announce(queue.db, queue.table, queue.iteration, queue.layer, queue.writer, queue.folder, firstS);
-  else notePlanner(queue);
-}
-
-/** Writes a queue as the call leaves it. */
-export function writeDraft(draft: Draft, configuration: Configuration, newId: (this: void) => string): void {
-  writeRead(draft);
-  writeMade(draft, configuration, newId);
-  writeGone(draft);
 }

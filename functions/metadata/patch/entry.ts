@@ -1,12 +1,22 @@
-/** Entries of the index: what clients send, checked before anything is written, and what is read of those that are there. */
-import { fail, quote } from "../runtime/errors";
-import type { Configuration } from "./configuration";
-import { isNs } from "./nanoseconds";
-import { decodeNext, newSeries, type Series } from "./series";
+/** Entries as clients send them, checked before anything is written. */
+import { fail, quote } from "../../runtime/errors";
+import type { Configuration } from "../configuration";
+import { isNs } from "../nanoseconds";
+import { decodeNext, newSeries, type Series } from "./alike-entries";
+
+/** What a call asks for. */
+export interface Call {
+  configuration: Configuration;
+  nowS: number;
+  /** The entries as text; empty ones do not count. */
+  given: string[];
+  /** The table of the call, where it has one; otherwise entries name theirs. */
+  place: { db: string; table: string } | undefined;
+}
 
 /**
- * An entry, as it is decoded: the checked fields have these types, other fields are none of our business. Decoding takes much of
- * the time of a call, so no other record is made of it.
+ * An entry, as it is decoded: the checked fields have these types, other fields do not concern us. Decoding takes much
+ * of the time of a call, so the decoded record is the entry, and no other is made of it.
  */
 export interface Entry {
   cmd: "ADD" | "DELETE" | undefined;
@@ -23,16 +33,9 @@ export interface Entry {
   str_chunk_time: string | undefined;
 }
 
-/** The table of a call, where it is one. */
-export interface Place {
-  db: string;
-  table: string;
-}
-
 /** How the entries of a call are read. */
-export interface Reader {
-  place: Place | undefined;
-  configuration: Configuration;
+interface Reader {
+  call: Call;
   series: Series;
   /** The entry that was read last: what the next has alike needs no second look. */
   last: Entry | undefined;
@@ -41,8 +44,8 @@ export interface Reader {
 }
 
 /** Nothing read yet. */
-export function newReader(place: Place | undefined, configuration: Configuration): Reader {
-  return { place, configuration, series: newSeries(), last: undefined, isLikeLast: false };
+export function newReader(call: Call): Reader {
+  return { call, series: newSeries(), last: undefined, isLikeLast: false };
 }
 
 /** Which entry of the call is looked at, for errors. */
@@ -95,7 +98,7 @@ function areAlike(entry: Entry, { cmd, database, table, layer, writer_id: writer
 }
 
 /** The names of an entry, in its fields. */
-function requireNames(entry: Entry, { place, configuration }: Reader): void {
+function requireNames(entry: Entry, { configuration, place }: Call): void {
   const { layers } = configuration;
   const { cmd } = entry;
   const isDelete = cmd === "DELETE";
@@ -126,7 +129,7 @@ export function parseEntry(reader: Reader, text: string, at: number): Entry {
     reader.isLikeLast = true;
   } else {
     reader.isLikeLast = last !== undefined && areAlike(entry, last);
-    if (!reader.isLikeLast) requireNames(entry, reader);
+    if (!reader.isLikeLast) requireNames(entry, reader.call);
     reader.last = entry;
   }
   if (type(entry.path) !== "string") refuse("path must be text", entry.path);
@@ -171,15 +174,4 @@ export function splitPath({ path, cmd }: Entry): LuaMultiReturn<[folder: string,
 /** Fails with BADARG unless a file of this iteration can be added. */
 export function requireIteration(cmd: Entry["cmd"], path: string, iteration: number): void {
   if (iteration < 0 && cmd !== "DELETE") refuse("path must be <folder>/<name>.<iteration>.parquet", path);
-}
-
-/** Reads what decides where a file is planned from an entry that is in the index. What others wrote there may lack anything. */
-export function parseStored(text: string): Entry {
-  const [ok, decoded] = pcall(cjson.decode, text);
-  const entry = (ok && type(decoded) === "table" ? decoded : {}) as Entry;
-  if (type(entry.layer) !== "string") entry.layer = "";
-  if (type(entry.writer_id) !== "string") entry.writer_id = "";
-  const { size_bytes: size } = entry;
-  if (type(size) !== "number" || size !== size) entry.size_bytes = 0;
-  return entry;
 }
