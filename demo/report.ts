@@ -12,19 +12,15 @@ import {
   sparkline,
   truncate,
 } from "../host/terminal/format";
+import { colorsOf, type OutputLike } from "../host/terminal/output";
 import { renderTable, type Column } from "../host/terminal/table";
+import type { NamedCount } from "../host/tracker/import/reasons";
 
 /** Page views and unique devices of something. */
 export interface Figures {
   pageViews: number;
   /** Estimated (HyperLogLog). Undefined where it is not known. */
   uniqueDevices?: number | undefined;
-}
-
-/** A named count. */
-export interface NamedCount {
-  name: string;
-  count: number;
 }
 
 /** All that the report shows; plain data, in the order in which it is to be shown. */
@@ -74,12 +70,6 @@ export interface ReportStyle {
   colors?: boolean;
 }
 
-/** What of an output stream decides about the style. */
-export interface OutputLike {
-  isTTY?: boolean;
-  columns?: number;
-}
-
 const DEFAULT_WIDTH = 80;
 const MIN_WIDTH = 40;
 const MAX_WIDTH = 120;
@@ -94,9 +84,8 @@ const BAR_WIDTH = 16;
  * @returns the style
  */
 export function styleOf(output: OutputLike, env: Readonly<Record<string, string | undefined>>): Required<ReportStyle> {
-  const terminal = output.isTTY === true;
-  const width = terminal && output.columns ? output.columns : DEFAULT_WIDTH;
-  return { width: Math.min(MAX_WIDTH, width), colors: terminal && !env.NO_COLOR && env.TERM !== "dumb" };
+  const width = output.isTTY && output.columns ? output.columns : DEFAULT_WIDTH;
+  return { width: Math.min(MAX_WIDTH, width), colors: colorsOf(output, env) };
 }
 
 /**

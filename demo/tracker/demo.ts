@@ -13,8 +13,8 @@ import { openServer, type DemoServer } from "../server";
 import { STEP_MS, windowStart } from "./simulation";
 import { renderTimes, timesOf } from "./times";
 import { NAMELESS_SITE, openTraffic, type DemoTraffic } from "./traffic";
-import { leftOutInWords, rejectedInWords } from "../words";
 import { MINUTE_MS } from "../../host/runtime/time";
+import { leftOutInWords, rejectedInWords } from "../../host/tracker/import/reasons";
 
 export type { DemoOptions } from "../options";
 

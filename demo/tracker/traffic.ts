@@ -3,7 +3,7 @@ import { randomUUID } from "node:crypto";
 import { basename } from "node:path";
 import { UserError } from "../../host/runtime/errors";
 import { startProgress } from "../../host/terminal/progress";
-import type { NamedCount } from "../report";
+import type { NamedCount } from "../../host/tracker/import/reasons";
 import { openAccessLog, type AccessLog, type AccessLogProgress } from "../../host/tracker/import/access-log";
 import type { Arrival } from "../../host/tracker/import/event";
 import { generateTraffic, type GroundTruth, type PageTruth } from "./generate";

@@ -5,8 +5,7 @@ import { readBundle } from "../deploy/libraries";
 import { isInStep, readStatus } from "./status/read";
 import { findProblems } from "./status/problems";
 import { renderStatus } from "./status/render";
-import { colorsOf } from "../terminal/style";
-import { WIDTH } from "../terminal/output";
+import { colorsOf, WIDTH } from "../terminal/output";
 
 export interface StatusCommandOptions {
   check?: boolean;

@@ -13,6 +13,26 @@ export function formatCount(count: number): string {
   return COUNT.format(count);
 }
 
+const SHORT_UNITS = ["", "k", "M", "G", "T", "P"] as const;
+
+/**
+ * A count in at most six characters.
+ *
+ * @param count a whole number, not negative
+ * @returns `12,345`, `123k`, `1.2M`, `45M`
+ */
+export function shortCount(count: number): string {
+  if (count < 100_000) return formatCount(count);
+  let value = count;
+  let unit = 0;
+  while (value >= 999.5 && unit < SHORT_UNITS.length - 1) {
+    value /= 1_000;
+    unit += 1;
+  }
+  // 9.96 would be shown as 10.0.
+  return `${value < 9.95 ? value.toFixed(1) : Math.round(value)}${SHORT_UNITS[unit]}`;
+}
+
 /**
  * Formats a share of a whole.
  *

@@ -1,16 +1,16 @@
 /* What commands for looking show, as pure functions on tables of cases. */
 import { describe, expect, it } from "vitest";
-import { displayWidth } from "../../host/terminal/format";
-import { drawPlot, niceTop } from "../../host/cli/series/plot";
+import { displayWidth, shortCount } from "../../host/terminal/format";
+import { drawPlot, niceTop } from "../../host/terminal/plot";
 import { renderSeries } from "../../host/cli/series/render";
 import { parseLast, partsOf, seriesSpan, tierFor } from "../../host/cli/series/span";
 import type { Status } from "../../host/cli/status/read";
 import { findProblems } from "../../host/cli/status/problems";
 import { renderStatus } from "../../host/cli/status/render";
 import { decodeKeys } from "../../host/terminal/keys";
-import { colorsOf, isInteractive } from "../../host/terminal/style";
+import { colorsOf, isInteractive } from "../../host/terminal/output";
 import type { TopData, TopRow } from "../../host/cli/top/data";
-import { movement, shortChange, shortCount, shortRatio } from "../../host/cli/top/figures";
+import { movement, shortChange, shortRatio } from "../../host/cli/top/figures";
 import { Memo } from "../../host/cli/top/memo";
 import { placesSpanOf, runningMinute, spanBefore, spanOf, WINDOWS, type Query } from "../../host/cli/top/query";
 import { renderTop, visibleRows, type TopScreen } from "../../host/cli/top/render";

@@ -8,8 +8,7 @@ import { renderSeries } from "./render";
 import { parseLast, seriesSpan, tierFor } from "./span";
 import { sourcesOf } from "../../tracker/source";
 import { findTarget } from "../../tracker/targets";
-import { colorsOf } from "../../terminal/style";
-import { WIDTH } from "../../terminal/output";
+import { WIDTH, colorsOf } from "../../terminal/output";
 
 export interface SeriesOptions {
   dimension?: Dimension;

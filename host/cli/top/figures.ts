@@ -1,25 +1,5 @@
 /** Numbers in the least space in which they still say what they are. Pure. */
-import { formatCount } from "../../terminal/format";
-
-const UNITS = ["", "k", "M", "G", "T", "P"] as const;
-
-/**
- * A count in at most six characters.
- *
- * @param count a whole number, not negative
- * @returns `12,345`, `123k`, `1.2M`, `45M`
- */
-export function shortCount(count: number): string {
-  if (count < 100_000) return formatCount(count);
-  let value = count;
-  let unit = 0;
-  while (value >= 999.5 && unit < UNITS.length - 1) {
-    value /= 1_000;
-    unit += 1;
-  }
-  // 9.96 would be shown as 10.0.
-  return `${value < 9.95 ? value.toFixed(1) : Math.round(value)}${UNITS[unit]}`;
-}
+import { shortCount } from "../../terminal/format";
 
 /** `+12`, `−3`, `0`. */
 export function shortChange(views: number, before: number): string {

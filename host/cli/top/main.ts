@@ -2,7 +2,7 @@
 import { constants } from "node:os";
 import { readClock } from "../../redis/clock";
 import { UsageError } from "../../runtime/errors";
-import { colorsOf, isInteractive } from "../../terminal/style";
+import { colorsOf, isInteractive, WIDTH } from "../../terminal/output";
 import { stopOnSignals } from "../../runtime/signals";
 import { sourcesOf, type Source } from "../../tracker/source";
 import { Screen } from "../../terminal/screen";
@@ -14,7 +14,6 @@ import type { Dimension } from "../../contract";
 import { canFilter, DIMENSION_NAMES, type Query, type WindowName } from "./query";
 import { TopReader } from "./read";
 import { renderTop } from "./render";
-import { WIDTH } from "../../terminal/output";
 
 export interface TopOptions {
   website?: string;

@@ -8,12 +8,13 @@ import {
   formatTime,
   pad,
   printable,
+  shortCount,
   sparkline,
   truncate,
 } from "../../terminal/format";
 import { renderTable, type Column } from "../../terminal/table";
 import type { TopData, TopRow } from "./data";
-import { movement, shortChange, shortCount, shortRatio } from "./figures";
+import { movement, shortChange, shortRatio } from "./figures";
 import { DIMENSION_NAMES, type Query, type WindowName } from "./query";
 import { MINUTE_MS } from "../../runtime/time";
 

@@ -2,7 +2,7 @@
 import { describeError } from "../../runtime/errors";
 import { formatCount, formatDuration, formatTime } from "../../terminal/format";
 import { LEFT_OUT_REASONS } from "./access-log";
-import { leftOutInWords, rejectedInWords } from "../../../demo/words";
+import { leftOutInWords, rejectedInWords } from "./reasons";
 import { addTally, emptyTally } from "./chunks";
 import type { ImportedFile } from "./file";
 

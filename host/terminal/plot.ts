@@ -1,7 +1,6 @@
 /** A curve of blocks with axes, in characters. Pure. */
-import { displayWidth, formatTime, pad } from "../../terminal/format";
-import { shortCount } from "../top/figures";
-import { DAY_MS } from "../../runtime/time";
+import { DAY_MS } from "../runtime/time";
+import { displayWidth, formatTime, pad, shortCount } from "./format";
 
 export interface Plot {
   /** One a window, oldest first, not negative; null where it is not known. */

@@ -1,5 +1,10 @@
-/** Reasons in words, for people; scripts get the codes. */
-import type { NamedCount } from "./report";
+/** Why events were refused and lines of a log left out, in words for people; scripts get the codes. */
+
+/** A named count. */
+export interface NamedCount {
+  name: string;
+  count: number;
+}
 
 const REJECTED: Readonly<Record<string, string>> = {
   json: "not a JSON object",
