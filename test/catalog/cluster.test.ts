@@ -10,7 +10,7 @@ import { readBundle } from "../../host/deploy/libraries";
 import { openTestShop, VENDOR } from "../support/catalog-host";
 import { useCluster } from "../support/cluster";
 import { stopped } from "../support/host";
-import { runNode } from "../support/processes";
+import { runHotpath } from "../support/processes";
 import { describeWithOwnServer } from "../support/server";
 import { until } from "../support/wait";
 
@@ -42,13 +42,13 @@ describeWithOwnServer("the catalogue in a cluster", () => {
     writeFileSync(path, JSON.stringify({ log: { level: "debug" }, tracker: { partitions: ["rtl"] }, catalog }));
     const env = { REDIS_URL: cluster.url, CONFIG_PATH: path, ENV: undefined };
     const functions = functionsOf(connection, { partition: "infos" });
-    const host = runNode(["host/cli/main.ts", "serve"], { env });
+    const host = runHotpath(["serve"], { env });
     await until(async () => (await functions.getCatalogStatus())[0]?.products === total, {
       timeoutMs: 40_000,
       what: "all products to be there",
     });
     await stopped(host);
-    const counts = runNode(["host/cli/main.ts", "catalog", "counts", "--json"], { env });
+    const counts = runHotpath(["catalog", "counts", "--json"], { env });
     expect((await counts.exit).code, counts.errors.join()).toBe(0);
     expect(JSON.parse(counts.lines.join(""))).toEqual({ [VENDOR]: total });
     expect(await functions.getQueueStatus({ queue: VENDOR })).toMatchObject({ leased: 0, dead: 0 });

@@ -1,7 +1,7 @@
 /* `hotpath top`, `hotpath series` and `hotpath status` as processes against a real server, on a terminal and without one. */
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { displayWidth } from "../../host/terminal/format";
-import { runNode, type RunningProcess } from "../support/processes";
+import { HOTPATH, runHotpath, type RunningProcess } from "../support/processes";
 import { describeWithOwnServer } from "../support/server";
 import {
   BEGIN_FRAME,
@@ -15,7 +15,6 @@ import {
 import { event, HOUR, MINUTE, sha1, useTracker } from "../support/tracker";
 import { until } from "../support/wait";
 
-const HOTPATH = "dist/hotpath.js";
 const tracker = useTracker();
 
 const ENTER_SCREEN = "\u001b[?1049h";
@@ -32,7 +31,7 @@ async function run(
   args: string[],
   more: Record<string, string | undefined> = {},
 ): Promise<RunningProcess & { code: number | null }> {
-  const handle = runNode([HOTPATH, ...args], { env: env(more) });
+  const handle = runHotpath(args, { env: env(more) });
   return { ...handle, code: (await handle.exit).code };
 }
 

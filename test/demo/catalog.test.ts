@@ -1,13 +1,11 @@
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import { afterAll, describe, expect, inject, it } from "vitest";
 import { renderCatalog } from "../../demo/catalog/report";
 import type { CatalogResult } from "../../demo/catalog/result";
-import { runNode } from "../support/processes";
+import { runHotpath } from "../support/processes";
 import { describeWithOwnServer, useServer } from "../support/server";
-
-const HOTPATH = resolve("dist/hotpath.js");
 
 const dirs: string[] = [];
 afterAll(() => dirs.forEach((dir) => rmSync(dir, { recursive: true, force: true })));
@@ -20,7 +18,7 @@ async function run(
   dirs.push(cwd);
   const redis = inject("redis");
   const program = redis.mode === "own" && redis.program.kind === "binary" ? redis.program.path : undefined;
-  const demo = runNode([HOTPATH, "demo", "catalog", ...args], {
+  const demo = runHotpath(["demo", "catalog", ...args], {
     cwd,
     env: { REDIS_URL: url, HOTPATH_SERVER: program },
   });

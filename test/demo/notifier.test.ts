@@ -1,14 +1,13 @@
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import { afterAll, describe, expect, inject, it } from "vitest";
 import { renderDay } from "../../demo/notifier/report";
 import type { DayResult } from "../../demo/notifier/result";
 import { makeScans } from "../../demo/notifier/scans";
-import { runNode } from "../support/processes";
+import { runHotpath } from "../support/processes";
 import { describeWithOwnServer, useServer } from "../support/server";
 
-const HOTPATH = resolve("dist/hotpath.js");
 const HOUR_MS = 3_600_000;
 
 const dirs: string[] = [];
@@ -22,7 +21,7 @@ async function run(
   dirs.push(cwd);
   const redis = inject("redis");
   const program = redis.mode === "own" && redis.program.kind === "binary" ? redis.program.path : undefined;
-  const demo = runNode([HOTPATH, "demo", "notifier", ...args], {
+  const demo = runHotpath(["demo", "notifier", ...args], {
     cwd,
     env: { REDIS_URL: url, HOTPATH_SERVER: program },
   });

@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { createClient } from "@redis/client";
 import { afterAll, describe, expect, inject, it } from "vitest";
@@ -11,11 +11,10 @@ import { MADE_TIERS, TIERS } from "../../host/contract";
 import type { ReportData } from "../../demo/report";
 import { seededRandom } from "../../demo/tracker/random";
 import { useCluster } from "../support/cluster";
-import { runNode, type RunningProcess } from "../support/processes";
+import { HOTPATH, runHotpath, type RunningProcess } from "../support/processes";
 import { describeWithOwnServer, useServer } from "../support/server";
 import { until } from "../support/wait";
 
-const HOTPATH = resolve("dist/hotpath.js");
 const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
 
@@ -39,7 +38,7 @@ function environment(url: string | undefined): Record<string, string | undefined
 }
 
 function start(args: string[], { cwd = newFolder(), url }: { cwd?: string; url?: string } = {}): RunningProcess {
-  return runNode([HOTPATH, "demo", ...args], { cwd, env: environment(url) });
+  return runHotpath(["demo", ...args], { cwd, env: environment(url) });
 }
 
 async function run(

@@ -22,8 +22,7 @@ import { UsageError } from "../../host/runtime/errors";
 import { openClient, type Client } from "../../host/redis/link";
 import { readBundle } from "../../host/deploy/libraries";
 import { useCluster } from "../support/cluster";
-import { HOTPATH } from "../../scripts/ensure-built";
-import { runNode, type RunningProcess } from "../support/processes";
+import { runHotpath, type RunningProcess } from "../support/processes";
 import { startReceiver } from "../support/receiver";
 import { describeWithOwnServer, useServer } from "../support/server";
 import { refusalOf } from "../support/functions";
@@ -54,7 +53,7 @@ async function configured(config: object): Promise<string> {
 
 type Env = Record<string, string | undefined>;
 const start = (args: string[], env: Env): RunningProcess =>
-  runNode([HOTPATH, ...args], { env: { CONFIG_PATH: undefined, ENV: undefined, ...env } });
+  runHotpath(args, { env: { CONFIG_PATH: undefined, ENV: undefined, ...env } });
 
 /** What a command has said and answered. No password is ever in it. */
 async function run(args: string[], env: Env): Promise<{ code: number | null; out: string; err: string }> {

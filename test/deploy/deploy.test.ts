@@ -3,11 +3,9 @@ import { withConnection, type Connection } from "../../host/redis/connection";
 import { deploy, healLibrary } from "../../host/deploy/deploy";
 import { listLoaded, readBundle } from "../../host/deploy/libraries";
 import { isInStep, readStatus } from "../../host/cli/status/read";
-import { runNode } from "../support/processes";
+import { runHotpath } from "../support/processes";
 import { describeWithOwnServer, useServer } from "../support/server";
 import { testLibrary } from "../support/libraries";
-
-const HOTPATH = "dist/hotpath.js";
 
 // Functions belong to a server and not to a database.
 describeWithOwnServer("deploying", () => {
@@ -171,7 +169,7 @@ describeWithOwnServer("deploying", () => {
     it("ends in the same state when ten deploy at once", async () => {
       const [library] = readBundle();
       await server.client.sendCommand(["FUNCTION", "LOAD", testLibrary(library!.name, { version: "0.0.1" }).code]);
-      const deploys = Array.from({ length: 10 }, () => runNode([HOTPATH, "deploy", "--json"], { env: env() }));
+      const deploys = Array.from({ length: 10 }, () => runHotpath(["deploy", "--json"], { env: env() }));
       const exits = await Promise.all(deploys.map(({ exit }) => exit));
       expect(deploys.flatMap(({ errors }) => errors)).toEqual([]);
       expect(exits.map(({ code }) => code)).toEqual(Array(10).fill(0));
@@ -215,7 +213,7 @@ describeWithOwnServer("deploying", () => {
         ],
         [["status"], { CONFIG_PATH: "nonesuch.json" }, 1, /nonesuch\.json: there is no such file/],
       ];
-      const runs = cases.map(([args, more]) => runNode([HOTPATH, ...args], { env: { ...env(), ...more } }));
+      const runs = cases.map(([args, more]) => runHotpath(args, { env: { ...env(), ...more } }));
       for (const [at, run] of runs.entries()) {
         const [, , code, pattern] = cases[at]!;
         expect((await run.exit).code, run.errors.join("\n")).toBe(code);
@@ -227,11 +225,11 @@ describeWithOwnServer("deploying", () => {
     });
 
     it("tells drift by its exit code", async () => {
-      const missing = runNode([HOTPATH, "status", "--check"], { env: env() });
+      const missing = runHotpath(["status", "--check"], { env: env() });
       expect((await missing.exit).code).toBe(1);
       expect(missing.lines.join("\n")).toMatch(/tracker\s+missing/);
-      await runNode([HOTPATH, "deploy"], { env: env() }).exit;
-      const inStep = runNode([HOTPATH, "status", "--check", "--json"], { env: env() });
+      await runHotpath(["deploy"], { env: env() }).exit;
+      const inStep = runHotpath(["status", "--check", "--json"], { env: env() });
       expect((await inStep.exit).code).toBe(0);
       expect(JSON.parse(inStep.lines[0]!)).toMatchObject({
         inStep: true,

@@ -6,7 +6,7 @@ import { deploy } from "../../host/deploy/deploy";
 import { readBundle } from "../../host/deploy/libraries";
 import type { NewEntry } from "../../host/metadata/entries";
 import { TableIndex } from "../../host/metadata/table-index";
-import { runNode } from "../support/processes";
+import { runHotpath } from "../support/processes";
 import { useServer } from "../support/server";
 
 const server = useServer();
@@ -24,7 +24,7 @@ beforeEach(async () => {
 });
 
 async function index(...args: string[]): Promise<{ code: number | null; out: string; errors: string }> {
-  const run = runNode([resolve("dist/hotpath.js"), "index", ...args], {
+  const run = runHotpath(["index", ...args], {
     env: { REDIS_URL: server.url, CONFIG_PATH: undefined, ENV: undefined },
   });
   const { code } = await run.exit;

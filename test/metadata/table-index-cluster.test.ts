@@ -1,6 +1,6 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { connect, type Connection } from "../../host/redis/connection";
 import { deploy } from "../../host/deploy/deploy";
@@ -8,7 +8,7 @@ import { readBundle } from "../../host/deploy/libraries";
 import { DatabaseIndex } from "../../host/metadata/database-index";
 import { TableIndex } from "../../host/metadata/table-index";
 import { useCluster } from "../support/cluster";
-import { runNode } from "../support/processes";
+import { runHotpath } from "../support/processes";
 import { describeWithOwnServer } from "../support/server";
 
 describeWithOwnServer("the index in a cluster", () => {
@@ -28,7 +28,7 @@ describeWithOwnServer("the index in a cluster", () => {
   async function index(...args: string[]): Promise<{ code: number | null; out: string; errors: string }> {
     const path = join(dir, "config.json");
     writeFileSync(path, JSON.stringify({ tracker: { partitions: ["rtl"] } }));
-    const run = runNode([resolve("dist/hotpath.js"), "index", ...args], {
+    const run = runHotpath(["index", ...args], {
       env: { REDIS_URL: cluster.url, CONFIG_PATH: path, ENV: undefined },
     });
     const { code } = await run.exit;

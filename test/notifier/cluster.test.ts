@@ -8,7 +8,7 @@ import { functionsOf } from "../../host/deploy/client";
 import { gateOf } from "../../host/jobs/gate";
 import { readBundle } from "../../host/deploy/libraries";
 import { useCluster } from "../support/cluster";
-import { runNode } from "../support/processes";
+import { runHotpath } from "../support/processes";
 import { startReceiver, status } from "../support/receiver";
 import { describeWithOwnServer } from "../support/server";
 import { until } from "../support/wait";
@@ -42,7 +42,7 @@ describeWithOwnServer("notifications in a cluster", () => {
     const config = { tracker: { partitions: Object.keys(topics) }, notifier: { topics: configured } };
     await writeFile(path, JSON.stringify({ log: { level: "debug" }, ...config }));
     const env = { REDIS_URL: cluster.url, CONFIG_PATH: path, ENV: undefined };
-    const host = runNode(["host/cli/main.ts", "serve"], { env });
+    const host = runHotpath(["serve"], { env });
     await host.line(/"redis is ready"/, { timeoutMs: 30_000 });
     for (const partition of Object.keys(topics)) {
       const routingKey = `{${partition}}`;
@@ -58,7 +58,7 @@ describeWithOwnServer("notifications in a cluster", () => {
     expect(await gateOf(connection, { topic: "infos", partition: "infos" }).read()).toMatchObject({
       state: "disabled",
     });
-    const list = runNode(["host/cli/main.ts", "notify", "list"], { env });
+    const list = runHotpath(["notify", "list"], { env });
     expect((await list.exit).code, list.errors.join()).toBe(0);
     expect(list.lines.filter((line) => /^(today|rtl|infos) /.test(line))).toHaveLength(3);
     host.signal("SIGTERM");

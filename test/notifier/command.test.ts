@@ -10,7 +10,7 @@ import type { HotpathFunctions } from "../../host/contract";
 import { functionsOf } from "../../host/deploy/client";
 import { gateOf } from "../../host/jobs/gate";
 import { readBundle } from "../../host/deploy/libraries";
-import { runNode } from "../support/processes";
+import { runHotpath } from "../support/processes";
 import { startReceiver, status } from "../support/receiver";
 import { useServer } from "../support/server";
 
@@ -40,7 +40,7 @@ const configure = (packages: object) => writeFile(path(), JSON.stringify({ notif
 
 async function notify(...args: string[]): Promise<{ code: number | null; out: string; errors: string }> {
   const env = { REDIS_URL: server.url, CONFIG_PATH: path(), ENV: undefined, HOTPATH_WEBHOOK_SECRET: SECRET };
-  const run = runNode(["host/cli/main.ts", "notify", ...args], { env });
+  const run = runHotpath(["notify", ...args], { env });
   const { code } = await run.exit;
   return { code, out: run.lines.join("\n"), errors: run.errors.join("\n") };
 }

@@ -14,7 +14,7 @@ import { findFilter } from "../../host/cli/top/filter";
 import { TopReader } from "../../host/cli/top/read";
 import { useCluster } from "../support/cluster";
 import { testLibrary } from "../support/libraries";
-import { runNode } from "../support/processes";
+import { runHotpath } from "../support/processes";
 import { describeWithOwnServer } from "../support/server";
 import { sha1 } from "../support/tracker";
 import { until } from "../support/wait";
@@ -184,7 +184,7 @@ describeWithOwnServer("a cluster of three primaries", () => {
 
   it("serves each partition on its shard, and stops when told", async () => {
     const env = { REDIS_URL: cluster.url, CONFIG_PATH: "test/data/cluster.json" };
-    const host = runNode(["host/cli/main.ts", "serve"], { env });
+    const host = runHotpath(["serve"], { env });
     await host.line(/"redis is ready"/);
     const dt = Date.now();
     for (const partition of PARTITIONS) {
@@ -218,7 +218,7 @@ describeWithOwnServer("a cluster of three primaries", () => {
     const enrichment = { allow: ["127.0.0.0/8"], ports: [site.port], robots: false };
     await writeFile(join(dir, "config.json"), JSON.stringify({ tracker: { partitions: PARTITIONS, enrichment } }));
     const env = { REDIS_URL: cluster.url, CONFIG_PATH: join(dir, "config.json") };
-    const host = runNode(["host/cli/main.ts", "serve"], { env });
+    const host = runHotpath(["serve"], { env });
     await host.line(/"redis is ready"/);
     const titleOf = async (partition: string) => {
       const send: Send = (args, options) => connection.send(args, options);

@@ -4,11 +4,10 @@ import { freePort } from "../../host/embedded/probe";
 import { followStream, type IngestSummary } from "../../host/tracker/ingest";
 import { readBundle } from "../../host/deploy/libraries";
 import { stopped, useHosts } from "../support/host";
-import { runNode, type RunningProcess } from "../support/processes";
+import { runHotpath, type RunningProcess } from "../support/processes";
 import { describeWithOwnServer } from "../support/server";
 import { until } from "../support/wait";
 
-const HOTPATH = "host/cli/main.ts";
 const STREAM = "ST:TRACKER::::";
 const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
@@ -252,7 +251,7 @@ describeWithOwnServer("serving", () => {
   it("ends with one line and 1 on a mistake", async () => {
     await server.client.sendCommand(["CONFIG", "SET", "requirepass", "right"]);
     try {
-      const host = runNode([HOTPATH, "serve"], { env: { REDIS_URL: server.url.replace("//", "//:wrong@") } });
+      const host = runHotpath(["serve"], { env: { REDIS_URL: server.url.replace("//", "//:wrong@") } });
       expect((await host.exit).code).toBe(1);
       expect(host.errors).toEqual([expect.stringMatching(/^hotpath: WRONGPASS/)]);
       expect([...host.lines, ...host.errors].join()).not.toContain(":wrong@");

@@ -7,7 +7,7 @@ import type { HotpathFunctions } from "../../host/contract";
 import { deploy } from "../../host/deploy/deploy";
 import { functionsOf } from "../../host/deploy/client";
 import { readBundle } from "../../host/deploy/libraries";
-import { runNode, type RunningProcess } from "./processes";
+import { runHotpath, type RunningProcess } from "./processes";
 import { useServer, type TestServer, type TestServerOptions } from "./server";
 import { until } from "./wait";
 
@@ -64,7 +64,7 @@ export function useHosts(options: TestServerOptions = {}): TestHosts {
       return path;
     },
     hotpath: (config, command, env = {}) =>
-      runNode(["host/cli/main.ts", ...command], {
+      runHotpath(command, {
         env: { REDIS_URL: server.url, CONFIG_PATH: config, ENV: undefined, ...env },
       }),
   };

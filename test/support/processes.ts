@@ -1,4 +1,6 @@
 import { spawn } from "node:child_process";
+import { existsSync } from "node:fs";
+import { resolve } from "node:path";
 import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
 import { afterAll, onTestFinished } from "vitest";
@@ -72,6 +74,18 @@ export function runNode(args: string[], options: RunOptions = {}): RunningProces
   running.add(handle);
   endWithTest(handle);
   return handle;
+}
+
+/** The command as users run it: what `npm run build` has made. */
+export const HOTPATH = resolve("dist/hotpath.js");
+
+/**
+ * Runs the built `hotpath` as a child, with the guarantees of `runNode`.
+ * @param args the command and its arguments.
+ */
+export function runHotpath(args: readonly string[], options: RunOptions = {}): RunningProcess {
+  if (!existsSync(HOTPATH)) throw new Error(`There is no ${HOTPATH}; run "npm run build" first.`);
+  return runNode([HOTPATH, ...args], options);
 }
 
 function collect(stream: Readable): string[] {

@@ -2,18 +2,17 @@
 import { randomUUID } from "node:crypto";
 import { appendFileSync, mkdirSync, mkdtempSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import { Readable } from "node:stream";
 import { gzipSync } from "node:zlib";
 import { afterAll, beforeEach, describe, expect, it, onTestFinished } from "vitest";
 import { connect } from "../../host/redis/connection";
 import { functionsOf } from "../../host/deploy/client";
 import { Importer, openFiles } from "../../host/tracker/import/import";
-import { runNode, type RunningProcess } from "../support/processes";
+import { runHotpath, type RunningProcess } from "../support/processes";
 import { sha1, useTracker } from "../support/tracker";
 import { until } from "../support/wait";
 
-const HOTPATH = resolve("dist/hotpath.js");
 const tracker = useTracker();
 const folder = mkdtempSync(join(tmpdir(), "hotpath-import-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -63,7 +62,7 @@ async function views(website = "access-log"): Promise<number> {
 }
 
 const run = (...args: string[]): RunningProcess =>
-  runNode([HOTPATH, "import", ...args], {
+  runHotpath(["import", ...args], {
     cwd: folder,
     env: { REDIS_URL: tracker.server.url, ENV: undefined, CONFIG_PATH: undefined },
   });

@@ -1,16 +1,14 @@
 /* `hotpath mirror`: another server's stream, each entry counted once, and a gap never passed over in silence. */
-import { resolve } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished } from "vitest";
 import { connect, type Connection } from "../../host/redis/connection";
 import { functionsOf } from "../../host/deploy/client";
 import { GapError, mirror, type MirrorOptions, type MirrorSummary } from "../../host/tracker/mirror/mirror";
 import { compareIds } from "../../host/tracker/mirror/source";
-import { runNode, type RunningProcess } from "../support/processes";
+import { runHotpath, type RunningProcess } from "../support/processes";
 import { describeWithOwnServer, useServer } from "../support/server";
 import { sha1, useTracker } from "../support/tracker";
 import { until } from "../support/wait";
 
-const HOTPATH = resolve("dist/hotpath.js");
 const STREAM = "ST:TRACKER::::";
 const tracker = useTracker();
 const source = useServer();
@@ -266,7 +264,7 @@ it("ids are compared as numbers", () => {
 
 describe("a mirror as a process", () => {
   const run = (...args: string[]): RunningProcess =>
-    runNode([HOTPATH, "mirror", source.url, "--json", ...args], {
+    runHotpath(["mirror", source.url, "--json", ...args], {
       env: { REDIS_URL: tracker.server.url, ENV: undefined, CONFIG_PATH: undefined },
     });
   const counted = async (): Promise<number> =>
