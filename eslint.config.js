@@ -1,4 +1,42 @@
+import { createNodeResolver, importX } from "eslint-plugin-import-x";
 import tseslint from "typescript-eslint";
+
+/** The storeys of the host, from the ground up: a folder imports from storeys below its own, never beside or above. */
+const STOREYS = [
+  ["runtime"],
+  ["terminal", "redis"],
+  ["deploy", "embedded", "jobs", "fetch"],
+  ["tracker", "notifier", "catalog", "metadata"],
+  ["serve"],
+  ["cli"],
+];
+
+/** Which folders may not import which: both directions of the house. */
+const ZONES = [
+  ...STOREYS.flatMap((storey, at) =>
+    storey.flatMap((folder) => {
+      const others = STOREYS.slice(at)
+        .flat()
+        .filter((other) => other !== folder);
+      const message = "A folder of the host imports from the storeys below its own; docs/design.md has the map.";
+      return others.map((other) => ({ target: `./host/${folder}`, from: `./host/${other}`, message }));
+    }),
+  ),
+  {
+    target: ["./host/runtime", "./host/terminal"],
+    from: "./host/contract.ts",
+    message: "It knows nothing of the product.",
+  },
+  {
+    target: "./host",
+    from: "./demo",
+    except: ["./main.ts"],
+    message: "The program loads demo/main.ts, and nothing else.",
+  },
+  { target: "./host", from: "./functions", message: "The host knows functions through contract.ts only." },
+  { target: "./demo", from: "./functions", message: "The demo knows functions through contract.ts only." },
+  { target: "./functions", from: ["./host", "./demo", "./scripts"], message: "functions/ runs inside Redis." },
+];
 
 /** What compiles, and then fails or crawls inside Redis. */
 const LUA_RULES = {
@@ -48,12 +86,12 @@ export default tseslint.config(
   },
   { files: ["functions/**/*.ts"], rules: LUA_RULES },
   {
-    files: ["host/**/*.ts"],
+    files: ["{functions,host,demo}/**/*.ts"],
+    plugins: { "import-x": importX },
+    settings: { "import-x/resolver-next": [createNodeResolver({ extensions: [".ts", ".d.ts"] })] },
     rules: {
-      "no-restricted-imports": [
-        "error",
-        { patterns: [{ group: ["**/functions/*/**"], message: "The host knows functions through contract.ts only." }] },
-      ],
+      "import-x/no-cycle": "error",
+      "import-x/no-restricted-paths": ["error", { basePath: import.meta.dirname, zones: ZONES }],
     },
   },
   { files: ["**/*.js"], extends: [tseslint.configs.disableTypeChecked] },

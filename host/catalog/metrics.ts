@@ -4,8 +4,7 @@ import type { RequestTiming } from "./courier/types";
 import type { TaskReport } from "./tasks";
 
 /** What became of a product page. */
-const PRODUCT_OUTCOMES = ["created", "changed", "unchanged", "not modified", "outdated", "gone", "failed"] as const;
-export type ProductOutcome = (typeof PRODUCT_OUTCOMES)[number];
+export type ProductOutcome = "created" | "changed" | "unchanged" | "not modified" | "outdated" | "gone" | "failed";
 
 /** Which share of the requests took no longer. */
 export const PERCENTILES = [0.5, 0.9, 0.99] as const;
