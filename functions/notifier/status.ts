@@ -1,8 +1,8 @@
 /** How a topic is doing. */
 import { clock } from "../runtime/clock";
-import { command, integerReply, list, NOW, nullable, record, textReply, tuple } from "../runtime/declare";
+import { command, integerReply, NOW, nullable, record, textReply } from "../runtime/declare";
 import { countOf, requireQueue } from "../runtime/queue";
-import { mostFirst, rejectedField } from "../runtime/rejected";
+import { mostFirst, reasonsReply, rejectedField } from "../runtime/rejected";
 import { idMs, placeOf, unreadOf } from "../runtime/stream";
 import { fields, requireType } from "../runtime/types";
 import { REASONS } from "./scans";
@@ -60,12 +60,7 @@ export const getNotifierStatus = command(
       { name: "delivered", type: integerReply, doc: "notifications that were acknowledged" },
       {
         name: "rejected",
-        type: list(
-          tuple([
-            { name: "reason", type: textReply, doc: "reason" },
-            { name: "entries", type: integerReply, doc: "entries" },
-          ]),
-        ),
+        type: reasonsReply("entries"),
         doc: "reason and number of refused entries, most first",
       },
       {

@@ -3,6 +3,7 @@ import { command, integer, integerReply, list, record, text, textReply, type Rep
 import { fail, quote } from "../runtime/errors";
 import { currentPartition, hashTag } from "../runtime/keys";
 import type { Queue } from "../runtime/queue";
+import { newMemory, recall, remember } from "../runtime/remembered";
 import { DAY_MS, HOUR_MS, MINUTE_MS } from "../runtime/time";
 import { onKey, requireType } from "../runtime/types";
 import * as names from "./names";
@@ -75,8 +76,16 @@ function queueOf(topic: string, { attempts, backoff }: Settings): Queue {
   };
 }
 
-function newTopic(name: string, settings: Settings): Topic {
-  return {
+const remembered = newMemory<Topic>(MAX_TOPICS);
+
+/** A topic by its name and its stored settings. */
+function topicOf(name: string, stored: string): Topic {
+  const known = recall(remembered, name, stored);
+  if (known !== undefined) return known;
+  const options = defaultsOf(name) as unknown as Record<string, unknown>;
+  for (const [option, value] of pairs(cjson.decode(stored) as Record<string, unknown>)) options[option] = value;
+  const settings = options as unknown as Settings;
+  const topic: Topic = {
     name,
     settings,
     stream: names.userStream(settings.stream),
@@ -87,28 +96,7 @@ function newTopic(name: string, settings: Settings): Topic {
     rejected: names.rejected(name),
     queue: queueOf(name, settings),
   };
-}
-
-/** A topic with the text it was made from. */
-interface Remembered {
-  stored: string;
-  topic: Topic;
-}
-
-/** Topics made lately, by partition and name: they can only ever be what they would be made again. */
-let remembered = new LuaMap<string, Remembered>();
-let rememberedCount = 0;
-
-function topicOf(name: string, stored: string): Topic {
-  const place = `${currentPartition()}${name}`;
-  const known = remembered.get(place);
-  if (known !== undefined && known.stored === stored) return known.topic;
-  const settings = defaultsOf(name) as unknown as Record<string, unknown>;
-  for (const [option, value] of pairs(cjson.decode(stored) as Record<string, unknown>)) settings[option] = value;
-  const topic = newTopic(name, settings as unknown as Settings);
-  rememberedCount = rememberedCount < MAX_TOPICS ? rememberedCount + 1 : 1;
-  if (rememberedCount === 1) remembered = new LuaMap();
-  remembered.set(place, { stored, topic });
+  remember(remembered, name, stored, topic);
   return topic;
 }
 

@@ -1,5 +1,7 @@
 /** What was refused: counted by reason, and kept for a look. */
 
+import { integerReply, list, textReply, tuple, type ReplyType } from "./declare";
+
 /** About how many refused entries a stream keeps. */
 const REJECTED_MAXLEN = 10000;
 
@@ -42,4 +44,14 @@ export function keepRejected<Reason extends string>(
 export function mostFirst(counts: [reason: string, count: number][]): [reason: string, count: number][] {
   table.sort(counts, (a, b) => a[1] > b[1] || (a[1] === b[1] && a[0] < b[0]));
   return counts;
+}
+
+/** A reply of reasons and how many of `counted` each was for. */
+export function reasonsReply(counted: string): ReplyType {
+  return list(
+    tuple([
+      { name: "reason", type: textReply, doc: "reason" },
+      { name: counted, type: integerReply, doc: counted },
+    ]),
+  );
 }

@@ -12,7 +12,7 @@ import {
   type ReplyField,
   type ReplyType,
 } from "../runtime/declare";
-import { mostFirst } from "../runtime/rejected";
+import { mostFirst, reasonsReply } from "../runtime/rejected";
 import { idMs, readInfo } from "../runtime/stream";
 import { onKey, requireType } from "../runtime/types";
 import { documentsField } from "./documents";
@@ -138,16 +138,6 @@ function tierStatus(tier: number, nowMs: number): TierStatus {
   const [pgPending, pgLagMs] = pending(tier, "PG", nowMs);
   const [udPending, udLagMs] = pending(tier, "UD", nowMs);
   return [TIERS[tier]!.name, windows, records, pgPending, pgLagMs, udPending, udLagMs];
-}
-
-/** A reply of reasons and how many of `counted` each was for. */
-function reasonsReply(counted: string): ReplyType {
-  return list(
-    tuple([
-      { name: "reason", type: textReply, doc: "reason" },
-      { name: counted, type: integerReply, doc: counted },
-    ]),
-  );
 }
 
 /** A reply of one row a stream: its key, then figures. */

@@ -1,7 +1,7 @@
 /** Types of tasks: what each may do and how often, and its hooks. A type that nobody has defined is refused. */
 import { command, integer, integerReply, list, nullable, record, text, textReply } from "../../runtime/declare";
 import { fail, quote } from "../../runtime/errors";
-import { currentPartition } from "../../runtime/keys";
+import { newMemory, recall, remember } from "../../runtime/remembered";
 import { DAY_MS, HOUR_MS, MINUTE_MS } from "../../runtime/time";
 import { onKey } from "../../runtime/types";
 import * as names from "./names";
@@ -61,31 +61,17 @@ function split(hooks: string): string[] {
   return found;
 }
 
-function newType(name: string, stored: string): TaskType {
+const remembered = newMemory<TaskType>(MAX_TYPES);
+
+/** A type by its name and its stored settings. */
+function typeOf(name: string, stored: string): TaskType {
+  const known = recall(remembered, name, stored);
+  if (known !== undefined) return known;
   const settings = defaults() as unknown as Record<string, unknown>;
   for (const [option, value] of pairs(cjson.decode(stored) as Record<string, unknown>)) settings[option] = value;
   const { pre, post } = settings as unknown as Settings;
-  return { name, settings: settings as unknown as Settings, pre: split(pre), post: split(post) };
-}
-
-/** A type with the text it was made from. */
-interface Remembered {
-  stored: string;
-  taskType: TaskType;
-}
-
-/** Types made lately, by partition and name: they can only ever be what they would be made again. */
-let remembered = new LuaMap<string, Remembered>();
-let rememberedCount = 0;
-
-function typeOf(name: string, stored: string): TaskType {
-  const place = `${currentPartition()}${name}`;
-  const known = remembered.get(place);
-  if (known !== undefined && known.stored === stored) return known.taskType;
-  const taskType = newType(name, stored);
-  rememberedCount = rememberedCount < MAX_TYPES ? rememberedCount + 1 : 1;
-  if (rememberedCount === 1) remembered = new LuaMap();
-  remembered.set(place, { stored, taskType });
+  const taskType = { name, settings: settings as unknown as Settings, pre: split(pre), post: split(post) };
+  remember(remembered, name, stored, taskType);
   return taskType;
 }
 
