@@ -60,6 +60,7 @@ describe("twenty claimers at once", () => {
     const ended: string[] = [];
     const tokens: string[] = [];
     let refused = 0;
+    const lost = (await tasks.claim("q"))!;
     await work(async (client, { id, token, attempt }) => {
       tokens.push(`${id} ${token}`);
       if (attempt === 1) await new Promise((resolve) => setTimeout(resolve, 3));
@@ -67,6 +68,7 @@ describe("twenty claimers at once", () => {
       if (answer === 1) ended.push(id);
       else refused += 1;
     });
+    const endedInTime = ended.length;
     const { leased, ready } = await tasks.record("get_queue_status", "q");
     // Who finds nothing stops; a lease may still have ended after that.
     for (let left = Number(leased) + Number(ready); left > 0;) {
@@ -78,7 +80,10 @@ describe("twenty claimers at once", () => {
     }
     expect(ended.sort()).toEqual(ids.sort());
     expect(new Set(tokens).size).toBe(tokens.length);
-    expect(refused, "leases that were lost").toBeGreaterThan(0);
+    expect(tokens).not.toContain(`${lost.id} ${lost.token}`);
+    expect(endedInTime + refused).toBe(tokens.length);
+    // Its lease ended before it did, and another ended it.
+    expect(await tasks.refusal("finish_task", lost.id, "TOKEN", lost.token)).toMatch(/^CONFLICT/);
   });
 
   it("children end their parent once, whoever ends them", async () => {
