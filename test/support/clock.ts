@@ -1,4 +1,5 @@
-import type { Clock } from "../../host/fetch/politeness";
+import { onTestFinished, vi } from "vitest";
+import { MACHINE_CLOCK, type Clock } from "../../host/fetch/politeness";
 import { until } from "./wait";
 
 /** A clock that stands still until the test moves it. */
@@ -56,4 +57,15 @@ export class ManualClock implements Clock {
     });
     return work;
   }
+}
+
+/** Has all that goes by the machine's clock go by one that stands still, until the test is over. */
+export function stopMachineClock(): ManualClock {
+  const clock = new ManualClock();
+  const stopped = [
+    vi.spyOn(MACHINE_CLOCK, "now").mockImplementation(() => clock.now()),
+    vi.spyOn(MACHINE_CLOCK, "pause").mockImplementation((ms, signal) => clock.pause(ms, signal)),
+  ];
+  onTestFinished(() => stopped.forEach((each) => each.mockRestore()));
+  return clock;
 }
