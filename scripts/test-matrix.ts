@@ -11,8 +11,8 @@ import { spawn } from "node:child_process";
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import Table from "cli-table3";
 import { inspectServer, isRecentEnough, listServers, type ServerBinary } from "../host/embedded/embedded";
+import { renderTable } from "../host/terminal/table";
 
 interface Outcome {
   server: ServerBinary;
@@ -101,10 +101,15 @@ function readReport(file: string): Pick<Outcome, "passed" | "failed" | "skipped"
 }
 
 function printTable(rows: Outcome[]): void {
-  const table = new Table({ head: ["server", "version", "passed", "failed", "skipped", "seconds", ""] });
-  for (const { server, passed, failed, skipped, seconds, succeeded } of rows) {
-    const verdict = succeeded ? "ok" : "FAILED";
-    table.push([server.name, server.version, passed, failed, skipped, seconds.toFixed(1), verdict]);
-  }
-  console.log(`\n${table.toString()}`);
+  const columns = [
+    { title: "server" },
+    { title: "version" },
+    ...["passed", "failed", "skipped", "seconds"].map((title) => ({ title, align: "right" as const })),
+    { title: "" },
+  ];
+  const cells = rows.map(({ server, passed, failed, skipped, seconds, succeeded }) => [
+    ...[server.name, server.version, String(passed), String(failed), String(skipped), seconds.toFixed(1)],
+    succeeded ? "ok" : "FAILED",
+  ]);
+  console.log(`\n${renderTable(columns, cells, Number.POSITIVE_INFINITY).join("\n")}`);
 }
