@@ -108,14 +108,12 @@ export async function serveRotation(
     const job = `rotate-${tier}`;
     const name = partition === null ? job : `${job} ${partition}`;
     return ledJob(service, {
-      ...{
-        name,
-        job,
-        functions,
-        pattern: config.schedule[tier],
-        leaseMs: leaseSeconds * 1000,
-        nothing: NOTHING_ROTATED,
-      },
+      name,
+      job,
+      functions,
+      pattern: config.schedule[tier],
+      leaseMs: leaseSeconds * 1000,
+      nothing: NOTHING_ROTATED,
       work: (mayGoOn) => rotateUpTo(functions, tier, config.rotation, mayGoOn),
       onEnd: ({ slot, outcome, summary, ms }) => {
         const about = { job: name, slot: new Date(slot).toISOString(), outcome };
