@@ -1,30 +1,12 @@
-import { existsSync, mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, describe, expect, inject, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { renderCatalog } from "../../demo/catalog/report";
 import type { CatalogResult } from "../../demo/catalog/result";
-import { runHotpath } from "../support/processes";
+import { useDemo } from "../support/demo";
 import { describeWithOwnServer, useServer } from "../support/server";
 
-const dirs: string[] = [];
-afterAll(() => dirs.forEach((dir) => rmSync(dir, { recursive: true, force: true })));
-
-async function run(
-  args: string[],
-  url?: string,
-): Promise<{ code: number | null; out: string; errors: string; cwd: string }> {
-  const cwd = mkdtempSync(join(tmpdir(), "hotpath-demo-"));
-  dirs.push(cwd);
-  const redis = inject("redis");
-  const program = redis.mode === "own" && redis.program.kind === "binary" ? redis.program.path : undefined;
-  const demo = runHotpath(["demo", "catalog", ...args], {
-    cwd,
-    env: { REDIS_URL: url, HOTPATH_SERVER: program },
-  });
-  const { code } = await demo.exit;
-  return { code, out: demo.lines.join("\n"), errors: demo.errors.join("\n"), cwd };
-}
+const run = useDemo("catalog");
 
 describe("the report of the demo", () => {
   it("fits, and shows what differs", () => {

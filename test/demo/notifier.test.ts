@@ -1,33 +1,15 @@
-import { existsSync, mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, describe, expect, inject, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { renderDay } from "../../demo/notifier/report";
 import type { DayResult } from "../../demo/notifier/result";
 import { makeScans } from "../../demo/notifier/scans";
-import { runHotpath } from "../support/processes";
+import { useDemo } from "../support/demo";
 import { describeWithOwnServer, useServer } from "../support/server";
 
 const HOUR_MS = 3_600_000;
 
-const dirs: string[] = [];
-afterAll(() => dirs.forEach((dir) => rmSync(dir, { recursive: true, force: true })));
-
-async function run(
-  args: string[],
-  url?: string,
-): Promise<{ code: number | null; out: string; errors: string; cwd: string }> {
-  const cwd = mkdtempSync(join(tmpdir(), "hotpath-demo-"));
-  dirs.push(cwd);
-  const redis = inject("redis");
-  const program = redis.mode === "own" && redis.program.kind === "binary" ? redis.program.path : undefined;
-  const demo = runHotpath(["demo", "notifier", ...args], {
-    cwd,
-    env: { REDIS_URL: url, HOTPATH_SERVER: program },
-  });
-  const { code } = await demo.exit;
-  return { code, out: demo.lines.join("\n"), errors: demo.errors.join("\n"), cwd };
-}
+const run = useDemo("notifier");
 
 const differing = ({ checks }: DayResult) => checks.filter(({ expected, counted }) => expected !== counted);
 
