@@ -1,7 +1,7 @@
 /** Both syncs as tables. */
 import pc from "picocolors";
 import { PERCENTILES } from "../../host/catalog/metrics";
-import { countTable, historyTable, productTable } from "../../host/cli/catalog-tables";
+import { countTable, historyTable, productTable } from "../../host/cli/catalog/tables";
 import { formatCount, formatDuration, printable, truncate } from "../../host/terminal/format";
 import type { ReportStyle } from "../report";
 import { renderTable, type Column } from "../../host/terminal/table";

@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 import type { CatalogMetrics, Latencies } from "../../host/catalog/metrics";
 import type { ListedTask } from "../../host/catalog/sync";
-import type { Change, Product } from "../../host/cli/catalog-tables";
+import type { Change, Product } from "../../host/cli/catalog/tables";
 import type { HotpathFunctions } from "../../host/contract";
 import type { Shop } from "./shop";
 import type { StockChange } from "./stock";

@@ -1,6 +1,6 @@
 import { beforeEach, expect, it } from "vitest";
 import type { ListedTask } from "../../host/catalog/sync";
-import type { Change, Product } from "../../host/cli/catalog-tables";
+import type { Change, Product } from "../../host/cli/catalog/tables";
 import type { SyncResult } from "../../host/catalog/sync";
 import { loopbackSettings } from "../../demo/catalog/vendors";
 import type { Shop } from "../../demo/catalog/shop";

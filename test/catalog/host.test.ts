@@ -4,7 +4,7 @@ import type { Catalog } from "../../host/catalog/catalog";
 import { followTasks, progressOf, type ListedTask } from "../../host/catalog/sync";
 import type { Scheduled } from "../../host/catalog/task-types";
 import { readLinks, storeLinks } from "../../host/catalog/links";
-import type { Product } from "../../host/cli/catalog-tables";
+import type { Product } from "../../host/cli/catalog/tables";
 import { workOf } from "../../host/catalog/work";
 import { loadConfig } from "../../host/config";
 import { VendorError, type VendorCourier } from "../../host/catalog/courier/types";

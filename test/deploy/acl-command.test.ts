@@ -13,7 +13,7 @@ import {
   type AclUser,
   type UserRole,
 } from "../../host/deploy/acl/users";
-import { deployCommand, type DeployCommandOptions } from "../../host/cli/deploy";
+import { deployCommand, type DeployCommandOptions } from "../../host/cli/deploy/main";
 import { loadConfig } from "../../host/config";
 import { connect } from "../../host/redis/connection";
 import { deploy } from "../../host/deploy/deploy";

@@ -3,7 +3,7 @@ import { TIERS, type Dimension, type MadeTier } from "../../contract";
 import { UserError } from "../../runtime/errors";
 import { withLibrary } from "../access";
 import { readSeries, type SeriesData } from "./read";
-import type { SeriesMetric } from "../choices";
+import type { SeriesMetric } from "./command";
 import { renderSeries } from "./render";
 import { parseLast, seriesSpan, tierFor } from "./span";
 import { sourcesOf } from "../../tracker/source";

@@ -2,7 +2,7 @@
 import pc from "picocolors";
 import { formatCount, formatDuration, formatSpan, formatTime, printable, truncate } from "../../terminal/format";
 import type { Target } from "../../tracker/targets";
-import type { SeriesMetric } from "../choices";
+import type { SeriesMetric } from "./command";
 import { drawPlot } from "../../terminal/plot";
 import type { SeriesData } from "./read";
 import { TIERS } from "../../contract";

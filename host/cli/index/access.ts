@@ -1,12 +1,12 @@
 /** What the commands of `hotpath index` reach Redis by. */
-import { functionsOf } from "../deploy/client";
-import type { Connection } from "../redis/connection";
-import type { HotpathFunctions } from "../contract";
-import { UsageError } from "../runtime/errors";
-import { DatabaseIndex } from "../metadata/database-index";
-import { TableIndex } from "../metadata/table-index";
-import { routingOf } from "../redis/partitions";
-import { withLibrary } from "./access";
+import { functionsOf } from "../../deploy/client";
+import type { Connection } from "../../redis/connection";
+import type { HotpathFunctions } from "../../contract";
+import { UsageError } from "../../runtime/errors";
+import { DatabaseIndex } from "../../metadata/database-index";
+import { TableIndex } from "../../metadata/table-index";
+import { routingOf } from "../../redis/partitions";
+import { withLibrary } from "../access";
 
 export interface AccessOptions {
   json?: boolean;

@@ -1,12 +1,12 @@
 /** `hotpath deploy` */
-import { loadConfig } from "../config";
-import { withConnection } from "../redis/connection";
-import { deploy, type DeployReport, type LibraryAction } from "../deploy/deploy";
-import { UsageError } from "../runtime/errors";
-import { readBundle, type BundledLibrary } from "../deploy/libraries";
-import { renderTable } from "../terminal/table";
+import { loadConfig } from "../../config";
+import { withConnection } from "../../redis/connection";
+import { deploy, type DeployReport, type LibraryAction } from "../../deploy/deploy";
+import { UsageError } from "../../runtime/errors";
+import { readBundle, type BundledLibrary } from "../../deploy/libraries";
+import { renderTable } from "../../terminal/table";
 import { aclCommand, type AclCommandOptions } from "./acl";
-import { WIDTH } from "../terminal/output";
+import { WIDTH } from "../../terminal/output";
 
 export interface DeployCommandOptions extends AclCommandOptions {
   library?: string[];

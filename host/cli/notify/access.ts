@@ -1,12 +1,12 @@
 /** What the commands of `hotpath notify` reach Redis by. */
-import type { Config } from "../config";
-import type { Connection } from "../redis/connection";
-import type { HotpathFunctions } from "../contract";
-import { UsageError } from "../runtime/errors";
-import { gateOf, type Gate, type GateState } from "../jobs/gate";
-import { topicsOf, type Topic } from "../notifier/topics";
-import { functionsOf } from "../deploy/client";
-import { withLibrary } from "./access";
+import type { Config } from "../../config";
+import type { Connection } from "../../redis/connection";
+import type { HotpathFunctions } from "../../contract";
+import { UsageError } from "../../runtime/errors";
+import { gateOf, type Gate, type GateState } from "../../jobs/gate";
+import { topicsOf, type Topic } from "../../notifier/topics";
+import { functionsOf } from "../../deploy/client";
+import { withLibrary } from "../access";
 
 export interface Notifier {
   config: Config;

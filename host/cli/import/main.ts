@@ -1,14 +1,15 @@
 /** `hotpath import` */
-import { connect } from "../redis/connection";
-import { loadConfig, type Config } from "../config";
-import { describeError, UsageError } from "../runtime/errors";
-import { functionsOf } from "../deploy/client";
-import { Host } from "../serve/host";
-import { createLogger } from "../runtime/log";
-import { stopOnSignals } from "../runtime/signals";
-import type { ImportedFile } from "../tracker/import/file";
-import type { ImportOptions, ImportTarget } from "../tracker/import/import";
-import type { Format } from "../tracker/import/line-format";
+import { connect } from "../../redis/connection";
+import { loadConfig, type Config } from "../../config";
+import { describeError, UsageError } from "../../runtime/errors";
+import { functionsOf } from "../../deploy/client";
+import { Host } from "../../serve/host";
+import { createLogger } from "../../runtime/log";
+import { stopOnSignals } from "../../runtime/signals";
+import type { ImportedFile } from "../../tracker/import/file";
+import type { ImportOptions, ImportTarget } from "../../tracker/import/import";
+import type { Format } from "../../tracker/import/line-format";
+import { renderSummary } from "./summary";
 
 export interface ImportCommandOptions {
   format?: Format;
@@ -89,9 +90,9 @@ async function run(
   target: ImportTarget | null,
   signal: AbortSignal,
 ): Promise<void> {
-  const { Importer, openFiles } = await import("../tracker/import/import");
-  const { renderSummary, summarize } = await import("../tracker/import/summary");
-  const { startProgress } = await import("../terminal/progress");
+  const { Importer, openFiles } = await import("../../tracker/import/import");
+  const { summarize } = await import("../../tracker/import/summary");
+  const { startProgress } = await import("../../terminal/progress");
   let bytes = 0;
   let onBytes = (): void => undefined;
   const settings: ImportOptions = {

@@ -1,14 +1,14 @@
 /** `hotpath mirror <url>` */
-import { loadConfig } from "../config";
-import { UsageError } from "../runtime/errors";
-import { Host } from "../serve/host";
-import { createLogger } from "../runtime/log";
-import { KEYS } from "../contract";
-import { formatCount } from "../terminal/format";
-import { startProgress } from "../terminal/progress";
-import { stopOnSignals } from "../runtime/signals";
-import type { MirrorSummary } from "../tracker/mirror/mirror";
-import { MINUTE_MS } from "../runtime/time";
+import { loadConfig } from "../../config";
+import { UsageError } from "../../runtime/errors";
+import { Host } from "../../serve/host";
+import { createLogger } from "../../runtime/log";
+import { KEYS } from "../../contract";
+import { formatCount } from "../../terminal/format";
+import { startProgress } from "../../terminal/progress";
+import { stopOnSignals } from "../../runtime/signals";
+import type { MirrorSummary } from "../../tracker/mirror/mirror";
+import { MINUTE_MS } from "../../runtime/time";
 
 export interface MirrorCommandOptions {
   stream?: string;
@@ -26,7 +26,7 @@ const say = (line: string): void => console.error(line);
 export async function mirrorCommand(url: string, options: MirrorCommandOptions): Promise<void> {
   const config = loadConfig();
   const signal = stopOnSignals((name) => say(`${name}: stopping`));
-  const { mirror } = await import("../tracker/mirror/mirror");
+  const { mirror } = await import("../../tracker/mirror/mirror");
   const host = new Host(config, createLogger("silent"));
   const progress = startProgress({ label: "Mirroring", unit: "entries", everyMs: MINUTE_MS });
   let summary: MirrorSummary;

@@ -1,11 +1,11 @@
 /** `hotpath status` */
-import { loadConfig } from "../config";
-import { withConnection } from "../redis/connection";
-import { readBundle } from "../deploy/libraries";
-import { isInStep, readStatus } from "./status/read";
-import { findProblems } from "./status/problems";
-import { renderStatus } from "./status/render";
-import { colorsOf, WIDTH } from "../terminal/output";
+import { loadConfig } from "../../config";
+import { withConnection } from "../../redis/connection";
+import { readBundle } from "../../deploy/libraries";
+import { isInStep, readStatus } from "./read";
+import { findProblems } from "./problems";
+import { renderStatus } from "./render";
+import { colorsOf, WIDTH } from "../../terminal/output";
 
 export interface StatusCommandOptions {
   check?: boolean;

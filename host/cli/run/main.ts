@@ -1,10 +1,10 @@
 /** `hotpath run <job>` */
-import { loadConfig } from "../config";
-import { createLogger } from "../runtime/log";
-import { deliversToStdout } from "../notifier/config";
-import type { Job } from "../serve/jobs";
-import { runJob } from "../serve/run";
-import { stopOnSignals } from "../runtime/signals";
+import { loadConfig } from "../../config";
+import { createLogger } from "../../runtime/log";
+import { deliversToStdout } from "../../notifier/config";
+import type { Job } from "../../serve/jobs";
+import { runJob } from "../../serve/run";
+import { stopOnSignals } from "../../runtime/signals";
 
 /** Does one job once and prints one line of JSON, on standard error where notifications have the output; exits with 1 if it failed or was ended before its time. */
 export async function runCommand(job: Job): Promise<void> {

@@ -1,15 +1,15 @@
 /** `hotpath index`: what the metadata index holds, what is to be done, and putting it in order. */
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
-import { UsageError } from "../runtime/errors";
-import type { IndexEntry } from "../metadata/entries";
-import { parseNanoseconds } from "../metadata/nanoseconds";
-import type { QueryOptions } from "../metadata/table-index";
-import { formatCount } from "../terminal/format";
-import { startProgress } from "../terminal/progress";
-import { stopOnSignals } from "../runtime/signals";
-import { withIndex, type AccessOptions, type MetadataIndex } from "./index-access";
-import { renderFiles, renderPlans, renderStatus, type TableRow } from "./index-tables";
+import { UsageError } from "../../runtime/errors";
+import type { IndexEntry } from "../../metadata/entries";
+import { parseNanoseconds } from "../../metadata/nanoseconds";
+import type { QueryOptions } from "../../metadata/table-index";
+import { formatCount } from "../../terminal/format";
+import { startProgress } from "../../terminal/progress";
+import { stopOnSignals } from "../../runtime/signals";
+import { withIndex, type AccessOptions, type MetadataIndex } from "./access";
+import { renderFiles, renderPlans, renderStatus, type TableRow } from "./tables";
 
 const DEFAULT_COUNT = 50;
 

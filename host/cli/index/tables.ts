@@ -1,10 +1,10 @@
 /** Tables of the index, their files and plans, for people. */
-import type { IndexEntry, TableName } from "../metadata/entries";
-import { formatNanoseconds } from "../metadata/nanoseconds";
-import type { QueueStatus, TableStatus } from "../metadata/status";
-import { formatBytes, formatCount, printable } from "../terminal/format";
-import { renderTable, type Column } from "../terminal/table";
-import { WIDTH } from "../terminal/output";
+import type { IndexEntry, TableName } from "../../metadata/entries";
+import { formatNanoseconds } from "../../metadata/nanoseconds";
+import type { QueueStatus, TableStatus } from "../../metadata/status";
+import { formatBytes, formatCount, printable } from "../../terminal/format";
+import { renderTable, type Column } from "../../terminal/table";
+import { WIDTH } from "../../terminal/output";
 
 const right = (title: string): Column => ({ title, align: "right" });
 const UNKNOWN = "?";

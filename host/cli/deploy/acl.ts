@@ -1,6 +1,6 @@
 /** `hotpath deploy --acl` */
-import { applyUsers, readPasswords, type NodeReport, type UserAction } from "../deploy/acl/apply";
-import { namedKeys } from "../deploy/acl/user-keys";
+import { applyUsers, readPasswords, type NodeReport, type UserAction } from "../../deploy/acl/apply";
+import { namedKeys } from "../../deploy/acl/user-keys";
 import {
   aclUsers,
   configurationLine,
@@ -9,13 +9,13 @@ import {
   USERS,
   type AclUser,
   type UserRole,
-} from "../deploy/acl/users";
-import { loadConfig, type Config } from "../config";
-import { withConnection } from "../redis/connection";
-import { UsageError } from "../runtime/errors";
-import type { BundledLibrary } from "../deploy/libraries";
-import { renderTable } from "../terminal/table";
-import { WIDTH } from "../terminal/output";
+} from "../../deploy/acl/users";
+import { loadConfig, type Config } from "../../config";
+import { withConnection } from "../../redis/connection";
+import { UsageError } from "../../runtime/errors";
+import type { BundledLibrary } from "../../deploy/libraries";
+import { renderTable } from "../../terminal/table";
+import { WIDTH } from "../../terminal/output";
 
 export interface AclCommandOptions {
   apply?: boolean;

@@ -1,13 +1,13 @@
 /** `hotpath serve` */
-import { loadConfig, type Config } from "../config";
-import { withConnection } from "../redis/connection";
-import { deploy } from "../deploy/deploy";
-import { startServer, type EmbeddedServer } from "../embedded/embedded";
-import { readBundle } from "../deploy/libraries";
-import { createLogger, type Logger } from "../runtime/log";
-import { deliversToStdout } from "../notifier/config";
-import { serve } from "../serve/serve";
-import { stopOnSignals } from "../runtime/signals";
+import { loadConfig, type Config } from "../../config";
+import { withConnection } from "../../redis/connection";
+import { deploy } from "../../deploy/deploy";
+import { startServer, type EmbeddedServer } from "../../embedded/embedded";
+import { readBundle } from "../../deploy/libraries";
+import { createLogger, type Logger } from "../../runtime/log";
+import { deliversToStdout } from "../../notifier/config";
+import { serve } from "../../serve/serve";
+import { stopOnSignals } from "../../runtime/signals";
 
 export interface ServeCommandOptions {
   embedded?: boolean;

@@ -1,13 +1,13 @@
 /** `hotpath catalog`: syncing now, and what the catalogue holds. */
 import { createHash } from "node:crypto";
-import type { Config } from "../config";
-import type { Connection } from "../redis/connection";
-import type { HotpathFunctions } from "../contract";
-import { UsageError } from "../runtime/errors";
-import { Host } from "../serve/host";
-import { createLogger } from "../runtime/log";
-import { formatCount, printable } from "../terminal/format";
-import { stopOnSignals } from "../runtime/signals";
+import type { Config } from "../../config";
+import type { Connection } from "../../redis/connection";
+import type { HotpathFunctions } from "../../contract";
+import { UsageError } from "../../runtime/errors";
+import { Host } from "../../serve/host";
+import { createLogger } from "../../runtime/log";
+import { formatCount, printable } from "../../terminal/format";
+import { stopOnSignals } from "../../runtime/signals";
 import {
   countTable,
   historyTable,
@@ -17,14 +17,14 @@ import {
   taskTable,
   type Change,
   type Product,
-} from "./catalog-tables";
-import { functionsOf } from "../deploy/client";
-import { withLibrary } from "./access";
-import type { TaskState } from "./choices";
-import type { ListedTask } from "../catalog/sync";
-import type { Scheduled } from "../catalog/task-types";
-import { startProgress, type Progress } from "../terminal/progress";
-import { WIDTH } from "../terminal/output";
+} from "./tables";
+import { functionsOf } from "../../deploy/client";
+import { withLibrary } from "../access";
+import type { TaskState } from "./command";
+import type { ListedTask } from "../../catalog/sync";
+import type { Scheduled } from "../../catalog/task-types";
+import { startProgress, type Progress } from "../../terminal/progress";
+import { WIDTH } from "../../terminal/output";
 
 interface JsonOption {
   json?: boolean;
@@ -79,7 +79,7 @@ async function sync(
   signal: AbortSignal,
 ): Promise<void> {
   // An HTTP client and an HTML parser that the other commands do without.
-  const { catalogOf, enqueueSync, syncVendors } = await import("../catalog/sync");
+  const { catalogOf, enqueueSync, syncVendors } = await import("../../catalog/sync");
   const { catalog, metrics } = catalogOf(host, config.catalog);
   const what: Scheduled = links ? "links" : stale ? "refresh" : "products";
   const vendors = chosen(catalog.vendors, names);

@@ -1,10 +1,10 @@
 /** Topics and notifications as tables. */
-import type { GateState } from "../jobs/gate";
-import type { TopicStatus } from "../notifier/metrics";
-import { formatCount, formatTime, formatWhen, printable } from "../terminal/format";
-import { renderTable, type Column } from "../terminal/table";
-import { WIDTH } from "../terminal/output";
-import type { State } from "./choices";
+import type { GateState } from "../../jobs/gate";
+import type { TopicStatus } from "../../notifier/metrics";
+import { formatCount, formatTime, formatWhen, printable } from "../../terminal/format";
+import { renderTable, type Column } from "../../terminal/table";
+import { WIDTH } from "../../terminal/output";
+import type { State } from "./command";
 
 /** As `list_notifications` answers it; of the items only the first. */
 export interface Listed {

@@ -1,8 +1,8 @@
 /** The catalogue as tables: the counts, the newest products, what changed, and what is being done. */
-import { formatCount, formatDuration, formatTime, formatWhen, printable } from "../terminal/format";
-import { renderTable, type Column } from "../terminal/table";
-import type { HotpathFunctions } from "../contract";
-import type { ListedTask, SyncedVendor } from "../catalog/sync";
+import { formatCount, formatDuration, formatTime, formatWhen, printable } from "../../terminal/format";
+import { renderTable, type Column } from "../../terminal/table";
+import type { HotpathFunctions } from "../../contract";
+import type { ListedTask, SyncedVendor } from "../../catalog/sync";
 
 export type QueueStatus = Awaited<ReturnType<HotpathFunctions["getQueueStatus"]>>;
 

@@ -1,14 +1,14 @@
 /** `hotpath notify`: what waits, what has failed for good, giving it out again, and trying the receiver. */
 import { randomUUID } from "node:crypto";
-import type { HotpathFunctions } from "../contract";
-import { deliverWithin, type Delivered, type Notification } from "../notifier/couriers/courier";
-import { createCourier } from "../notifier/couriers/create";
-import { HotpathError, UsageError } from "../runtime/errors";
-import { deliversToStdout } from "../notifier/config";
-import { formatCount } from "../terminal/format";
-import { withNotifier, type Notifier } from "./notify-access";
-import { renderNotifications, renderTopics, type Listed, type TopicRow } from "./notify-tables";
-import type { State } from "./choices";
+import type { HotpathFunctions } from "../../contract";
+import { deliverWithin, type Delivered, type Notification } from "../../notifier/couriers/courier";
+import { createCourier } from "../../notifier/couriers/create";
+import { HotpathError, UsageError } from "../../runtime/errors";
+import { deliversToStdout } from "../../notifier/config";
+import { formatCount } from "../../terminal/format";
+import { withNotifier, type Notifier } from "./access";
+import { renderNotifications, renderTopics, type Listed, type TopicRow } from "./tables";
+import type { State } from "./command";
 
 export interface JsonOption {
   json?: boolean;

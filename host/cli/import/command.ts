@@ -1,0 +1,33 @@
+/** Declares `hotpath import`. */
+import { Option, type Command } from "commander";
+import { examples, lazily } from "../declaring";
+
+export function declareImport(program: Command): void {
+  program
+    .command("import")
+    .description(
+      "count logs and JSON lines at their own times, each line exactly once; what was imported before goes on where it ended",
+    )
+    .argument("<file...>", "access logs (common, combined) or JSON lines, also .gz; - for stdin")
+    .addOption(
+      new Option("--format <format>", "what the files are, where it cannot be told from their content").choices([
+        "log",
+        "json",
+      ]),
+    )
+    .option("--website <host>", "the host that all addresses get")
+    .option("--shift-to-now", "shift all times by the same amount, so that the last line is now")
+    .option("--again", "forget what was imported before, and count it anew")
+    .option("--dry-run", "say what would be counted and left out, and count nothing")
+    .option("--partition <name>", "in a cluster: the partition that the events belong to")
+    .option("--no-rotate", "leave the merging of windows to the hosts that serve")
+    .option("--json", "print the summary as JSON")
+    .addHelpText(
+      "after",
+      examples(
+        "hotpath import access.log.2.gz access.log.1 access.log",
+        "hotpath import --dry-run --website www.example.org access.log.gz",
+      ),
+    )
+    .action(lazily(async () => (await import("./main")).importCommand));
+}
