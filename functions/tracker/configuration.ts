@@ -6,6 +6,8 @@ import type { Naming } from "./identity";
 import * as names from "./names";
 import { FINEST, TIERS, windowStart } from "./windows";
 
+const PARENT = FINEST + 1;
+
 const MAX_HOSTS = 10000;
 const MAX_WEBSITE_BYTES = 128;
 const MAX_HOSTS_BYTES = 1048576;
@@ -31,24 +33,34 @@ interface RotationState {
 }
 
 /** Options in force, and how far rotation has come. */
-export interface State extends Naming, RotationState {}
+export interface State extends Naming, RotationState {
+  /** End of the last five-minute window that held views when the naming of websites was changed; 0 if it never was. */
+  renamedMs: number;
+}
 
 function numberOr(stored: string | false | undefined, otherwise: number): number {
   return stored === false || stored === undefined ? otherwise : tonumber(stored)!;
 }
 
-type Stored = [rotated: string | false, unknown: string | false, hosts: string | false, clock: string | false];
+type Stored = [
+  rotated: string | false,
+  unknown: string | false,
+  hosts: string | false,
+  clock: string | false,
+  renamed: string | false,
+];
 
 let latestStored: Stored | undefined;
 let latestState: State;
 
 function parseState(stored: Stored): State {
-  const [rotated, unknown, hosts, clockMs] = stored;
+  const [rotated, unknown, hosts, clockMs, renamed] = stored;
   return {
     rotatedMs: numberOr(rotated, 0),
     unknown: unknown === false ? DEFAULTS.unknown : unknown,
     hosts: hosts === false ? "" : hosts,
     clockMs: numberOr(clockMs, 0),
+    renamedMs: numberOr(renamed, 0),
   };
 }
 
@@ -58,7 +70,7 @@ function parseState(stored: Stored): State {
  */
 export function readState(): State {
   const name = names.state();
-  const stored = redis.pcall("HMGET", name, "rotated", "config:unknown", "config:hosts", "clock") as Stored;
+  const stored = redis.pcall("HMGET", name, "rotated", "config:unknown", "config:hosts", "clock", "renamed") as Stored;
   if (stored[0] === undefined) requirePass("HMGET", name, stored);
   const known = latestStored;
   if (
@@ -66,7 +78,8 @@ export function readState(): State {
     stored[0] !== known[0] ||
     stored[1] !== known[1] ||
     stored[2] !== known[2] ||
-    stored[3] !== known[3]
+    stored[3] !== known[3] ||
+    stored[4] !== known[4]
   ) {
     latestStored = stored;
     latestState = parseState(stored);
@@ -137,7 +150,7 @@ export function readEnrichment(): Enrichment {
 /** Notes how far a rotation has gone; a clock that runs backwards undoes nothing. */
 export function noteRotation(state: RotationState, nowMs: number, fromMinutes: boolean): void {
   if (nowMs > state.clockMs) redis.call("HSET", names.state(), "clock", `${nowMs}`);
-  const rotatedMs = windowStart(TIERS[FINEST + 1]!.lengthMs, nowMs);
+  const rotatedMs = windowStart(TIERS[PARENT]!.lengthMs, nowMs);
   if (fromMinutes && rotatedMs > state.rotatedMs) redis.call("HSET", names.state(), "rotated", `${rotatedMs}`);
 }
 
@@ -166,6 +179,18 @@ function replaceHosts(flat: string[], text: string): void {
   redis.call("DEL", names.hosts());
   for (const at of $range(1, flat.length, 2)) redis.call("HSET", names.hosts(), flat[at - 1]!, flat[at]!);
   redis.call("HSET", names.state(), "config:hosts", flat.length > 0 ? redis.sha1hex(text) : "");
+}
+
+/**
+ * Notes up to when pages may have been counted for other websites than from now on: in the windows that are open. There a
+ * page that was seen in its minute is not known to its website yet.
+ */
+function noteRenaming(open: string): void {
+  const [last] = redis.call("ZRANGE", open, "-1", "-1");
+  if (last === undefined) return;
+  const endMs = tonumber(last)! + TIERS[PARENT]!.lengthMs;
+  const known = numberOr(redis.call("HGET", names.state(), "renamed"), 0);
+  if (endMs > known) redis.call("HSET", names.state(), "renamed", `${endMs}`);
 }
 
 const days = (min: number) => integer(min, 3650);
@@ -219,6 +244,9 @@ export const configureTracker = command(
     const hosts = args.hosts === undefined ? undefined : parseHosts(args.hosts);
     requireType(names.state(), "hash");
     requireType(names.hosts(), "hash");
+    const renames = hosts !== undefined || args.unknown !== undefined;
+    const openWindows = names.openWindowsOfPages();
+    if (renames) requireType(openWindows, "zset");
     const changes: (string | number)[] = [];
     const set = (name: string, value: string | number | undefined): void => {
       if (value === undefined) return;
@@ -234,6 +262,7 @@ export const configureTracker = command(
     set("refresh_days", args.refresh_days);
     if (changes.length > 0) redis.call("HSET", names.state(), ...changes);
     if (hosts !== undefined) replaceHosts(hosts, args.hosts!);
+    if (renames) noteRenaming(openWindows);
     return 1;
   },
 );

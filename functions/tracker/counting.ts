@@ -12,6 +12,7 @@
  */
 import { asRaised, fail } from "../runtime/errors";
 import { requireHyperLogLog, requireType } from "../runtime/types";
+import type { State } from "./configuration";
 import { hasDocuments, prepareVisits, visit, writeVisits, type VisitedSets } from "./documents";
 import type { Media } from "./events";
 import { mediaId, type Section } from "./identity";
@@ -56,6 +57,9 @@ export interface Batch {
   latest: Minute | undefined;
 }
 
+/** What a window is held against. */
+type Bounds = Pick<State, "rotatedMs" | "renamedMs">;
+
 /** One dimension of one minute. */
 interface Group {
   dimension: Dimension;
@@ -65,6 +69,8 @@ interface Group {
   counted: number;
   /** Whether rotation has come by already. */
   isLate: boolean;
+  /** Whether its pages may have been counted for another website before. */
+  isRenamed: boolean;
   /** Ids that rotation has to hear of. */
   announced: Tally[];
   /** Whether rotation has to hear of the window. */
@@ -157,13 +163,15 @@ function parentStart(minute: Minute): number {
   return windowStart(PARENT_MS, minute.startMs);
 }
 
-function newGroup(dimension: Dimension, minute: Minute, list: Tally[], rotatedMs: number): Group {
-  const isLate = parentStart(minute) + PARENT_MS <= rotatedMs;
-  return { dimension, minute, list, counted: 0, isLate, announced: [], opensWindow: false };
+function newGroup(dimension: Dimension, minute: Minute, list: Tally[], bounds: Bounds): Group {
+  const endMs = parentStart(minute) + PARENT_MS;
+  const isLate = endMs <= bounds.rotatedMs;
+  const isRenamed = dimension === "P" && endMs <= bounds.renamedMs;
+  return { dimension, minute, list, counted: 0, isLate, isRenamed, announced: [], opensWindow: false };
 }
 
 /** The groups of one minute: websites before their sections, and sections before their pages. */
-function groupMinute(minute: Minute, rotatedMs: number, groups: Group[]): void {
+function groupMinute(minute: Minute, bounds: Bounds, groups: Group[]): void {
   const { pages, media } = minute;
   const websites = newTallies();
   const sections = newTallies();
@@ -171,12 +179,12 @@ function groupMinute(minute: Minute, rotatedMs: number, groups: Group[]): void {
     addAll(websites, page.section.websiteId, page);
     addAll(sections, page.section.id, page);
   }
-  groups.push(newGroup("W", minute, websites.list, rotatedMs));
-  groups.push(newGroup("S", minute, sections.list, rotatedMs));
-  groups.push(newGroup("P", minute, pages.list, rotatedMs));
+  groups.push(newGroup("W", minute, websites.list, bounds));
+  groups.push(newGroup("S", minute, sections.list, bounds));
+  groups.push(newGroup("P", minute, pages.list, bounds));
   for (const dimension of names.MEDIA_DIMENSIONS) {
     const tallies = media[dimension];
-    if (tallies !== undefined) groups.push(newGroup(dimension, minute, tallies.list, rotatedMs));
+    if (tallies !== undefined) groups.push(newGroup(dimension, minute, tallies.list, bounds));
   }
 }
 
@@ -190,13 +198,9 @@ for (const views of $range(1, 64)) DIGITS.push(`${views}`);
  */
 let countingIn: string | undefined;
 
-/**
- * Counts a group's views; what was new in its minute, and what rotation has to hear of.
- *
- * @param newSections sections that are new in this minute; nothing where none is looked for
- */
-function addViews(group: Group, newSections: LuaSet<string> | undefined): Tally[] {
-  const { list, isLate, announced } = group;
+/** Counts a group's views; what its documents and rotation have to hear of. */
+function addViews(group: Group): Tally[] {
+  const { list, isLate, isRenamed, announced } = group;
   const open = names.minuteNames(group.minute.startMs).openViews[group.dimension];
   const fresh: Tally[] = [];
   countingIn = open;
@@ -205,8 +209,7 @@ function addViews(group: Group, newSections: LuaSet<string> | undefined): Tally[
     const { id, views } = tally;
     const total = redis.call("HINCRBY", open, id, DIGITS[views - 1] ?? `${views}`);
     group.counted = position;
-    // A page that was seen in its minute is new to a section that was not: the table of hosts was changed.
-    if (total === views || (newSections !== undefined && newSections.has(tally.section.id))) {
+    if (total === views || isRenamed) {
       fresh.push(tally);
       announced.push(tally);
     } else if (isLate) {
@@ -228,14 +231,6 @@ function checkAnnounced({ dimension, minute, announced, opensWindow }: Group): v
   requireType(names.pendingWindows(PARENT, dimension, "UD"), "zset");
 }
 
-/** The ids of tallies; nothing where there are none. */
-function idsOf(tallies: Tally[]): LuaSet<string> | undefined {
-  if (tallies.length === 0) return undefined;
-  const ids = new LuaSet<string>();
-  for (const { id } of tallies) ids.add(id);
-  return ids;
-}
-
 /**
  * Counts the views of all groups, and checks what else will be written. Rotation hears of a minute's window when a website is
  * new in it (no section and no page is counted without its website, so theirs is known by then), when a medium is, and
@@ -243,11 +238,9 @@ function idsOf(tallies: Tally[]): LuaSet<string> | undefined {
  */
 function countViews(groups: Group[], visited: VisitedSets): void {
   let opensWindow = false;
-  let newSections: LuaSet<string> | undefined;
   for (const group of groups) {
     const { dimension } = group;
-    const fresh = addViews(group, dimension === "P" ? newSections : undefined);
-    if (dimension === "S") newSections = idsOf(fresh);
+    const fresh = addViews(group);
     const hasDocument = hasDocuments(dimension);
     if (dimension === "W" || !hasDocument) opensWindow = group.announced.length > 0;
     group.opensWindow = opensWindow;
@@ -329,12 +322,11 @@ function giveUp(groups: Group[], raised: RedisError): never {
 /**
  * Counts a batch, or leaves everything as it was.
  *
- * @param rotatedMs end of the last five-minute window that rotation has looked at
  * @returns how many events were late
  */
-export function write(batch: Batch, rotatedMs: number): number {
+export function write(batch: Batch, bounds: Bounds): number {
   const groups: Group[] = [];
-  for (const [, minute] of batch.minutes) groupMinute(minute, rotatedMs, groups);
+  for (const [, minute] of batch.minutes) groupMinute(minute, bounds, groups);
   const [ok, visits] = xpcall(() => countGroups(groups), asRaised);
   if (!ok) giveUp(groups, visits as RedisError);
   let late = 0;
@@ -401,12 +393,12 @@ function announceOne(pageId: string, section: Section, devices: string, openDevi
  * was too or is at least known. Three counters and three HyperLogLogs, and little to announce. Answers false, with nothing
  * written, for any other event.
  */
-export function countOne(pageId: string, section: Section, device: string, timeMs: number, rotatedMs: number): boolean {
+export function countOne(pageId: string, section: Section, device: string, timeMs: number, state: Bounds): boolean {
   const startMs = timeMs - (timeMs % MINUTE_MS);
-  if (startMs - (startMs % PARENT_MS) + PARENT_MS <= rotatedMs) return false;
+  const endMs = startMs - (startMs % PARENT_MS) + PARENT_MS;
+  if (endMs <= state.rotatedMs || endMs <= state.renamedMs) return false;
   const minute = names.minuteNames(startMs);
   const { W: websites, S: sections, P: pages } = minute.openViews;
-  // After a change of hosts a page that was seen belongs to a section that was not; the website was seen with its section.
   if (!addToSeen(sections, section.id)) return false;
   if (!addToSeen(websites, section.websiteId)) {
     takeBackViews(sections, section.id, 1);

@@ -99,7 +99,7 @@ function takeEntry(step: Step, flat: string[], nowMs: number): Reason | undefine
 /** Counts a step, and keeps what was refused. */
 export function countStep(step: Step, nowMs: number): Outcome {
   if (step.rejections.length > 0) requireType(names.rejectedStream(), "stream");
-  const late = write(step.batch, step.state.rotatedMs);
+  const late = write(step.batch, step.state);
   if (step.rejections.length > 0) keepRejections(step.rejections, nowMs);
   return { late, rejections: step.rejections };
 }
@@ -128,7 +128,7 @@ function trackOne(state: State, json: string, nowMs: number): boolean {
   const device = deviceOf(raw.uui);
   const [timeMs] = timeOf(raw.dt, nowMs);
   if (pageId === undefined || device === undefined || timeMs === undefined) return false;
-  return countOne(pageId, section!, device, timeMs, state.rotatedMs);
+  return countOne(pageId, section!, device, timeMs, state);
 }
 
 /** What {@link report} answers. */

@@ -111,6 +111,14 @@ export function pendingWindows(tier: number, dimension: string, metric: Metric):
   return member(PENDING[tier]![dimension]!, "", metric === "PG" ? NO_TIME_VIEWS : NO_TIME_DEVICES);
 }
 
+/**
+ * The windows of five minutes that hold views of pages which rotation has not taken over: one of the above, named by itself
+ * so that who changes options needs rights on this key alone.
+ */
+export function openWindowsOfPages(): string {
+  return key("SS", "5MINUTES.PENDING", "P", "", "", "PG");
+}
+
 /** The beginning of the names of HyperLogLogs of a tier. */
 export function devicesFamily(tier: number, dimension: string): string {
   return family("HLL", TIER_NAMES[tier]!, dimension);

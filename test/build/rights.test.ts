@@ -351,6 +351,7 @@ describe("the built libraries", () => {
     expect(rights.get("configure_tracker")!.keys).toEqual([
       { pattern: "H:TRACKER.HOSTS:*", access: "write" },
       { pattern: "H:TRACKER:*", access: "write" },
+      { pattern: "SS:5MINUTES.PENDING:*", access: "write" },
     ]);
   });
 

@@ -212,6 +212,11 @@ const WRITERS: Scenario[] = [
     given: [],
     call: ["configure_tracker", "HOSTS", '{"b.example":"b"}', "MAXLEN", 5],
   },
+  {
+    what: "configure_tracker: another naming of websites, with views in open windows",
+    given: [track(NOW, event(PAGE, "d", NOON))],
+    call: ["configure_tracker", "UNKNOWN", "other"],
+  },
   { what: "track_events: a new page, announced", given: [enriching], call: track(NOW, event(DEEP, "d", NOON)) },
   {
     what: "track_events: a page that a new table of hosts moves, and one that is older than known",

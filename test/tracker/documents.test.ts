@@ -338,4 +338,29 @@ describe("how many there are", () => {
     expect(await counts()).toEqual([2, 2, 1]);
     expect(await documentOf("P", PAGE)).toMatchObject({ website: { name: "RTL" } });
   });
+
+  it.each([
+    ["one by one", '{"www.rtl.lu":"rtl"}', "host", false],
+    ["in a batch", '{"www.rtl.lu":"rtl"}', "host", true],
+    ["one by one, by the option for unknown hosts", "{}", "other", false],
+    ["in a batch, by the option for unknown hosts", "{}", "other", true],
+  ])("moves to a website that was visited in the same minute, and back: %s", async (_how, table, unknown, isBatch) => {
+    const name = unknown === "other" ? "other" : "rtl";
+    const send = async (...events: string[]): Promise<void> => {
+      for (const each of isBatch ? [events] : events.map((one) => [one])) await track(...each);
+    };
+    const pagesOf = async (website: string): Promise<unknown[]> =>
+      ((await documentOf("W", sha1(website)))["pages"] as Fields[]).map(({ id }) => id);
+    const neighbour = "http://www.rtl.lu/meenung/carte-blanche/b.html";
+    await send(visit(ARTICLE), visit(neighbour, 1));
+    await call("configure_tracker", "HOSTS", table, "UNKNOWN", unknown);
+    await send(visit(neighbour, 2), visit(ARTICLE, 3));
+    expect(await pagesOf("rtl.lu")).toEqual([]);
+    expect(await pagesOf(name)).toHaveLength(2);
+    await call("configure_tracker", "HOSTS", "{}", "UNKNOWN", "host");
+    await send(visit(ARTICLE, 4));
+    expect(await pagesOf("rtl.lu")).toEqual([PAGE]);
+    expect(await pagesOf(name)).toHaveLength(1);
+    expect(await documentOf("P", PAGE)).toMatchObject({ website: { id: SITE }, section: { id: SECTION } });
+  });
 });
