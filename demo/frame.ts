@@ -1,22 +1,21 @@
 /** What the demos of simulated days are alike in: a server, a report, and checks that hold or make the exit code 1. */
-import { styleOf, type ReportStyle } from "./report";
+import { judge, type Check } from "./checks";
+import { styleOf, type ReportStyle } from "./paper";
 import { interruptible, requireRunning } from "./interruption";
 import { checkPlainOptions, type DemoOptions } from "./options";
 import { openServer, type DemoServer } from "./server";
-import type { Tracker } from "./calls";
-
-const EXIT_DIFFERS = 1;
+import type { DemoClient } from "./client";
 
 /** What came of a demo: whatever it is, it was checked. */
 export interface Checked {
-  checks: readonly { expected: unknown; counted: unknown }[];
+  checks: readonly Check[];
 }
 
 export interface Simulation<R extends Checked> {
   /** The library, as people call it. */
   what: string;
   /** @throws UserError where the demo would get into the way of what is in the database */
-  refuse: (tracker: Tracker) => Promise<void>;
+  refuse: (client: DemoClient) => Promise<void>;
   live: (server: DemoServer, seed: number, signal: AbortSignal) => Promise<R>;
   render: (result: R, style: Required<ReportStyle>) => string;
 }
@@ -48,7 +47,7 @@ async function demonstrate<R extends Checked>(
     process.stdout.write(
       options.json ? `${JSON.stringify(result)}\n` : render(result, styleOf(process.stdout, process.env)),
     );
-    if (result.checks.some(({ expected, counted }) => expected !== counted)) process.exitCode = EXIT_DIFFERS;
+    judge(result.checks);
   } finally {
     await server.close();
   }

@@ -9,7 +9,7 @@ import { UserError } from "../host/runtime/errors";
 import { checkServer, readBundle } from "../host/deploy/libraries";
 import { formatCount } from "../host/terminal/format";
 import type { TrackerStatus } from "../host/cli/status/read";
-import { trackerOf, type Tracker } from "./calls";
+import { clientOf, type DemoClient } from "./client";
 
 /** Not the folder of `hotpath serve --embedded`: what is counted there is real, and a demo begins by emptying its own. */
 const DATA_FOLDER = ".hotpath/demo";
@@ -18,7 +18,7 @@ const DATA_FOLDER = ".hotpath/demo";
 const SERVER_ARGS = ["--auto-aof-rewrite-min-size", "256mb"];
 
 export interface DemoServer {
-  tracker: Tracker;
+  client: DemoClient;
   /** Name and version, as in `redis 7.0.15`. */
   program: string;
   /** Our own; undefined with REDIS_URL. */
@@ -33,7 +33,7 @@ export interface ServerOptions {
   /** Whether a database with data of the tracker will do. */
   force: boolean;
   /** Throws a UserError if the demo would meddle with somebody's data. Default: asks the tracker. */
-  refuse?: (tracker: Tracker) => Promise<void>;
+  refuse?: (client: DemoClient) => Promise<void>;
   /** Told in plain English what is happening. */
   log: (message: string) => void;
 }
@@ -47,10 +47,10 @@ export async function openServer(options: ServerOptions): Promise<DemoServer> {
   const server = options.url ? await openGiven(options.url) : await openOwn(options.log);
   const { refuse = refuseIfInUse } = options;
   try {
-    if (!server.embedded && !options.force) await refuse(server.tracker);
-    await deployTo(server.tracker.connection, options.log);
+    if (!server.embedded && !options.force) await refuse(server.client);
+    await deployTo(server.client.connection, options.log);
     // A database may hold data of the tracker on a server that had lost the library.
-    if (!server.embedded && !options.force) await refuse(server.tracker);
+    if (!server.embedded && !options.force) await refuse(server.client);
     return server;
   } catch (error) {
     await server.close();
@@ -62,7 +62,7 @@ async function openGiven(url: string): Promise<DemoServer> {
   const connection = await connect(url);
   try {
     return {
-      tracker: trackerOf(connection),
+      client: clientOf(connection),
       program: await programOf(connection),
       embedded: undefined,
       close: async () => connection.close(),
@@ -90,7 +90,7 @@ async function openOwn(log: ServerOptions["log"]): Promise<DemoServer> {
     const program = await programOf(connection);
     log(`Started ${program} on port ${embedded.port}; its data is in ${relative(process.cwd(), embedded.dir)}.`);
     await emptyDatabase(connection, log);
-    return { tracker: trackerOf(connection), program, embedded, close };
+    return { client: clientOf(connection), program, embedded, close };
   } catch (error) {
     await close();
     throw error;
@@ -117,7 +117,7 @@ async function deployTo(connection: Connection, log: ServerOptions["log"]): Prom
   log(`${changed ? "Deployed" : "In step with"} the library ${libraries}.`);
 }
 
-async function refuseIfInUse({ connection, functions, partition, stream }: Tracker): Promise<void> {
+async function refuseIfInUse({ connection, functions, partition, stream }: DemoClient): Promise<void> {
   const waiting = (await connection.send(["XLEN", stream], routingOf(partition))) as number;
   const found = [
     ...(await dataOf(functions)),
@@ -131,7 +131,7 @@ async function refuseIfInUse({ connection, functions, partition, stream }: Track
 }
 
 /** What the tracker has, in words; nothing where it was never used, or is not loaded. */
-async function dataOf(functions: Tracker["functions"]): Promise<string[]> {
+async function dataOf(functions: DemoClient["functions"]): Promise<string[]> {
   try {
     return describeData(await functions.getTrackerStatus());
   } catch (error) {

@@ -16,7 +16,7 @@ import { loopbackVendor } from "./vendors";
 import { runSimulation, say } from "../frame";
 import type { DemoOptions } from "../options";
 import type { DemoServer } from "../server";
-import type { Tracker } from "../calls";
+import type { DemoClient } from "../client";
 
 /** Six products in a hundred of what the vendors have. */
 const STOCK = { scale: 0.06, from: 1973, to: 2020, troubles: USUAL_TROUBLES };
@@ -53,14 +53,14 @@ async function withShops(server: DemoServer, seed: number, signal: AbortSignal):
 }
 
 async function live(
-  { tracker, program }: DemoServer,
+  { client, program }: DemoServer,
   shops: readonly Shop[],
   signal: AbortSignal,
 ): Promise<CatalogResult> {
   const startedAt = performance.now();
   const metrics = new CatalogMetrics(new Registry());
   const items = shops.reduce((sum, { stock }) => sum + stock.items.length, 0);
-  const hosts = ["first", "second"].map((name) => hostOf(tracker, shops, name, metrics));
+  const hosts = ["first", "second"].map((name) => hostOf(client, shops, name, metrics));
   await hosts[0]!.apply();
   const season: Season = { hosts, metrics, signal };
   const mortal = mortalHost(Math.round(items / 8));
@@ -72,7 +72,7 @@ async function live(
   say(`In the shops, ${formatCount(changes.length)} products change and ${formatCount(withdrawn)} are taken out.`);
   const second = await syncAll({ ...season, hosts: hosts.slice(0, 1) }, "Second sync");
   return resultOf({
-    ...{ functions: tracker.functions, server: program, shops, metrics, first, second, items, withdrawn },
+    ...{ functions: client.functions, server: program, shops, metrics, first, second, items, withdrawn },
     changes: changes.filter(({ shop, item }) => shop.stock.find(item.number)),
     abandoned: mortal.inHand,
     elapsedMs: performance.now() - startedAt,
@@ -80,7 +80,7 @@ async function live(
 }
 
 function hostOf(
-  { connection, functions, partition }: Tracker,
+  { connection, functions, partition }: DemoClient,
   shops: readonly Shop[],
   name: string,
   metrics: CatalogMetrics,
@@ -97,7 +97,7 @@ function hostOf(
 }
 
 /** The demo would mix its products with those of others, and work off their tasks. */
-async function refuseIfInUse({ connection, functions }: Tracker): Promise<void> {
+async function refuseIfInUse({ connection, functions }: DemoClient): Promise<void> {
   const found = await dataOf(functions);
   if (found.length === 0) return;
   throw new UserError(
@@ -106,7 +106,7 @@ async function refuseIfInUse({ connection, functions }: Tracker): Promise<void> 
   );
 }
 
-async function dataOf(functions: Tracker["functions"]): Promise<string[]> {
+async function dataOf(functions: DemoClient["functions"]): Promise<string[]> {
   try {
     const [vendors, queues] = await Promise.all([functions.getCatalogStatus(), functions.listQueues()]);
     const products = vendors.reduce((sum, each) => sum + each.products, 0);

@@ -1,9 +1,9 @@
 /** Both syncs as tables. */
-import pc from "picocolors";
 import { PERCENTILES } from "../../host/catalog/metrics";
 import { countTable, historyTable, productTable } from "../../host/cli/catalog/tables";
-import { formatCount, formatDuration, printable, truncate } from "../../host/terminal/format";
-import type { ReportStyle } from "../report";
+import { formatCount, formatDuration, printable } from "../../host/terminal/format";
+import { checkTable } from "../checks";
+import { dimmed, joined, paperOf, part as titled, type ReportStyle } from "../paper";
 import { renderTable, type Column } from "../../host/terminal/table";
 import type { CatalogResult } from "./result";
 import type { Outcomes } from "./season";
@@ -14,19 +14,16 @@ const YEARS_SHOWN = 4;
 const right = (title: string): Column => ({ title, align: "right" });
 
 /** Renders the result for people. */
-export function renderCatalog(result: CatalogResult, { width = 80, colors = false }: ReportStyle): string {
-  const color = pc.createColors(colors);
-  const part = (title: string, [titles = "", ...lines]: readonly string[], ...more: readonly string[]): string[] => [
-    color.bold(color.green(truncate(title, width))),
-    color.dim(titles),
-    ...lines,
-    ...more,
-  ];
+export function renderCatalog(result: CatalogResult, style: ReportStyle): string {
+  const paper = paperOf(style);
+  const { width, colors } = paper;
+  const part = (name: string, lines: readonly string[], ...more: readonly string[]): string[] =>
+    titled(name, [...dimmed(lines, paper), ...more], paper);
   const { byYear, history } = result;
   const hidden = byYear.counts.length - YEARS_SHOWN;
-  const parts = [
+  return joined([
     [
-      `${color.bold("Hotpath")} · a catalogue of ${result.parents.length} vendors on ${result.server}`,
+      `${colors.bold("Hotpath")} · a catalogue of ${result.parents.length} vendors on ${result.server}`,
       "",
       `${formatCount(result.products)} products, synced twice in ${formatDuration(result.elapsedMs)}`,
     ],
@@ -43,9 +40,8 @@ export function renderCatalog(result: CatalogResult, { width = 80, colors = fals
     ...(history
       ? [part(`What changed: ${printable(history.product.name)}`, historyTable(history.changes, width))]
       : []),
-    part("Checked against the shops", checkTable(result, width)),
-  ];
-  return `${parts.map((lines) => lines.join("\n")).join("\n\n")}\n`;
+    titled("Checked against the shops", checkTable(result.checks, paper), paper),
+  ]);
 }
 
 function parentTable({ parents }: CatalogResult, width: number): string[] {
@@ -95,15 +91,4 @@ function latencyTable({ latencies }: CatalogResult, width: number): string[] {
 
 function milliseconds(ms: number): string {
   return ms.toFixed(1);
-}
-
-function checkTable({ checks }: CatalogResult, width: number): string[] {
-  const columns: Column[] = [{ title: "count", flexible: "end" }, right("expected"), right("counted"), { title: "" }];
-  const rows = checks.map(({ name, expected, counted }) => [
-    name,
-    formatCount(expected),
-    formatCount(counted),
-    expected === counted ? "✓" : "✗ differs",
-  ]);
-  return renderTable(columns, rows, width);
 }

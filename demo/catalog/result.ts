@@ -1,4 +1,5 @@
 /** What came of both syncs, checked against what the shops have. */
+import type { Check } from "../checks";
 import { createHash } from "node:crypto";
 import type { CatalogMetrics, Latencies } from "../../host/catalog/metrics";
 import type { ListedTask } from "../../host/catalog/sync";
@@ -10,12 +11,6 @@ import type { Outcomes, Sync } from "./season";
 
 /** What is asked of Redis at a time. */
 const PIPELINE = 500;
-
-export interface Check {
-  name: string;
-  expected: number;
-  counted: number;
-}
 
 export interface CatalogResult {
   server: string;

@@ -12,7 +12,7 @@ import { renderThreeDays } from "./report";
 import { resultOf, type ThreeDaysResult } from "./result";
 import type { DemoOptions } from "../options";
 import type { DemoServer } from "../server";
-import type { Tracker } from "../calls";
+import type { DemoClient } from "../client";
 
 const DATABASE = "demo";
 const TABLE = "hits";
@@ -27,15 +27,15 @@ export async function runMetadataDemo(options: DemoOptions): Promise<void> {
   await runSimulation({ what: "metadata", refuse: refuseIfInUse, live: runDays, render: renderThreeDays }, options);
 }
 
-async function runDays({ tracker, program }: DemoServer, seed: number, signal: AbortSignal): Promise<ThreeDaysResult> {
+async function runDays({ client, program }: DemoServer, seed: number, signal: AbortSignal): Promise<ThreeDaysResult> {
   // The last day ended before today: with the hours after it, all times are in the past.
   const fromMs = Math.floor(Date.now() / DAY_MS) * DAY_MS - 4 * DAY_MS;
   const clock: Clock = { nowMs: fromMs };
   const files = makeFiles(fromMs, seed);
-  const index = new TableIndex(tracker.connection, {
+  const index = new TableIndex(client.connection, {
     database: DATABASE,
     table: TABLE,
-    partition: tracker.partition,
+    partition: client.partition,
     now: () => clock.nowMs,
   });
   const summary = await live(index, { clock, files, fromMs, signal });
@@ -59,7 +59,7 @@ async function live(index: TableIndex, { files, ...setting }: Setting): Promise<
 }
 
 /** The demo would merge and drop what others have written. */
-async function refuseIfInUse({ connection, partition }: Tracker): Promise<void> {
+async function refuseIfInUse({ connection, partition }: DemoClient): Promise<void> {
   const databases = await databasesOf(new DatabaseIndex(connection, { partition }));
   if (!databases.includes(DATABASE)) return;
   throw new UserError(

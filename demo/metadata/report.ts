@@ -1,49 +1,36 @@
 /** The three days as a picture. */
-import pc from "picocolors";
 import { formatBytes, formatCount, formatDuration, formatSpan, sparkline } from "../../host/terminal/format";
-import type { ReportStyle } from "../report";
-import { renderTable, type Column } from "../../host/terminal/table";
+import { checkTable } from "../checks";
+import { joined, paperOf, part, table, type Paper, type ReportStyle } from "../paper";
+import type { Column } from "../../host/terminal/table";
 import type { Place, ThreeDaysResult } from "./result";
-
-type Colors = ReturnType<typeof pc.createColors>;
 
 const right = (title: string): Column => ({ title, align: "right" });
 
 /** Renders the result for people. */
-export function renderThreeDays(result: ThreeDaysResult, { width = 80, colors = false }: ReportStyle): string {
-  const color = pc.createColors(colors);
-  const title = (text: string): string => color.bold(color.green(text));
-  const parts = [
+export function renderThreeDays(result: ThreeDaysResult, style: ReportStyle): string {
+  const paper = paperOf(style);
+  return joined([
     [
-      `${color.bold("Hotpath")} · three days of data files on ${result.server}`,
+      `${paper.colors.bold("Hotpath")} · three days of data files on ${result.server}`,
       "",
       `${formatCount(result.files)} files, one every 15 s, merged, moved and dropped in ${formatDuration(result.elapsedMs)};`,
       `${formatSpan(result.fromMs, result.toMs)} UTC, simulated`,
     ],
-    [title("Files in the index, hour by hour"), ...timeline(result, width, color)],
-    [title("Where the data are"), ...placesPart(result, width, color)],
-    [title("Plans"), ...plansPart(result, width, color)],
-    [
-      title(`Asked for one hour, ${formatSpan(result.question.fromMs, result.question.toMs)} UTC`),
-      ...answerPart(result, width, color),
-    ],
-    [title("Checked against what was written"), ...checksPart(result, width, color)],
-  ];
-  return `${parts.map((lines) => lines.join("\n")).join("\n\n")}\n`;
-}
-
-function table(
-  columns: readonly Column[],
-  rows: readonly (readonly string[])[],
-  width: number,
-  color: Colors,
-): string[] {
-  const [titles, ...lines] = renderTable(columns, rows, width);
-  return [color.dim(titles), ...lines];
+    part("Files in the index, hour by hour", timeline(result, paper), paper),
+    part("Where the data are", placesPart(result, paper), paper),
+    part("Plans", plansPart(result, paper), paper),
+    part(
+      `Asked for one hour, ${formatSpan(result.question.fromMs, result.question.toMs)} UTC`,
+      answerPart(result, paper),
+      paper,
+    ),
+    part("Checked against what was written", checkTable(result.checks, paper), paper),
+  ]);
 }
 
 /** What would be there if nothing were merged, and what is there. */
-function timeline({ samples }: ThreeDaysResult, width: number, color: Colors): string[] {
+function timeline({ samples }: ThreeDaysResult, { width, colors }: Paper): string[] {
   const lines: [string, number[]][] = [
     ["written", samples.map(({ written }) => written)],
     ["merged", samples.map(({ indexed }) => indexed)],
@@ -54,7 +41,7 @@ function timeline({ samples }: ThreeDaysResult, width: number, color: Colors): s
     const beside = `${name.padEnd(8)}  ${last.padStart(7)}`.length;
     // Both lines in the same scale, which is that of the larger one.
     const drawn = sparkline([...fitted(counts, width - beside), most]).slice(0, -1);
-    return `${name.padEnd(8)}${color.cyan(drawn)}  ${last.padStart(7)}`;
+    return `${name.padEnd(8)}${colors.cyan(drawn)}  ${last.padStart(7)}`;
   });
 }
 
@@ -64,7 +51,7 @@ function fitted(values: readonly number[], width: number): number[] {
   return values.filter((_, at) => (values.length - 1 - at) % step === 0);
 }
 
-function placesPart({ before, after }: ThreeDaysResult, width: number, color: Colors): string[] {
+function placesPart({ before, after }: ThreeDaysResult, paper: Paper): string[] {
   const columns: Column[] = [
     { title: "" },
     { title: "layer" },
@@ -82,10 +69,10 @@ function placesPart({ before, after }: ThreeDaysResult, width: number, color: Co
       formatBytes(bytes),
       formatBytes(bytes / files),
     ]);
-  return table(columns, [...rows("as written", before), ...rows("now", after)], width, color);
+  return table(columns, [...rows("as written", before), ...rows("now", after)], paper);
 }
 
-function plansPart({ plans, deaths, mostStored }: ThreeDaysResult, width: number, color: Colors): string[] {
+function plansPart({ plans, deaths, mostStored }: ThreeDaysResult, paper: Paper): string[] {
   const columns: Column[] = [{ title: "plan" }, right("taken"), right("came back"), right("ended")];
   const rows = plans.map(({ kind, taken, cameBack, ended }) => [
     kind,
@@ -94,14 +81,14 @@ function plansPart({ plans, deaths, mostStored }: ThreeDaysResult, width: number
     formatCount(ended),
   ]);
   return [
-    ...table(columns, rows, width, color),
+    ...table(columns, rows, paper),
     "",
     `${deaths} workers died with a plan in their hands; it came back half an hour later.`,
     `At no time did the storage hold more than ${formatCount(mostStored)} files.`,
   ];
 }
 
-function answerPart({ question }: ThreeDaysResult, width: number, color: Colors): string[] {
+function answerPart({ question }: ThreeDaysResult, paper: Paper): string[] {
   const columns: Column[] = [{ title: "path", flexible: "middle" }, { title: "layer" }, right("bytes"), right("rows")];
   const rows = question.answer.map(({ path, layer, bytes, rows: count }) => [
     path,
@@ -109,16 +96,5 @@ function answerPart({ question }: ThreeDaysResult, width: number, color: Colors)
     formatBytes(bytes),
     formatCount(count),
   ]);
-  return [...table(columns, rows, width, color), "", `It was written as ${formatCount(question.writtenFiles)} files.`];
-}
-
-function checksPart({ checks }: ThreeDaysResult, width: number, color: Colors): string[] {
-  const columns: Column[] = [{ title: "count", flexible: "end" }, right("expected"), right("counted"), { title: "" }];
-  const rows = checks.map(({ name, expected, counted }) => [
-    name,
-    formatCount(expected),
-    formatCount(counted),
-    expected === counted ? "✓" : "✗ differs",
-  ]);
-  return table(columns, rows, width, color);
+  return [...table(columns, rows, paper), "", `It was written as ${formatCount(question.writtenFiles)} files.`];
 }

@@ -1,4 +1,5 @@
 /** What came of the three days, checked against what was written. */
+import type { Check } from "../checks";
 import type { IndexEntry } from "../../host/metadata/entries";
 import type { TableStatus } from "../../host/metadata/status";
 import type { TableIndex } from "../../host/metadata/table-index";
@@ -44,7 +45,7 @@ export interface ThreeDaysResult {
   /** Most files that the storage held at once. */
   mostStored: number;
   question: { fromMs: number; toMs: number; writtenFiles: number; answer: Found[] };
-  checks: { name: string; expected: number; counted: number }[];
+  checks: Check[];
   elapsedMs: number;
 }
 
@@ -119,7 +120,7 @@ function foundOf({ path, layer, sizeBytes, rowCount, minTime, maxTime }: IndexEn
 const rowsOf = (files: readonly DataFile[]): number => files.reduce((sum, { rowCount }) => sum + rowCount, 0);
 const bytesOf = (files: readonly DataFile[]): number => files.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
 
-function checkFiles({ files, summary, nowMs }: Evidence, indexed: readonly IndexEntry[]): ThreeDaysResult["checks"] {
+function checkFiles({ files, summary, nowMs }: Evidence, indexed: readonly IndexEntry[]): Check[] {
   const { storage, workers } = summary;
   const dayAgo = BigInt(nowMs - DAY_MS) * NS_PER_MS;
   const stored = indexed.filter(({ layer, path }) => storage.get(layer, path) !== undefined);
@@ -150,7 +151,7 @@ function checkPlans(
   { summary: { workers } }: Evidence,
   indexed: readonly IndexEntry[],
   { plans }: TableStatus,
-): ThreeDaysResult["checks"] {
+): Check[] {
   const counts = Object.values(workers.counts);
   const sum = (of: (count: PlanCounts) => number): number => counts.reduce((total, count) => total + of(count), 0);
   const left = (isMove: boolean): number =>
@@ -179,7 +180,7 @@ function spansOf(files: readonly DataFile[]): string {
   return `${least(values("min"))} ${greatest(values("max"))}`;
 }
 
-function checkAnswer(written: readonly DataFile[], answer: readonly IndexEntry[]): ThreeDaysResult["checks"] {
+function checkAnswer(written: readonly DataFile[], answer: readonly IndexEntry[]): Check[] {
   const isExact = answer.length > 0 && spansOf(answer) === spansOf(written);
   return [
     { name: "rows of the hour asked for", expected: rowsOf(written), counted: rowsOf(answer) },

@@ -14,7 +14,7 @@ import { resultOf, type DayResult } from "./result";
 import { makeScans, type Scan } from "./scans";
 import type { DemoOptions } from "../options";
 import type { DemoServer } from "../server";
-import type { Tracker } from "../calls";
+import type { DemoClient } from "../client";
 import { DAY_MS } from "../../host/runtime/time";
 
 /** Of real time, each. */
@@ -38,7 +38,7 @@ async function runDay(server: DemoServer, seed: number, signal: AbortSignal): Pr
   const receiver = await startReceiver(seededRandom(seed + 1), () => clock.nowMs);
   try {
     const summary = await live(server, { receiver, scans, clock, dayMs, signal });
-    const status = await server.tracker.functions.getNotifierStatus({ topic: TOPIC, now: clock.nowMs });
+    const status = await server.client.functions.getNotifierStatus({ topic: TOPIC, now: clock.nowMs });
     return resultOf({ server: server.program, scans, receiver, summary, status, dayMs });
   } finally {
     receiver.close();
@@ -53,8 +53,8 @@ interface Setting {
   signal: AbortSignal;
 }
 
-async function live({ tracker }: DemoServer, { receiver, scans, clock, dayMs, signal }: Setting): Promise<DaySummary> {
-  const { connection, functions, partition } = tracker;
+async function live({ client }: DemoServer, { receiver, scans, clock, dayMs, signal }: Setting): Promise<DaySummary> {
+  const { connection, functions, partition } = client;
   const courier = createWebhookCourier({ url: receiver.url, secrets: [receiver.secret], connections: 4, ...TIMEOUTS });
   const { stream } = await functions.configureTopic({ topic: TOPIC });
   const progress = startProgress({ label: "Scanning", total: scans.length, unit: "scans" });
@@ -71,7 +71,7 @@ async function live({ tracker }: DemoServer, { receiver, scans, clock, dayMs, si
 }
 
 /** The demo would deliver what others have scanned to its own receiver. */
-async function refuseIfInUse({ connection, functions, partition }: Tracker): Promise<void> {
+async function refuseIfInUse({ connection, functions, partition }: DemoClient): Promise<void> {
   const found = await dataOf({ connection, functions, partition });
   if (found.length === 0) return;
   throw new UserError(
@@ -84,7 +84,7 @@ async function dataOf({
   connection,
   functions,
   partition,
-}: Pick<Tracker, "connection" | "functions" | "partition">): Promise<string[]> {
+}: Pick<DemoClient, "connection" | "functions" | "partition">): Promise<string[]> {
   try {
     const topics = await functions.listTopics();
     const { stream, collecting, waiting, leased, dead, delivered } = await functions.getNotifierStatus({

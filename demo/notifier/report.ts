@@ -1,8 +1,7 @@
 /** The day as a picture: a line for each seller. */
-import pc from "picocolors";
 import { formatCount, formatDuration, formatSpan } from "../../host/terminal/format";
-import type { ReportStyle } from "../report";
-import { renderTable } from "../../host/terminal/table";
+import { checkTable } from "../checks";
+import { joined, paperOf, part, table, type Paper, type ReportStyle } from "../paper";
 import type { DayResult, SellerDay } from "./result";
 import { HOUR_MS } from "../../host/runtime/time";
 
@@ -12,26 +11,22 @@ const FAILURE = "×";
 /** What stands beside the hours: seller, packages, messages and gaps. */
 const BESIDE = 29;
 
-type Colors = ReturnType<typeof pc.createColors>;
-
 /** Renders the result for people. */
-export function renderDay(result: DayResult, { width = 80, colors = false }: ReportStyle): string {
-  const color = pc.createColors(colors);
-  const title = (text: string): string => color.bold(color.green(text));
-  const parts = [
+export function renderDay(result: DayResult, style: ReportStyle): string {
+  const paper = paperOf(style);
+  return joined([
     [
-      `${color.bold("Hotpath")} · a day of sellers on ${result.server}, ${formatSpan(result.fromMs, result.toMs)} UTC`,
+      `${paper.colors.bold("Hotpath")} · a day of sellers on ${result.server}, ${formatSpan(result.fromMs, result.toMs)} UTC`,
       "",
       `${formatCount(result.packages)} packages of ${result.sellers.length} sellers, ${formatCount(result.scans)} scans, in ${formatDuration(result.elapsedMs)}`,
     ],
-    [title("Who was notified when"), ...timeline(result, width, color)],
-    [title("What the receiver did"), ...receiverPart(result, width, color)],
-    [title("Checked against what was scanned"), ...checksPart(result, width, color)],
-  ];
-  return `${parts.map((lines) => lines.join("\n")).join("\n\n")}\n`;
+    part("Who was notified when", timeline(result, paper), paper),
+    part("What the receiver did", receiverPart(result, paper), paper),
+    part("Checked against what was scanned", checkTable(result.checks, paper), paper),
+  ]);
 }
 
-function timeline(result: DayResult, width: number, color: Colors): string[] {
+function timeline(result: DayResult, { width, colors }: Paper): string[] {
   const fromMs = Math.floor(result.fromMs / HOUR_MS) * HOUR_MS;
   const hours = Math.ceil((result.toMs + 1 - fromMs) / HOUR_MS);
   const perHour = [4, 3, 2, 1].find((each) => hours * each + BESIDE <= width) ?? 1;
@@ -39,10 +34,10 @@ function timeline(result: DayResult, width: number, color: Colors): string[] {
   const most = Math.max(...result.sellers.flatMap((seller) => scansBySlot(seller, slots)));
   const axis = Array.from({ length: hours }, (_, at) => hourLabel(fromMs + at * HOUR_MS, perHour)).join("");
   return [
-    `${BARS[3]} scans   ${color.cyan(MESSAGE)} message arrived   ${color.yellow("2")} at the second attempt   ${color.red(FAILURE)} attempt failed`,
+    `${BARS[3]} scans   ${colors.cyan(MESSAGE)} message arrived   ${colors.yellow("2")} at the second attempt   ${colors.red(FAILURE)} attempt failed`,
     "",
-    color.dim(`${"seller".padEnd(8)}${axis}  packages  messages`),
-    ...result.sellers.map((seller) => sellerLine(seller, slots, most, color)),
+    colors.dim(`${"seller".padEnd(8)}${axis}  packages  messages`),
+    ...result.sellers.map((seller) => sellerLine(seller, slots, most, colors)),
   ];
 }
 
@@ -67,46 +62,27 @@ function scansBySlot({ scans }: SellerDay, slots: Slots): number[] {
   return counts;
 }
 
-function sellerLine(seller: SellerDay, slots: Slots, most: number, color: Colors): string {
+function sellerLine(seller: SellerDay, slots: Slots, most: number, colors: Paper["colors"]): string {
   const cells = scansBySlot(seller, slots).map((count) =>
-    count === 0 ? color.dim("·") : BARS[Math.ceil((count / most) * BARS.length) - 1]!,
+    count === 0 ? colors.dim("·") : BARS[Math.ceil((count / most) * BARS.length) - 1]!,
   );
-  for (const ms of seller.failures) cells[slotOf(ms, slots)] = color.red(FAILURE);
+  for (const ms of seller.failures) cells[slotOf(ms, slots)] = colors.red(FAILURE);
   for (const { atMs, requests } of seller.messages) {
-    cells[slotOf(atMs, slots)] = requests === 1 ? color.cyan(MESSAGE) : color.yellow(String(Math.min(requests, 9)));
+    cells[slotOf(atMs, slots)] = requests === 1 ? colors.cyan(MESSAGE) : colors.yellow(String(Math.min(requests, 9)));
   }
   const packages = seller.messages.reduce((sum, message) => sum + message.packages, 0);
   return `${seller.seller.padEnd(8)}${cells.join("")}  ${String(packages).padStart(8)}  ${String(seller.messages.length).padStart(8)}`;
 }
 
-function receiverPart({ manners, repeats, abandoned, sellers }: DayResult, width: number, color: Colors): string[] {
+function receiverPart({ manners, repeats, abandoned, sellers }: DayResult, paper: Paper): string[] {
   const rows = manners.map(({ manner, requests }) => [manner, formatCount(requests)]);
-  const [titles, ...lines] = renderTable([{ title: "it" }, { title: "requests", align: "right" }], rows, width);
   const messages = sellers.flatMap((seller) => seller.messages);
   const longest = messages.length === 0 ? 0 : Math.max(...messages.map(({ afterLastScanMs }) => afterLastScanMs));
   return [
-    color.dim(titles),
-    ...lines,
+    ...table([{ title: "it" }, { title: "requests", align: "right" }], rows, paper),
     "",
     `Came again under the same id, and dropped: ${formatCount(repeats)}.`,
     `Out when a host died, and back when the lease was over: ${formatCount(abandoned)}.`,
     `The longest way from the last scan: ${formatDuration(longest)}.`,
   ];
-}
-
-function checksPart({ checks }: DayResult, width: number, color: Colors): string[] {
-  const columns = [
-    { title: "count", flexible: "end" as const },
-    { title: "expected", align: "right" as const },
-    { title: "counted", align: "right" as const },
-    { title: "" },
-  ];
-  const rows = checks.map(({ name, expected, counted }) => [
-    name,
-    formatCount(expected),
-    formatCount(counted),
-    expected === counted ? "✓" : "✗ differs",
-  ]);
-  const [titles, ...lines] = renderTable(columns, rows, width);
-  return [color.dim(titles), ...lines];
 }

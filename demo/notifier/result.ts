@@ -1,4 +1,5 @@
 /** What came of the day, checked against what was scanned. */
+import type { Check } from "../checks";
 import type { TopicStatus } from "../../host/notifier/metrics";
 import type { DaySummary } from "./day";
 import type { DemoReceiver, Manner } from "./receiver";
@@ -39,7 +40,7 @@ export interface DayResult {
   repeats: number;
   /** Notifications that a host had claimed when it died. */
   abandoned: number;
-  checks: { name: string; expected: number; counted: number }[];
+  checks: Check[];
   elapsedMs: number;
 }
 
@@ -93,7 +94,7 @@ function countManners(manners: readonly Manner[]): DayResult["manners"] {
   return [...counts].map(([manner, requests]) => ({ manner, requests })).sort((a, b) => b.requests - a.requests);
 }
 
-function checksOf({ scans, receiver, status }: Evidence, sellers: readonly SellerDay[]): DayResult["checks"] {
+function checksOf({ scans, receiver, status }: Evidence, sellers: readonly SellerDay[]): Check[] {
   const { arrivals } = receiver;
   const taken = arrivals.filter(({ isNew }) => isNew).flatMap(({ packages }) => packages);
   const messages = sellers.flatMap((seller) => seller.messages);

@@ -1,11 +1,9 @@
 /** Counted against sent. */
 import type { HotpathFunctions } from "../../host/contract";
-import type { ReportData } from "../report";
+import type { Check } from "../checks";
 import { MAX_RANKED, rank, siteName, sumOf, type Question, type Ranking } from "./figures";
 import type { FeedSummary } from "./feed";
 import type { DemoTraffic } from "./traffic";
-
-export type Check = NonNullable<ReportData["checks"]>[number];
 
 /** What the database held before: nothing, unless the demo was told to count into one that is in use. */
 export interface Baseline {

@@ -1,7 +1,9 @@
 /** `hotpath demo`: a day of traffic, or a log, counted and rotated inside Redis, and what came of it. */
 import { drain } from "../../host/tracker/ingest";
 import { formatDuration } from "../../host/terminal/format";
-import { renderReport, styleOf, type ReportData } from "../report";
+import { judge } from "../checks";
+import { say } from "../frame";
+import { styleOf } from "../paper";
 import { startProgress } from "../../host/terminal/progress";
 import { check, readBaseline, type Baseline } from "./checks";
 import { renderEpilogue } from "./epilogue";
@@ -10,6 +12,7 @@ import { MAX_RANKED, rank, readFigures, type Question } from "./figures";
 import { interruptible, requireRunning } from "../interruption";
 import { checkOptions, type DemoOptions } from "../options";
 import { openServer, type DemoServer } from "../server";
+import { renderReport, type ReportData } from "./report";
 import { STEP_MS, windowStart } from "./simulation";
 import { renderTimes, timesOf } from "./times";
 import { NAMELESS_SITE, openTraffic, type DemoTraffic } from "./traffic";
@@ -17,8 +20,6 @@ import { MINUTE_MS } from "../../host/runtime/time";
 import { leftOutInWords, rejectedInWords } from "../../host/tracker/import/reasons";
 
 export type { DemoOptions } from "../options";
-
-const EXIT_DIFFERS = 1;
 
 /**
  * Runs the demo. Messages and progress go to standard error, the report to standard output.
@@ -31,11 +32,6 @@ const EXIT_DIFFERS = 1;
 export async function runTrackerDemo(options: DemoOptions): Promise<void> {
   checkOptions(options);
   await interruptible((signal) => withTraffic(options, signal), say);
-}
-
-/** Standard output is for the report. */
-function say(message: string): void {
-  console.error(message);
 }
 
 async function withTraffic(options: DemoOptions, signal: AbortSignal): Promise<void> {
@@ -86,25 +82,25 @@ async function demonstrate(demo: Demo): Promise<void> {
   const question = questionOf(demo, Math.max(traffic.endMs, fed.lastArrivalMs ?? 0));
   const data = await reportOf(demo, fed, question, before);
   await show(demo, data, fed, question);
-  if (data.checks?.some(({ expected, counted }) => expected !== counted)) process.exitCode = EXIT_DIFFERS;
+  judge(data.checks ?? []);
 }
 
 /** The whole time of the traffic, its last millisecond included. */
 function questionOf({ server, traffic }: Demo, endMs: number): Question {
-  return { functions: server.tracker.functions, fromMs: traffic.startMs, toMs: endMs + 1, nowMs: endMs };
+  return { functions: server.client.functions, fromMs: traffic.startMs, toMs: endMs + 1, nowMs: endMs };
 }
 
 /** In a database in use, others' events may wait to be counted; not by our clock. */
-async function countWaiting({ tracker, embedded }: DemoServer, signal: AbortSignal): Promise<void> {
+async function countWaiting({ client, embedded }: DemoServer, signal: AbortSignal): Promise<void> {
   if (embedded) return;
-  await drain(tracker.functions, { key: tracker.stream, partition: tracker.partition }, signal);
+  await drain(client.functions, { key: client.stream, partition: client.partition }, signal);
 }
 
 async function feedAll({ traffic, server, signal }: Demo): Promise<FeedSummary> {
   const progress = startProgress({ label: "Counting", total: traffic.total, unit: traffic.unit });
   try {
     return await feed({
-      tracker: server.tracker,
+      client: server.client,
       batches: traffic.batches(),
       untilMs: traffic.endMs,
       // The last rotation is left over, so that whoever tries it by hand sees it work.

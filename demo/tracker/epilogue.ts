@@ -1,6 +1,6 @@
 /** What to do next, in commands to copy. */
 import pc from "picocolors";
-import type { ReportStyle } from "../report";
+import type { ReportStyle } from "../paper";
 import { rank, type Question } from "./figures";
 import type { DemoServer } from "../server";
 import { routingOf } from "../../host/redis/partitions";
@@ -42,18 +42,18 @@ async function commands({ server, question, url }: EpilogueOptions): Promise<str
 }
 
 /** The last rotation is left to the reader, where there is one. */
-async function rotationHint({ tracker }: DemoServer): Promise<string> {
-  const { tiers } = await tracker.functions.getTrackerStatus();
+async function rotationHint({ client }: DemoServer): Promise<string> {
+  const { tiers } = await client.functions.getTrackerStatus();
   const isDue = tiers.some(([, , , pending, lagMs]) => pending > 0 && lagMs > 0);
   return isDue ? "the last minutes wait for it" : "the next window is over within five minutes";
 }
 
 /** Everything of a call up to its arguments. */
 async function callPrefix(
-  { tracker, embedded }: DemoServer,
+  { client, embedded }: DemoServer,
   url: string | undefined,
 ): Promise<(name: string) => string> {
-  const { connection, partition } = tracker;
+  const { connection, partition } = client;
   const { routingKey } = routingOf(partition);
   const keys = routingKey === undefined ? "0" : `1 '${routingKey}'`;
   const target = embedded ? `-p ${embedded.port}` : await targetOf(connection, url!);
@@ -61,7 +61,7 @@ async function callPrefix(
 }
 
 /** The URL may hold a password, and redis-cli knows neither clusters nor Sentinel by URL. */
-async function targetOf(connection: DemoServer["tracker"]["connection"], url: string): Promise<string> {
+async function targetOf(connection: DemoServer["client"]["connection"], url: string): Promise<string> {
   if (/^rediss?:/.test(url)) return '-u "$REDIS_URL"';
   const [primary] = await connection.primaries();
   const [, host, port] = /^(.*):(\d+)$/.exec(primary!.address)!;

@@ -4,11 +4,12 @@ import { METRICS, rotate } from "../../host/tracker/rotate";
 import type { Arrival, TrafficEvent } from "../../host/tracker/import/event";
 import { dueTimes, splitBySteps } from "./simulation";
 import { Stopwatch, type Lap } from "./stopwatch";
-import { functionsAt, type Tracker } from "../calls";
+import type { DemoClient } from "../client";
+import { functionsAt } from "./timed";
 import { routingOf } from "../../host/redis/partitions";
 
 export interface FeedOptions {
-  tracker: Tracker;
+  client: DemoClient;
   /** Arrivals in ascending order, at most 1,000 in a batch. */
   batches: AsyncIterable<Arrival[]> | Iterable<Arrival[]>;
   /** Time to which the simulation runs after the last arrival, unix milliseconds. */
@@ -76,25 +77,25 @@ class Feeder {
 
   /** Rotates at each time on the way at which something is due. */
   async #advanceTo(timeMs: number): Promise<void> {
-    const { tracker, rotateBeforeMs, signal } = this.options;
+    const { client, rotateBeforeMs, signal } = this.options;
     const lastMs = this.#sum.lastArrivalMs;
     if (lastMs === undefined) return;
     for (const dueMs of dueTimes(lastMs, timeMs)) {
       if (dueMs >= rotateBeforeMs) return;
-      const functions = functionsAt(tracker.functions, dueMs, this.#watch);
+      const functions = functionsAt(client.functions, dueMs, this.#watch);
       for (const metric of METRICS) await rotate(functions, metric, undefined, {}, () => !signal.aborted);
     }
   }
 
   /** Writes arrivals of one step and has them counted by the clock of the last of them. */
   async #take(part: readonly Arrival[]): Promise<void> {
-    const { tracker, signal, onProgress } = this.options;
+    const { client, signal, onProgress } = this.options;
     const nowMs = part.at(-1)!.arrivalMs;
-    await this.#watch.time(ADD, () => addAll(tracker, part), part.length);
+    await this.#watch.time(ADD, () => addAll(client, part), part.length);
     this.#sum.sent += part.length;
     this.#sum.lastArrivalMs = nowMs;
-    const stream = { key: tracker.stream, partition: tracker.partition };
-    const counted = await drain(functionsAt(tracker.functions, nowMs, this.#watch), stream, signal);
+    const stream = { key: client.stream, partition: client.partition };
+    const counted = await drain(functionsAt(client.functions, nowMs, this.#watch), stream, signal);
     this.#sum.read += counted.read;
     this.#sum.accepted += counted.accepted;
     this.#sum.rejected += counted.rejected;
@@ -107,7 +108,7 @@ class Feeder {
 }
 
 /** All in one pipeline: what is sent in one turn leaves in one write. */
-async function addAll({ connection, stream, partition }: Tracker, arrivals: readonly Arrival[]): Promise<void> {
+async function addAll({ connection, stream, partition }: DemoClient, arrivals: readonly Arrival[]): Promise<void> {
   const routing = routingOf(partition);
   await Promise.all(arrivals.map(({ event }) => connection.send([ADD, stream, "*", ...fieldsOf(event)], routing)));
 }

@@ -1,6 +1,6 @@
 /** What the report shows, read through functions. */
 import { BOUNDS, TIERS, type DocumentedDimension, type HotpathFunctions, type Tier } from "../../host/contract";
-import type { Figures, ReportData } from "../report";
+import type { Figures, ReportData } from "./report";
 import { windowStart } from "./simulation";
 import { DAY_MS, HOUR_MS, WEEK_MS } from "../../host/runtime/time";
 

@@ -1,7 +1,7 @@
 /** Where the time went. */
 import pc from "picocolors";
 import { formatCount, formatDuration, formatShare } from "../../host/terminal/format";
-import type { ReportStyle } from "../report";
+import type { ReportStyle } from "../paper";
 import { renderTable, type Column } from "../../host/terminal/table";
 import { ADD, type FeedSummary } from "./feed";
 import type { Lap } from "./stopwatch";

@@ -8,7 +8,7 @@ import { afterAll, describe, expect, inject, it } from "vitest";
 import type { Times } from "../../demo/tracker/times";
 import { dueTimes, splitBySteps, windowStart } from "../../demo/tracker/simulation";
 import { MADE_TIERS, TIERS } from "../../host/contract";
-import type { ReportData } from "../../demo/report";
+import type { ReportData } from "../../demo/tracker/report";
 import { seededRandom } from "../../demo/tracker/random";
 import { useCluster } from "../support/cluster";
 import { HOTPATH, runHotpath, type RunningProcess } from "../support/processes";

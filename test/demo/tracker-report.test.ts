@@ -15,7 +15,8 @@ import {
   truncate,
 } from "../../host/terminal/format";
 import { startProgress } from "../../host/terminal/progress";
-import { renderReport, styleOf, type ReportData } from "../../demo/report";
+import { styleOf } from "../../demo/paper";
+import { renderReport, type ReportData } from "../../demo/tracker/report";
 import { renderTable } from "../../host/terminal/table";
 
 const HOUR_MS = 3_600_000;

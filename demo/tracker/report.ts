@@ -1,4 +1,4 @@
-import pc from "picocolors";
+/** The report of the tracker's demo. */
 import {
   displayWidth,
   formatCount,
@@ -11,10 +11,11 @@ import {
   shareBar,
   sparkline,
   truncate,
-} from "../host/terminal/format";
-import { colorsOf, type OutputLike } from "../host/terminal/output";
-import { renderTable, type Column } from "../host/terminal/table";
-import type { NamedCount } from "../host/tracker/import/reasons";
+} from "../../host/terminal/format";
+import type { Column } from "../../host/terminal/table";
+import type { NamedCount } from "../../host/tracker/import/reasons";
+import { checkTable, type Check } from "../checks";
+import { joined, paperOf, part, table, title, type Paper, type ReportStyle } from "../paper";
 
 /** Page views and unique devices of something. */
 export interface Figures {
@@ -59,37 +60,13 @@ export interface ReportData {
   /** Events handed in, and how long that and the rotations took. */
   speed: { events: number; elapsedMs: number };
   /** Counts that were known beforehand, against what the server answers. */
-  checks?: { name: string; expected: number; counted: number }[];
+  checks?: Check[];
 }
 
-/** How to render. */
-export interface ReportStyle {
-  /** Columns of the terminal. Default 80; fewer than 40 are taken as 40. */
-  width?: number;
-  /** Default false. */
-  colors?: boolean;
-}
-
-const DEFAULT_WIDTH = 80;
-const MIN_WIDTH = 40;
-const MAX_WIDTH = 120;
 const BAR_WIDTH = 16;
 
 /**
- * Finds the style that suits an output: colours only on a terminal, and never where NO_COLOR is set (no-color.org) or
- * the terminal is `dumb`; lines no longer than are read with ease.
- *
- * @param output the stream that is written to
- * @param env the environment
- * @returns the style
- */
-export function styleOf(output: OutputLike, env: Readonly<Record<string, string | undefined>>): Required<ReportStyle> {
-  const width = output.isTTY && output.columns ? output.columns : DEFAULT_WIDTH;
-  return { width: Math.min(MAX_WIDTH, width), colors: colorsOf(output, env) };
-}
-
-/**
- * Renders the report of a demo or an import. Parts without content are left out; all text from outside is made
+ * Renders the report. Parts without content are left out; all text from outside is made
  * printable.
  *
  * @param data what to show
@@ -97,11 +74,8 @@ export function styleOf(output: OutputLike, env: Readonly<Record<string, string 
  * @returns the text, ending in a line feed; without colours no line is wider than asked
  */
 export function renderReport(data: ReportData, style: ReportStyle = {}): string {
-  const paper: Paper = {
-    width: Math.max(MIN_WIDTH, style.width ?? DEFAULT_WIDTH),
-    colors: pc.createColors(style.colors ?? false),
-  };
-  const parts = [
+  const paper = paperOf(style);
+  return joined([
     heading(data, paper),
     hoursPart(data, paper),
     sitesPart(data, paper),
@@ -111,17 +85,8 @@ export function renderReport(data: ReportData, style: ReportStyle = {}): string 
     tiersPart(data, paper),
     eventsPart(data, paper),
     countsPart("Left out of the log", data.leftOut, paper),
-    checksPart(data, paper),
-  ];
-  return `${parts
-    .filter((lines) => lines.length > 0)
-    .map((lines) => lines.join("\n"))
-    .join("\n\n")}\n`;
-}
-
-interface Paper {
-  width: number;
-  colors: ReturnType<typeof pc.createColors>;
+    part("Checked against what was sent", data.checks?.length ? checkTable(data.checks, paper) : [], paper),
+  ]);
 }
 
 const VIEWS: Column = { title: "page views", align: "right" };
@@ -256,37 +221,13 @@ function countsPart(name: string, counts: readonly NamedCount[], paper: Paper): 
   return tablePart(`${name}: ${formatCount(sumOf(counts))}`, columns, rows, paper);
 }
 
-function checksPart({ checks = [] }: ReportData, paper: Paper): string[] {
-  const columns: Column[] = [
-    { title: "count", flexible: "end" },
-    { title: "expected", align: "right" },
-    { title: "counted", align: "right" },
-    { title: "" },
-  ];
-  const rows = checks.map(({ name, expected, counted }) => [
-    printable(name),
-    formatCount(expected),
-    formatCount(counted),
-    expected === counted ? "✓" : "✗ differs",
-  ]);
-  return tablePart("Checked against what was sent", columns, rows, paper);
-}
-
 function tablePart(
   name: string,
   columns: readonly Column[],
   rows: readonly (readonly string[])[],
   paper: Paper,
 ): string[] {
-  if (rows.length === 0) {
-    return [];
-  }
-  const [titles, ...lines] = renderTable(columns, rows, paper.width);
-  return [title(name, paper), paper.colors.dim(titles), ...lines];
-}
-
-function title(text: string, { width, colors }: Paper): string {
-  return colors.bold(colors.green(truncate(text, width)));
+  return part(name, rows.length === 0 ? [] : table(columns, rows, paper), paper);
 }
 
 function figures({ pageViews, uniqueDevices }: Figures): string[] {
