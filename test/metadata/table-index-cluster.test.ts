@@ -1,36 +1,14 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { afterAll, beforeAll, expect, it } from "vitest";
-import { connect, type Connection } from "../../host/redis/connection";
-import { deploy } from "../../host/deploy/deploy";
-import { readBundle } from "../../host/deploy/libraries";
+import { expect, it } from "vitest";
 import { DatabaseIndex } from "../../host/metadata/database-index";
 import { TableIndex } from "../../host/metadata/table-index";
-import { useCluster } from "../support/cluster";
-import { runHotpath } from "../support/processes";
+import { useClusterHosts } from "../support/host";
 import { describeWithOwnServer } from "../support/server";
 
 describeWithOwnServer("the index in a cluster", () => {
-  const cluster = useCluster(3);
-  const dir = mkdtempSync(join(tmpdir(), "hotpath-test-"));
-  let connection: Connection;
-
-  beforeAll(async () => {
-    connection = await connect(cluster.url);
-    await deploy(connection, { libraries: readBundle() });
-  });
-  afterAll(() => {
-    connection.close();
-    rmSync(dir, { recursive: true, force: true });
-  });
+  const { cluster, connection, configure, hotpath } = useClusterHosts(3);
 
   async function index(...args: string[]): Promise<{ code: number | null; out: string; errors: string }> {
-    const path = join(dir, "config.json");
-    writeFileSync(path, JSON.stringify({ tracker: { partitions: ["rtl"] } }));
-    const run = runHotpath(["index", ...args], {
-      env: { REDIS_URL: cluster.url, CONFIG_PATH: path, ENV: undefined },
-    });
+    const run = hotpath(await configure({ tracker: { partitions: ["rtl"] } }), ["index", ...args]);
     const { code } = await run.exit;
     return { code, out: run.lines.join("\n"), errors: run.errors.join("\n") };
   }

@@ -1,48 +1,29 @@
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { afterAll, beforeAll, expect, it } from "vitest";
-import { connect, type Connection } from "../../host/redis/connection";
-import { deploy } from "../../host/deploy/deploy";
+import { expect, it } from "vitest";
 import { functionsOf } from "../../host/deploy/client";
 import { gateOf } from "../../host/jobs/gate";
-import { readBundle } from "../../host/deploy/libraries";
-import { useCluster } from "../support/cluster";
-import { runHotpath } from "../support/processes";
+import { stopped, useClusterHosts } from "../support/host";
 import { startReceiver, status } from "../support/receiver";
 import { describeWithOwnServer } from "../support/server";
 import { until } from "../support/wait";
 
 describeWithOwnServer("notifications in a cluster", () => {
-  const cluster = useCluster(3);
-  let connection: Connection;
-  let dir = "";
-
-  beforeAll(async () => {
-    dir = await mkdtemp(join(tmpdir(), "hotpath-test-"));
-    connection = await connect(cluster.url);
-    await deploy(connection, { libraries: readBundle() });
-  });
-  afterAll(async () => {
-    connection.close();
-    await rm(dir, { recursive: true, force: true });
-  });
+  const { connection, configure, hotpath } = useClusterHosts(3);
 
   it("of topics on several shards are delivered, and each gate is on its topic's shard", async () => {
     const receiver = await startReceiver();
     const gone = await startReceiver(status(410));
     // Slots 2482, 8159 and 13827: one on each of the three primaries.
     const topics = { today: receiver.url, rtl: receiver.url, infos: gone.url };
-    const path = join(dir, "config.json");
     const topicOf = ([partition, url]: [string, string]) => [
       partition,
       { partition, quietSeconds: 0.2, courier: { type: "webhook", url, secretEnv: null, timeoutSeconds: 5 } },
     ];
     const configured = Object.fromEntries(Object.entries(topics).map(topicOf)) as object;
-    const config = { tracker: { partitions: Object.keys(topics) }, notifier: { topics: configured } };
-    await writeFile(path, JSON.stringify({ log: { level: "debug" }, ...config }));
-    const env = { REDIS_URL: cluster.url, CONFIG_PATH: path, ENV: undefined };
-    const host = runHotpath(["serve"], { env });
+    const config = await configure({
+      tracker: { partitions: Object.keys(topics) },
+      notifier: { topics: configured },
+    });
+    const host = hotpath(config, ["serve"]);
     await host.line(/"redis is ready"/, { timeoutMs: 30_000 });
     for (const partition of Object.keys(topics)) {
       const routingKey = `{${partition}}`;
@@ -58,10 +39,9 @@ describeWithOwnServer("notifications in a cluster", () => {
     expect(await gateOf(connection, { topic: "infos", partition: "infos" }).read()).toMatchObject({
       state: "disabled",
     });
-    const list = runHotpath(["notify", "list"], { env });
+    const list = hotpath(config, ["notify", "list"]);
     expect((await list.exit).code, list.errors.join()).toBe(0);
     expect(list.lines.filter((line) => /^(today|rtl|infos) /.test(line))).toHaveLength(3);
-    host.signal("SIGTERM");
-    expect(await host.exit).toEqual({ code: 0, signal: null });
+    await stopped(host);
   });
 });
