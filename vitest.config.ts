@@ -1,6 +1,23 @@
+import { readFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { defineConfig } from "vitest/config";
-import LongestFirst from "./test/support/sequencer";
+import { BaseSequencer, type TestSpecification } from "vitest/node";
+
+/** What waits for programs, or does the same very often. */
+const TAKES_LONG = /\b(useDemo|useHosts|useClusterHosts|runHotpath|runNode|openTerminal)\b|from "fast-check"|00_000\b/;
+
+/**
+ * Runs the files that take long first, so that none is waited for alone at the end. Vitest goes by how long a file took the
+ * last time, which a fresh clone does not know.
+ */
+class LongestFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const ordered = await super.sort(files);
+    const isLong = (file: TestSpecification): boolean => TAKES_LONG.test(readFileSync(file.moduleId, "utf8"));
+    const long = new Set(ordered.filter(isLong));
+    return [...long, ...ordered.filter((file) => !long.has(file))];
+  }
+}
 
 export default defineConfig({
   test: {

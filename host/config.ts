@@ -9,7 +9,7 @@ import { UserError } from "./runtime/errors";
 import { LOG_LEVELS } from "./runtime/log";
 import { findNotifierContradictions, findSecrets, notifierSchema } from "./notifier/config";
 import { parseServerUrl } from "./redis/url";
-import { findTrackerContradictions, resolveStreams, trackerSchema, type TrackerConfig } from "./tracker/config";
+import { findTrackerContradictions, resolveTracker, trackerSchema, type TrackerConfig } from "./tracker/config";
 
 const schema = z.strictObject({
   redis: z.strictObject({ url: readable(parseServerUrl).default("redis://127.0.0.1:6379") }).prefault({}),
@@ -47,7 +47,7 @@ export function loadConfig({ env, cwd }: ConfigSource = { env: process.env, cwd:
   const raw = file === undefined ? {} : withVendorFiles(readJson(file), dirname(file));
   const parsed = schema.safeParse(withRedisUrl(raw, env));
   const secrets = findSecrets((raw as { notifier?: unknown } | null)?.notifier).map(formatIssue);
-  const found = parsed.success ? findContradictions(parsed.data) : parsed.error.issues.flatMap(describeIssue);
+  const found = parsed.success ? findContradictions(parsed.data, raw) : parsed.error.issues.flatMap(describeIssue);
   // Said better than that the setting is unknown.
   const problems = [
     ...secrets,
@@ -58,7 +58,7 @@ export function loadConfig({ env, cwd }: ConfigSource = { env: process.env, cwd:
     throw new UserError(`${file ?? "configuration"}: ${named.join("; ")}`);
   }
   const { tracker, ...rest } = parsed.data;
-  return { ...rest, tracker: { ...tracker, streams: resolveStreams(tracker) }, file };
+  return { ...rest, tracker: resolveTracker(tracker, isCluster(parsed.data)), file };
 }
 
 function findFile(env: ConfigSource["env"], cwd: string): string | undefined {
@@ -97,11 +97,17 @@ function withRedisUrl(raw: unknown, env: ConfigSource["env"]): unknown {
 }
 
 /** What is right by itself and wrong together. */
-function findContradictions({ tracker, notifier, catalog, redis }: Parsed): string[] {
-  const isCluster = parseServerUrl(redis.url).kind === "cluster";
+function findContradictions(parsed: Parsed, raw: unknown): string[] {
+  const { tracker, notifier, catalog } = parsed;
+  const cluster = isCluster(parsed);
+  const isUsed = isObject(raw) && isObject(raw["tracker"]) && Object.keys(raw["tracker"]).length > 0;
   return [
-    ...findNotifierContradictions(notifier, isCluster),
-    ...findCatalogContradictions(catalog, isCluster),
-    ...findTrackerContradictions(tracker, isCluster),
+    ...findNotifierContradictions(notifier, cluster),
+    ...findCatalogContradictions(catalog, cluster),
+    ...findTrackerContradictions(tracker, { isCluster: cluster, isUsed }),
   ].map(formatIssue);
+}
+
+function isCluster({ redis }: Parsed): boolean {
+  return parseServerUrl(redis.url).kind === "cluster";
 }

@@ -27,8 +27,3 @@ export function routingKeyOf(partition: string): string {
 export function routingOf(partition: string | null): { routingKey?: string } {
   return partition === null ? {} : { routingKey: routingKeyOf(partition) };
 }
-
-/** Each partition of a configuration; one without a name where it has none. */
-export function partitionsOf(configured: readonly string[]): readonly (string | null)[] {
-  return configured.length > 0 ? configured : [null];
-}

@@ -10,7 +10,7 @@ import { UnavailableError } from "../runtime/errors";
 import { createFunctions } from "../redis/functions";
 import { checkPrimary, checkServer, listLoaded, readBundle, type BundledLibrary } from "../deploy/libraries";
 import type { Logger } from "../runtime/log";
-import { partitionsOf, routingOf } from "../redis/partitions";
+import { routingOf } from "../redis/partitions";
 import { applyTopic, topicsOf, type Topic, type TopicSettings, type NotifierHost } from "../notifier/topics";
 
 export class Host implements NotifierHost {
@@ -71,9 +71,9 @@ export class Host implements NotifierHost {
     return settings;
   }
 
-  /** Each partition of the configuration; one without a name where there are none. */
+  /** Each partition of the tracker; one without a name on a single server, none where the tracker is not used. */
   get partitions(): readonly (string | null)[] {
-    return partitionsOf(this.config.tracker.partitions);
+    return this.config.tracker.partitions;
   }
 
   /** The functions, called in a partition. */

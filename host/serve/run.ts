@@ -7,6 +7,7 @@ import type { Job } from "./jobs";
 import { drain } from "../tracker/ingest";
 import { notifyOnce } from "../notifier/once";
 import { addSummaries, METRICS, NOTHING_ROTATED, rotate, type Metric } from "../tracker/rotate";
+import { requirePartitions } from "../tracker/config";
 import { keepUp, type UpkeepJob } from "../tracker/upkeep";
 import type { Logger } from "../runtime/log";
 import { createCouriers } from "../notifier/serve";
@@ -64,7 +65,7 @@ async function doAll(
       return enrichAll(host, config, signal);
     case "refresh":
     case "expire":
-      return keepUpAll(host, job, signal);
+      return keepUpAll(host, config, job, signal);
     case "notify":
       return notifyAll(host, config, signal);
     case "catalog":
@@ -83,9 +84,9 @@ async function enrichAll(host: Host, config: Config, signal: AbortSignal) {
   return drainEnrichment(host, config.tracker, enrichment, signal);
 }
 
-async function keepUpAll(host: Host, job: UpkeepJob, signal: AbortSignal) {
+async function keepUpAll(host: Host, config: Config, job: UpkeepJob, signal: AbortSignal) {
   const total = { done: 0, slices: 0, finished: true };
-  for (const partition of host.partitions) {
+  for (const partition of requirePartitions(config.tracker)) {
     const { done, slices, finished } = await keepUp(host.functions(partition), job, () => !signal.aborted);
     total.done += done;
     total.slices += slices;
@@ -113,6 +114,7 @@ async function catalogAll(host: Host, config: Config, log: Logger, signal: Abort
 }
 
 async function ingestAll(host: Host, config: Config, signal: AbortSignal) {
+  requirePartitions(config.tracker);
   const total = { read: 0, accepted: 0, rejected: 0, late: 0, slices: 0, finished: true };
   for (const stream of config.tracker.streams) {
     const summary = await drain(host.functions(stream.partition), stream, signal);
@@ -128,7 +130,7 @@ async function ingestAll(host: Host, config: Config, signal: AbortSignal) {
 
 async function rotateAll(host: Host, config: Config, job: RotationJob, signal: AbortSignal) {
   let total = NOTHING_ROTATED;
-  for (const partition of host.partitions) {
+  for (const partition of requirePartitions(config.tracker)) {
     for (const metric of METRICS_OF[job]) {
       const functions = host.functions(partition);
       total = addSummaries(

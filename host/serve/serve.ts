@@ -8,6 +8,7 @@ import { parseServerUrl } from "../redis/url";
 import type { Logger } from "../runtime/log";
 import { Troubles } from "../runtime/troubles";
 import { VERSION } from "../runtime/version";
+import { requirePartitions } from "../tracker/config";
 import { serveIngest } from "../tracker/ingest";
 import type { Lags } from "../tracker/metrics";
 import { serveRotation } from "../tracker/rotate";
@@ -34,10 +35,12 @@ export async function serve(config: Config, log: Logger, signal: AbortSignal): P
   const service = createService(config, log, signal);
   const { host, availability, metrics } = service;
   const { tracker } = config;
+  requireWork(service);
   log.info(
     { version: VERSION, worker: host.worker, redis: parseServerUrl(config.redis.url).shown, config: config.file },
     "starting",
   );
+  if (host.partitions.length === 0) log.info("tracker.partitions names none; the tracker is left alone");
   const couriers = await createCouriers(host.topics, process.env);
   const http = await serveHttp(service, couriers);
   try {
@@ -58,6 +61,11 @@ export async function serve(config: Config, log: Logger, signal: AbortSignal): P
     host.close();
   }
   log.info("stopped");
+}
+
+/** In a cluster, the tracker is left alone where the configuration says nothing about it: nothing tells where it is. */
+function requireWork({ config, host }: Serving): void {
+  if (host.topics.length === 0 && config.catalog.vendors.length === 0) requirePartitions(config.tracker);
 }
 
 function createService(config: Config, log: Logger, signal: AbortSignal): Serving {

@@ -2,6 +2,7 @@
 import { z } from "zod";
 import { parsePattern } from "../jobs/slots";
 import { BOUNDS, KEYS, UNKNOWN_HOSTS, type MadeTier } from "../contract";
+import { UserError } from "../runtime/errors";
 import { keyIn, partitionOf } from "../redis/partitions";
 import { readable, type Issue } from "../runtime/config-issues";
 import { enrichmentSchema } from "./enrichment/settings";
@@ -61,17 +62,46 @@ export interface StreamConfig {
   partition: string | null;
 }
 
-export type TrackerConfig = Omit<ParsedTracker, "streams"> & { streams: StreamConfig[] };
+export type TrackerConfig = Omit<ParsedTracker, "streams" | "partitions"> & {
+  streams: StreamConfig[];
+  /** One without a name on a single server that names none; none in a cluster where the tracker is not used. */
+  partitions: readonly (string | null)[];
+};
 
-/** The streams of the configuration; without any, the one that each partition has by its name. */
-export function resolveStreams(tracker: ParsedTracker): StreamConfig[] {
-  const { streams, partitions } = tracker;
-  if (streams) return streams.map((stream) => ({ ...stream, partition: partitionOf(stream.key) ?? null }));
-  if (partitions.length === 0) return [{ key: KEYS.events, partition: null }];
-  return partitions.map((partition) => ({ key: keyIn(KEYS.events, partition), partition }));
+const NEEDS_PARTITIONS = "a cluster needs at least one, which says where the keys are";
+
+/** Partitions, and their streams: those of the configuration; without any, the one that each has by its name. */
+export function resolveTracker(tracker: ParsedTracker, isCluster: boolean): TrackerConfig {
+  const { streams } = tracker;
+  const partitions = tracker.partitions.length > 0 || isCluster ? tracker.partitions : [null];
+  return {
+    ...tracker,
+    partitions,
+    streams: streams
+      ? streams.map((stream) => ({ ...stream, partition: partitionOf(stream.key) ?? null }))
+      : partitions.map((partition) => ({ key: keyIn(KEYS.events, partition), partition })),
+  };
 }
-/** What is right by itself and wrong together. */
-export function findTrackerContradictions({ partitions, streams = [] }: ParsedTracker, isCluster: boolean): Issue[] {
+
+/**
+ * The partitions of the tracker, for what is about nothing else.
+ *
+ * @throws UserError in a cluster whose configuration names none
+ */
+export function requirePartitions({ partitions }: Pick<TrackerConfig, "partitions">): readonly (string | null)[] {
+  if (partitions.length === 0) throw new UserError(`tracker.partitions: ${NEEDS_PARTITIONS}`);
+  return partitions;
+}
+
+/**
+ * What is right by itself and wrong together.
+ *
+ * @param isUsed whether the configuration says anything about the tracker: in a cluster it then has to say where it is
+ */
+export function findTrackerContradictions(
+  { partitions, streams = [] }: ParsedTracker,
+  { isCluster, isUsed }: { isCluster: boolean; isUsed: boolean },
+): Issue[] {
   const issues: Issue[] = [];
   partitions.forEach((name, at) => {
     if (partitions.indexOf(name) !== at)
@@ -84,9 +114,7 @@ export function findTrackerContradictions({ partitions, streams = [] }: ParsedTr
       issues.push({ path: ["tracker", "streams", at, "key"], message });
     }
   });
-  if (isCluster && partitions.length === 0) {
-    const message = "a cluster needs at least one, which says where the keys are";
-    issues.push({ path: ["tracker", "partitions"], message });
-  }
+  if (isCluster && isUsed && partitions.length === 0)
+    issues.push({ path: ["tracker", "partitions"], message: NEEDS_PARTITIONS });
   return issues;
 }

@@ -1,9 +1,8 @@
 /** Where commands that look at the tracker read: its functions, once for each partition. */
-import type { TrackerConfig } from "./config";
+import { requirePartitions, type TrackerConfig } from "./config";
 import type { HotpathFunctions } from "../contract";
 import { functionsOf } from "../deploy/client";
 import type { Connection } from "../redis/connection";
-import { partitionsOf } from "../redis/partitions";
 
 export interface Source {
   /** Null outside of clusters. */
@@ -11,12 +10,16 @@ export interface Source {
   functions: HotpathFunctions;
 }
 
-/** The sources of a configuration; nothing is loaded where a library is missing, looking changes nothing. */
+/**
+ * The sources of a configuration; nothing is loaded where a library is missing, looking changes nothing.
+ *
+ * @throws UserError in a cluster whose configuration names no partition of the tracker
+ */
 export function sourcesOf(
   connection: Connection,
   { tracker }: { tracker: Pick<TrackerConfig, "partitions"> },
 ): Source[] {
-  return partitionsOf(tracker.partitions).map((partition) => ({
+  return requirePartitions(tracker).map((partition) => ({
     partition,
     functions: functionsOf(connection, { partition }),
   }));

@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import type { Config } from "../../config";
 import type { Connection } from "../../redis/connection";
 import type { HotpathFunctions } from "../../contract";
-import { UsageError } from "../../runtime/errors";
+import { UsageError, UserError } from "../../runtime/errors";
 import { Host } from "../../serve/host";
 import { createLogger } from "../../runtime/log";
 import { formatCount, printable } from "../../terminal/format";
@@ -212,7 +212,9 @@ async function showQueues(functions: HotpathFunctions, { json }: JsonOption): Pr
 }
 
 async function withCatalog(work: (functions: HotpathFunctions) => Promise<void>): Promise<void> {
-  await withLibrary("catalogue", (config: Config, connection: Connection) =>
-    work(functionsOf(connection, { partition: config.catalog.partition ?? null })),
-  );
+  await withLibrary("catalogue", async ({ catalog: { partition } }: Config, connection: Connection) => {
+    if (connection.isCluster && partition === undefined)
+      throw new UserError("catalog.partition: a cluster needs it, to say where the keys are");
+    await work(functionsOf(connection, { partition: partition ?? null }));
+  });
 }

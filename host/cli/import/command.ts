@@ -1,6 +1,7 @@
 /** Declares `hotpath import`. */
 import { Option, type Command } from "commander";
 import { examples, lazily } from "../declaring";
+import { ANY_PARTITION } from "../partition";
 
 export function declareImport(program: Command): void {
   program
@@ -20,6 +21,7 @@ export function declareImport(program: Command): void {
     .option("--again", "forget what was imported before, and count it anew")
     .option("--dry-run", "say what would be counted and left out, and count nothing")
     .option("--partition <name>", "in a cluster: the partition that the events belong to")
+    .option(...ANY_PARTITION)
     .option("--no-rotate", "leave the merging of windows to the hosts that serve")
     .option("--json", "print the summary as JSON")
     .addHelpText(

@@ -9,16 +9,16 @@ import { stopOnSignals } from "../../runtime/signals";
 import type { ImportedFile } from "../../tracker/import/file";
 import type { ImportOptions, ImportTarget } from "../../tracker/import/import";
 import type { Format } from "../../tracker/import/line-format";
+import { chosenPartition, type PartitionOptions } from "../partition";
 import { renderSummary } from "./summary";
 
-export interface ImportCommandOptions {
+export interface ImportCommandOptions extends PartitionOptions {
   format?: Format;
   website?: string;
   shiftToNow?: boolean;
   again?: boolean;
   dryRun?: boolean;
   json?: boolean;
-  partition?: string;
   /** False for --no-rotate. */
   rotate: boolean;
 }
@@ -37,10 +37,7 @@ export async function importCommand(names: string[], options: ImportCommandOptio
   const host = new Host(config, createLogger("silent"));
   try {
     await host.prepare();
-    if (host.connection.isCluster && options.partition === undefined) {
-      throw new UsageError("in a cluster, --partition names the partition that the events belong to");
-    }
-    const target = host.functions(options.partition ?? null);
+    const target = host.functions(chosenPartition(config, host.connection.isCluster, options));
     await run(names, options, target, target, signal);
   } finally {
     host.close();
@@ -55,7 +52,7 @@ async function dryRun(
   config: Config,
   signal: AbortSignal,
 ): Promise<void> {
-  const known = await readOnly(config, options.partition);
+  const known = await readOnly(config, options);
   try {
     await run(names, options, known?.target ?? null, null, signal);
   } finally {
@@ -64,13 +61,13 @@ async function dryRun(
 }
 
 async function readOnly(
-  { redis }: Config,
-  partition: string | undefined,
+  config: Config,
+  options: PartitionOptions,
 ): Promise<{ target: ImportTarget; close: () => void } | undefined> {
   try {
-    const connection = await connect(redis.url);
-    const functions = functionsOf(connection, { partition: partition ?? null });
+    const connection = await connect(config.redis.url);
     try {
+      const functions = functionsOf(connection, { partition: chosenPartition(config, connection.isCluster, options) });
       await functions.getImport({ source: "-" });
       return { target: functions, close: () => connection.close() };
     } catch (error) {
@@ -78,6 +75,7 @@ async function readOnly(
       throw error;
     }
   } catch (error) {
+    if (error instanceof UsageError) throw error;
     say(`What was imported before is not known (${describeError(error)}); the files are read from their starts`);
     return undefined;
   }

@@ -2,6 +2,7 @@
 import type { Command } from "commander";
 import { KEYS } from "../../contract";
 import { examples, lazily } from "../declaring";
+import { ANY_PARTITION } from "../partition";
 
 export function declareMirror(program: Command): void {
   program
@@ -16,6 +17,7 @@ export function declareMirror(program: Command): void {
       "what the kept position is filed under, in place of the address: for replicas, and servers that move",
     )
     .option("--partition <name>", "in a cluster: the partition that the events belong to here")
+    .option(...ANY_PARTITION)
     .option("--until-empty", "end once all that is there is counted")
     .option("--accept-gap", "go on where entries were trimmed before they were counted")
     .option("--again", "forget the kept position, and count from the first entry there is")

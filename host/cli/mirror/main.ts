@@ -1,6 +1,5 @@
 /** `hotpath mirror <url>` */
 import { loadConfig } from "../../config";
-import { UsageError } from "../../runtime/errors";
 import { Host } from "../../serve/host";
 import { createLogger } from "../../runtime/log";
 import { KEYS } from "../../contract";
@@ -9,11 +8,11 @@ import { startProgress } from "../../terminal/progress";
 import { stopOnSignals } from "../../runtime/signals";
 import type { MirrorSummary } from "../../tracker/mirror/mirror";
 import { MINUTE_MS } from "../../runtime/time";
+import { chosenPartition, type PartitionOptions } from "../partition";
 
-export interface MirrorCommandOptions {
+export interface MirrorCommandOptions extends PartitionOptions {
   stream?: string;
   name?: string;
-  partition?: string;
   untilEmpty?: boolean;
   acceptGap?: boolean;
   again?: boolean;
@@ -32,10 +31,8 @@ export async function mirrorCommand(url: string, options: MirrorCommandOptions):
   let summary: MirrorSummary;
   try {
     await host.prepare();
-    if (host.connection.isCluster && options.partition === undefined) {
-      throw new UsageError("in a cluster, --partition names the partition that the events belong to");
-    }
-    summary = await mirror(host.functions(options.partition ?? null), {
+    const partition = chosenPartition(config, host.connection.isCluster, options);
+    summary = await mirror(host.functions(partition), {
       url,
       stream: options.stream ?? KEYS.events,
       name: options.name,

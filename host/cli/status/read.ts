@@ -60,14 +60,14 @@ export interface StatusStream {
 /**
  * Looks at every primary.
  *
- * @param partitions those of the configuration; none without a cluster
+ * @param partitions those of the configuration
  * @param streams those of the configuration
  * @throws UserError if a server is too old
  */
 export async function readStatus(
   connection: Connection,
   bundle: readonly BundledLibrary[],
-  partitions: readonly string[],
+  partitions: readonly (string | null)[],
   streams: readonly StatusStream[] = [],
 ): Promise<Status> {
   const primaries: PrimaryStatus[] = [];
@@ -75,9 +75,8 @@ export async function readStatus(
   const hasTracker = primaries.every(({ libraries }) =>
     libraries.some(({ library, state }) => library === "tracker" && state !== "missing" && state !== "foreign"),
   );
-  const wanted = partitions.length > 0 ? partitions : connection.isCluster ? [] : [null];
   const tracker = hasTracker
-    ? await Promise.all(wanted.map((partition) => readTracker(connection, partition, streams)))
+    ? await Promise.all(partitions.map((partition) => readTracker(connection, partition, streams)))
     : [];
   return { primaries, tracker };
 }

@@ -1,7 +1,6 @@
 /** The part of a host that fetches pages: courier and workers as the configuration wants them. */
 import { keepRunning, type Service, type WorkerHost } from "../../jobs/service";
 import type { TrackerConfig } from "../config";
-import { partitionsOf } from "../../redis/partitions";
 import type { TrackerMetrics } from "../metrics";
 import { Announcements } from "./announcements";
 import { PageCourier } from "./courier";
@@ -77,7 +76,7 @@ export async function serveEnrichment(service: Service, config: TrackerConfig, m
       }
     });
   };
-  await Promise.all(partitionsOf(config.partitions).map(serveOne));
+  await Promise.all(config.partitions.map(serveOne));
 }
 
 /**
@@ -93,7 +92,7 @@ export async function drainEnrichment(
 ): Promise<Record<EnrichOutcome, number> & { finished: boolean }> {
   const total = { enriched: 0, gone: 0, twice: 0, failed: 0, abandoned: 0, postponed: 0, finished: true };
   const enrichment = new Enrichment(host, settings, config.leaseSeconds * 1000);
-  for (const partition of partitionsOf(config.partitions)) {
+  for (const partition of config.partitions) {
     const onEnd = ({ outcome }: EnrichReport): void => void (total[outcome] += 1);
     total.finished = (await enrichment.work(partition, onEnd, (worker) => worker.drain(signal))) && total.finished;
   }

@@ -1,7 +1,7 @@
 /** `hotpath mirror`: another server's stream, each entry counted here exactly once. */
 import { backoffMs } from "../../runtime/backoff";
 import { connect, type Connection } from "../../redis/connection";
-import { describeError, UnavailableError, UserError } from "../../runtime/errors";
+import { describeError, ReplyError, UnavailableError, UserError } from "../../runtime/errors";
 import {
   nothingCounted,
   OvertakenError,
@@ -189,6 +189,7 @@ class Mirror {
   async #recover(error: unknown): Promise<void> {
     const { signal, say } = this.options;
     if (signal.aborted) return;
+    if (error instanceof ReplyError && error.code === "MOVED") throw this.#elsewhere();
     if (!(error instanceof UnavailableError) && !(error instanceof OvertakenError)) throw error;
     if (this.#attempt === 0) {
       say(
@@ -199,6 +200,15 @@ class Mirror {
     }
     await pause(backoffMs(this.#attempt), signal);
     this.#attempt += 1;
+  }
+
+  /** One node of a cluster was named, and it has other slots. */
+  #elsewhere(): UserError {
+    const { url, stream } = this.options;
+    const nodes = parseServerUrl(url).nodes.map(formatEndpoint).join(",");
+    return new UserError(
+      `${nodes} is a node of a cluster, and ${stream} is on another one; write redis+cluster://${nodes}, which finds it`,
+    );
   }
 
   #summary(): MirrorSummary {
