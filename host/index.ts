@@ -3,7 +3,7 @@ export { functionsOf, type ClientOptions } from "./deploy/client";
 export { connect, type Connection, type Primary, type RoutedOptions } from "./redis/connection";
 export type { HotpathFunctions } from "./contract";
 export { deploy, type DeployOptions, type DeployReport, type LibraryAction } from "./deploy/deploy";
-export { HotpathError, ReplyError, UnavailableError, UsageError, UserError } from "./runtime/errors";
+export { HotpathError, ReplyError, SlotMovingError, UnavailableError, UsageError, UserError } from "./runtime/errors";
 export { trackEventsInChunks, type TrackResult } from "./tracker/events";
 export { createFunctions, type FunctionsOptions, type Send } from "./redis/functions";
 export { readBundle, type BundledLibrary } from "./deploy/libraries";

@@ -1,6 +1,6 @@
 /** Error codes of all libraries, and the one way to raise and to answer them. */
 
-export type ErrorCode = "BADARG" | "BADEVENT" | "BADCONFIG" | "NOTFOUND" | "CONFLICT" | "LIMIT";
+export type ErrorCode = "BADARG" | "BADEVENT" | "BADCONFIG" | "NOTFOUND" | "CONFLICT" | "LIMIT" | "TRYAGAIN";
 
 /** Offending values are quoted in messages up to this many bytes: an error line must stay readable. */
 const QUOTED_BYTES = 64;

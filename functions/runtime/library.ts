@@ -1,10 +1,12 @@
 /** From commands to what Redis calls: routing key, arguments, reply, and errors without script positions. */
 import { bind, newBinder, type Binder } from "./arguments";
+import { startClock } from "./clock";
 import { slowCollector } from "./collector";
 import type { Command, ReplyType } from "./declare";
 import { command, record, textReply } from "./declare";
 import { fail, quote, toErrorReply } from "./errors";
 import { hashTag, usePartition } from "./keys";
+import { requireStableSlot } from "./slot";
 
 /** A function as Redis calls it. */
 type Callback = (this: void, keys: string[], args: string[]) => unknown;
@@ -51,6 +53,7 @@ function dispatch(): unknown {
     const partition = routingKey === undefined ? "" : partitionOf(calledKeys, routingKey);
     usePartition(partition);
     isWhole = partition === "";
+    if (!isWhole) requireStableSlot();
   }
   const args = bind(calledBinder, calledArgs);
   return encode(calledCommand.declaration.reply, calledCommand.run(args as never));
@@ -75,6 +78,7 @@ function callback(target: Command): Callback {
     calledBinder = binder;
     calledKeys = keys;
     calledArgs = args;
+    startClock();
     const [, result] = xpcall(run, onError);
     return result;
   };

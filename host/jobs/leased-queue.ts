@@ -8,7 +8,7 @@
 import { setMaxListeners } from "node:events";
 import { performance } from "node:perf_hooks";
 import { backoffMs } from "../runtime/backoff";
-import { HotpathError, UnavailableError } from "../runtime/errors";
+import { HotpathError, SlotMovingError, UnavailableError } from "../runtime/errors";
 import { pause } from "../runtime/wait";
 import type { Wakeup } from "../runtime/wakeup";
 import { isClosed, type Gate, type GateState } from "./gate";
@@ -188,6 +188,7 @@ export async function settle(
 ): Promise<Settling> {
   let stoppedAt: number | undefined;
   for (let attempt = 0, isUncertain = false; ; attempt += 1) {
+    let isMoving = false;
     try {
       if (refusal) {
         const nowMs = await queue.now();
@@ -201,10 +202,12 @@ export async function settle(
       if (isLeaseLost(error)) return { settled: isUncertain ? "settled" : "lost" };
       if (!(error instanceof UnavailableError)) return { settled: "unknown", error };
       isUncertain ||= error.maybeExecuted;
+      // While its slot is being moved, nobody else can claim it either.
+      isMoving = error instanceof SlotMovingError;
     }
     const now = performance.now();
     if (signal.aborted) stoppedAt ??= now;
-    if (now > leaseEndMs || (stoppedAt !== undefined && now - stoppedAt > STOP_PATIENCE_MS))
+    if ((now > leaseEndMs && !isMoving) || (stoppedAt !== undefined && now - stoppedAt > STOP_PATIENCE_MS))
       return { settled: "unknown" };
     await pause(backoffMs(attempt));
   }

@@ -5,11 +5,11 @@
  * slept, was away from Redis, or has just started runs what it missed, once. Several missed slots of a job are one: the
  * functions work off everything that is due.
  */
-import { UnavailableError } from "../runtime/errors";
+import { SlotMovingError, UnavailableError } from "../runtime/errors";
 import { pause } from "../runtime/wait";
 import type { Pattern } from "./slots";
 
-/** `done`: this host did it. `elsewhere`: another host leads it, or has done it. `stopped`: ended half-way by a signal. */
+/** `done`: this host did it. `elsewhere`: another host leads it, or has done it. `stopped`: ended half-way, by a signal or by a slot that is being moved. */
 export type TickOutcome = "done" | "elsewhere" | "stopped";
 
 export interface ScheduledJob {
@@ -81,7 +81,7 @@ const MAX_IDLE_MS = 10_000;
 /**
  * Runs what is due, one job at a time, until the signal is aborted.
  *
- * @param onEnd told how each tick ended; with the error if it failed
+ * @param onEnd told how each tick ended; with the error if it failed, or if its slot is being moved
  * @throws UnavailableError if Redis is away; call it again, with the same schedule, when it is back
  */
 export async function runSchedule(
@@ -102,10 +102,12 @@ export async function runSchedule(
       schedule.ended(job, slot, outcome, clock());
       onEnd(job, slot, outcome);
     } catch (error) {
-      if (error instanceof UnavailableError) throw error;
+      const isMoving = error instanceof SlotMovingError;
+      if (error instanceof UnavailableError && !isMoving) throw error;
       // The other jobs go on.
-      schedule.ended(job, slot, "failed", clock());
-      onEnd(job, slot, "failed", error);
+      const outcome = isMoving ? "stopped" : "failed";
+      schedule.ended(job, slot, outcome, clock());
+      onEnd(job, slot, outcome, error);
     }
   }
 }

@@ -3,7 +3,7 @@ import { performance } from "node:perf_hooks";
 import type { HotpathFunctions } from "../contract";
 import type { Connection } from "../redis/connection";
 import { backoffMs } from "../runtime/backoff";
-import { UnavailableError } from "../runtime/errors";
+import { SlotMovingError, UnavailableError } from "../runtime/errors";
 import type { Logger } from "../runtime/log";
 import type { Troubles } from "../runtime/troubles";
 import { pause } from "../runtime/wait";
@@ -50,7 +50,9 @@ export async function keepRunning(
     try {
       await work();
     } catch (error) {
-      if (error instanceof UnavailableError) await availability.whenReady(error);
+      // The other slots are served meanwhile.
+      if (error instanceof SlotMovingError) troubles.wait(source, error);
+      else if (error instanceof UnavailableError) await availability.whenReady(error);
       else troubles.report(source, error);
     }
     if (performance.now() - startedAt > STEADY_MS) failures = 0;
@@ -73,7 +75,8 @@ export async function serveSchedule(
   await keepRunning(service, source, () =>
     runSchedule(schedule, service.signal, (job, slot, outcome, error) => {
       service.ticked(job.name, slot, outcome);
-      if (outcome === "failed") service.troubles.report(job.name, error);
+      if (error instanceof SlotMovingError) service.troubles.wait(job.name, error);
+      else if (outcome === "failed") service.troubles.report(job.name, error);
       else service.troubles.clear(job.name);
     }),
   );

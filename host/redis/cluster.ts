@@ -1,5 +1,5 @@
 /** A cluster: which primary has which slots, and a link to each that is needed. */
-import { describeError, ReplyError, UnavailableError, UserError } from "../runtime/errors";
+import { describeError, ReplyError, SlotMovingError, UnavailableError, UserError } from "../runtime/errors";
 import { endClient, Link, openClient, type Access } from "./link";
 import { formatEndpoint, type Endpoint, type ServerUrl } from "./url";
 import type { Argument, SendOptions } from "./wire";
@@ -39,7 +39,8 @@ export class Cluster {
   /**
    * Sends one command, at most once, to the primary that serves the slot of the routing key; without one, to any.
    *
-   * @throws ReplyError for an error reply; UnavailableError while that primary is away
+   * @throws ReplyError for an error reply; UnavailableError while that primary is away; SlotMovingError for a function whose slot
+   *   is being moved
    */
   async send(args: readonly Argument[], routingKey: string | undefined, options: SendOptions): Promise<unknown> {
     let endpoint = await this.#ownerOf(routingKey);
@@ -52,6 +53,10 @@ export class Cluster {
         if (!redirection) {
           if (error instanceof UnavailableError) this.#refreshInBackground();
           throw error;
+        }
+        // It would run where most of its keys are not yet: a node answers ASK as soon as it misses the routing key, which never exists.
+        if (redirection.asking && isFunctionCall(args)) {
+          throw new SlotMovingError(`${formatEndpoint(endpoint)}: the slot of ${routingKey} is being moved`, error);
         }
         asking = redirection.asking;
         endpoint = redirection.endpoint;
@@ -197,6 +202,10 @@ async function readSlots(node: Endpoint, access: Access): Promise<SlotRange[]> {
 function notACluster(error: ReplyError, url: ServerUrl): Error {
   if (!error.message.includes("cluster support disabled")) return error;
   return new UserError(`${url.shown} is not a cluster; its URL must start with redis:// or rediss://`);
+}
+
+function isFunctionCall([command]: readonly Argument[]): boolean {
+  return command === "FCALL" || command === "FCALL_RO";
 }
 
 function parseRedirection(error: unknown, from: Endpoint): { asking: boolean; endpoint: Endpoint } | undefined {

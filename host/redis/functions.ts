@@ -5,7 +5,10 @@ import {
   type HotpathFunctions,
   type ReplySpecification,
 } from "../contract";
-import { HotpathError, ReplyError } from "../runtime/errors";
+import { performance } from "node:perf_hooks";
+import { backoffMs } from "../runtime/backoff";
+import { HotpathError, ReplyError, SlotMovingError } from "../runtime/errors";
+import { pause } from "../runtime/wait";
 
 /** Sends one command; see `Connection.send`. */
 export type Send = (args: string[], options: { routingKey?: string }) => Promise<unknown>;
@@ -22,11 +25,19 @@ export interface FunctionsOptions {
 
 type Values = Record<string, unknown>;
 
+/** How long a call is made again while its slot is being moved: a slot with few keys has moved by then. */
+const MOVING_PATIENCE_MS = 2000;
+
+/** Its callers have several under way, which count in their order only: they try again by themselves. */
+const IN_ORDER = "import_events";
+
 /**
  * The typed client.
  *
  * Functions that only read are called with FCALL_RO, on primaries too: it works on replicas, and a user may be allowed
  * FCALL_RO alone.
+ *
+ * A call whose slot is being moved has done nothing, and is made again for two seconds. It fails with a SlotMovingError then.
  *
  * @param send how commands are sent; its ReplyErrors become HotpathErrors, other errors pass as they are
  */
@@ -48,11 +59,34 @@ async function call(
   const command = encodeCall(spec, args, routingKey);
   const routing = routingKey === undefined ? {} : { routingKey };
   try {
-    return decodeReply(spec.reply, await healing(() => send(command, routing), spec, heal));
+    return decodeReply(spec.reply, await healing(() => sending(() => send(command, routing), spec), spec, heal));
   } catch (error) {
     if (error instanceof ReplyError) throw new HotpathError(error.code, error.sentence, spec.name);
     throw error;
   }
+}
+
+/** Sends until the slot has moved; see {@link createFunctions}. */
+async function sending(attempt: () => Promise<unknown>, spec: FunctionSpecification): Promise<unknown> {
+  const untilMs = performance.now() + (spec.name === IN_ORDER ? 0 : MOVING_PATIENCE_MS);
+  for (let failures = 0; ; failures += 1) {
+    try {
+      return await attempt();
+    } catch (error) {
+      const moving = asMoving(error);
+      if (!moving) throw error;
+      if (performance.now() >= untilMs) throw moving;
+    }
+    await pause(backoffMs(failures));
+  }
+}
+
+/** The error, if it says that a slot is being moved, whoever sent the command. */
+function asMoving(error: unknown): SlotMovingError | undefined {
+  if (error instanceof SlotMovingError) return error;
+  return error instanceof ReplyError && error.code === "TRYAGAIN"
+    ? new SlotMovingError(error.message, error)
+    : undefined;
 }
 
 async function healing(

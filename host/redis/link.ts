@@ -7,7 +7,7 @@
  */
 import { createClient, ErrorReply, RESP_TYPES } from "@redis/client";
 import { backoffMs } from "../runtime/backoff";
-import { describeError, ReplyError, UnavailableError } from "../runtime/errors";
+import { describeError, ReplyError, SlotMovingError, UnavailableError } from "../runtime/errors";
 import { formatEndpoint, type Credentials, type Endpoint } from "./url";
 import { pause } from "../runtime/wait";
 import type { Argument, SendOptions } from "./wire";
@@ -29,7 +29,7 @@ const SILENCE_TIMEOUT_MS = 30_000;
 const MAX_PENDING = 10_000;
 
 /** Replies that say that the server cannot serve now, and has not run the command. */
-const PASSING = new Set(["LOADING", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN", "READONLY", "BUSY"]);
+const PASSING = new Set(["LOADING", "MASTERDOWN", "CLUSTERDOWN", "READONLY", "BUSY"]);
 
 function newClient(endpoint: Endpoint, access: Access) {
   return createClient({
@@ -84,6 +84,7 @@ export function endClient(client: Client): void {
 export function explain(error: unknown, endpoint: Endpoint): Error {
   if (error instanceof ErrorReply) {
     const reply = ReplyError.parse(error.message);
+    if (reply.code === "TRYAGAIN") return new SlotMovingError(`${formatEndpoint(endpoint)}: ${reply.message}`, error);
     return PASSING.has(reply.code)
       ? new UnavailableError(`${formatEndpoint(endpoint)}: ${reply.message}`, false, error)
       : reply;

@@ -27,6 +27,15 @@ export class UnavailableError extends Error {
   }
 }
 
+/** The slot of a call is being moved to another node of the cluster, and nothing was done. The same call passes once that has ended. */
+export class SlotMovingError extends UnavailableError {
+  override name = "SlotMovingError";
+
+  constructor(message: string, cause?: unknown) {
+    super(message, false, cause);
+  }
+}
+
 /** An error reply of Redis: its first word, and the sentence after it. */
 export class ReplyError extends Error {
   override name = "ReplyError";

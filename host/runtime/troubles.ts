@@ -19,6 +19,14 @@ export class Troubles {
     this.log.error({ source, reason }, "failed, trying again");
   }
 
+  /** `source` cannot work for a while, which is no failure. */
+  wait(source: string, error: unknown): void {
+    const reason = describeError(error);
+    if (this.#last.get(source) === reason) return;
+    this.#last.set(source, reason);
+    this.log.warn({ source, reason }, "has to wait, trying again");
+  }
+
   /** `source` works; logged if it had failed. */
   clear(source: string): void {
     if (this.#last.delete(source)) this.log.info({ source }, "works again");

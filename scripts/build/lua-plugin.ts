@@ -50,6 +50,15 @@ class LibraryPrinter extends tstl.LuaPrinter {
 
   protected override popIndent(): void {}
 
+  /** On one line, where the compiler begins a line for each argument. */
+  protected override printExpressionList(
+    expressions: lua.Expression[],
+  ): ReturnType<tstl.LuaPrinter["printExpression"]>[] {
+    return expressions.map((each, at) =>
+      at === 0 ? this.printExpression(each) : this.createSourceNode(each, [", ", this.printExpression(each)]),
+    );
+  }
+
   /**
    * Prints a loop over a list with a counter: `ipairs` calls a function for each element. What is added to a list inside its
    * loop is not visited.

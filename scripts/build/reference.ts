@@ -138,6 +138,9 @@ export function renderReference(libraries: ReadonlyMap<string, readonly Declarat
     "names of all keys of the call; the key itself is never read or written. A *record* is a flat array of field, value,",
     "field, value, as HGETALL answers.",
     "",
+    "Every function may answer TRYAGAIN in a cluster, with a routing key: its slot is being moved key by key, nothing was done,",
+    "and the same call can be made again.",
+    "",
     ...[...libraries].flatMap(([library, declarations]) => [`## ${library}`, "", ...declarations.flatMap(section)]),
   ].join("\n");
 }

@@ -342,13 +342,16 @@ describe("the built libraries", () => {
   const patterns = (name: string): string[] => rights.get(name)!.keys.map(({ pattern }) => pattern);
 
   it("have rights as narrow as what each function does", () => {
-    expect(rights.get("tracker_library")).toEqual({ commands: [], keys: [], userKeys: null });
-    expect(rights.get("range_pg")!.commands).toEqual(["hmget"]);
+    // Before every routed call its slot is looked at.
+    const slot = { pattern: "H:SLOT:*", access: "read" };
+    expect(rights.get("tracker_library")).toEqual({ commands: ["exists", "time"], keys: [slot], userKeys: null });
+    expect(rights.get("range_pg")!.commands).toEqual(["exists", "hmget", "time"]);
     expect(patterns("range_pg")).toContain("H:5MINUTES.SERIES:*");
     expect(rights.get("count_ud")!.commands).toEqual(expect.arrayContaining(["pfcount", "time"]));
-    expect(rights.get("get_topic")!.commands).toEqual(["hget"]);
-    expect(rights.get("tracker_done")!.keys).toEqual([{ pattern: "H:TICK:*", access: "write" }]);
+    expect(rights.get("get_topic")!.commands).toEqual(["exists", "hget", "time"]);
+    expect(rights.get("tracker_done")!.keys).toEqual([slot, { pattern: "H:TICK:*", access: "write" }]);
     expect(rights.get("configure_tracker")!.keys).toEqual([
+      slot,
       { pattern: "H:TRACKER.HOSTS:*", access: "write" },
       { pattern: "H:TRACKER:*", access: "write" },
       { pattern: "SS:5MINUTES.PENDING:*", access: "write" },

@@ -280,6 +280,14 @@ function rightsOf({ commands, names }: { commands: string[]; names: KeyPattern[]
   return { commands, keys, userKeys: named.length < names.length ? accessTo(undefined, commands) : null };
 }
 
+/** What runs before every routed call. */
+const GUARD = { module: "functions.runtime.slot", name: "requireStableSlot" };
+
+function withRights(own: FunctionRights, more: FunctionRights): FunctionRights {
+  const keys = [...own.keys, ...more.keys].sort((a, b) => (a.pattern < b.pattern ? -1 : 1));
+  return { ...own, commands: [...new Set([...own.commands, ...more.commands])].sort(), keys };
+}
+
 /** What the rights of a function say against its declaration. */
 function contradictions({ name, role, flags }: Declaration, { commands, keys }: FunctionRights): string[] {
   const changing = commands.filter((command) => changesOf(command) !== "none");
@@ -314,8 +322,10 @@ export function findRights(program: Program, library: string, declarations: read
     );
   }
   const analysis = new Analysis(program);
-  const found = roots.map((root) => rightsOf(analysis.reach(root)));
-  const problems = [...analysis.problems, ...declarations.flatMap((each, at) => contradictions(each, found[at]!))];
+  const guard = (program.modules.get(GUARD.module)?.exports.get(GUARD.name) ?? []).map((each) => analysis.reach(each));
+  const own = roots.map((root) => rightsOf(analysis.reach(root)));
+  const found = own.map((each) => guard.map(rightsOf).reduce(withRights, each));
+  const problems = [...analysis.problems, ...declarations.flatMap((each, at) => contradictions(each, own[at]!))];
   if (problems.length > 0)
     throw new Error(`${library}: rights\n${problems.map((problem) => `  ${problem}`).join("\n")}`);
   return found;
