@@ -1,5 +1,5 @@
 /** What is kept of a subject that waits, and the serial numbers from which ids of notifications are made. */
-import { clock } from "../runtime/clock";
+import { serialAfter } from "../runtime/clock";
 import { currentPartition } from "../runtime/keys";
 import type { Topic } from "./topics";
 
@@ -9,16 +9,11 @@ export function parseRecord(stored: string): LuaMultiReturn<[first: string, last
   return $multi(first!, last!, serial!);
 }
 
-/**
- * A serial number that no subject of the topic has had. They begin at the time at which the first is given, so that a
- * database that was emptied does not give those again that receivers have seen.
- */
+/** A serial number that no subject of the topic has had, also if the server came back from an older file. */
 export function newSerial({ state }: Topic): string {
-  const next = redis.call("HINCRBY", state, "serial", "1");
-  if (next > 1) return `${next}`;
-  const first = `${clock(undefined)}`;
-  redis.call("HSET", state, "serial", first);
-  return first;
+  const serial = serialAfter(redis.call("HGET", state, "serial"));
+  redis.call("HSET", state, "serial", serial);
+  return serial;
 }
 
 /** The id of a notification: the same for one subject and serial number, and for no other. */

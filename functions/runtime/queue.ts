@@ -9,6 +9,7 @@
  *
  * An entry whose hash is gone or is no hash (evicted, deleted, overwritten) is dropped when it is met.
  */
+import { clock } from "./clock";
 import { fail, quote } from "./errors";
 import { HOUR_MS } from "./time";
 import { onKey, requireType } from "./types";
@@ -159,8 +160,8 @@ export function giveOut(
   leaseMs: number,
   nowMs: number,
 ): string {
-  // Numbers alone would be given again after a failover that has lost the last of them.
-  const token = `${nowMs}-${onKey("HINCRBY", queue.counters, "leases", "1")}`;
+  // Numbers alone would be given again by a server that came back from an older file, and NOW is whatever the caller says.
+  const token = `${clock(undefined)}-${onKey("HINCRBY", queue.counters, "leases", "1")}`;
   redis.call("ZREM", queue.ready, id);
   redis.call("HSET", entryKey(queue, id), "attempt", `${attempt}`, "token", token, "worker", worker);
   redis.call("ZADD", queue.leased, `${nowMs + leaseMs}`, id);

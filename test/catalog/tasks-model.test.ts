@@ -15,8 +15,8 @@ const QUEUES = ["q", "other"];
 const TYPES = ["plain", "job", "pre.a", "pre.b", "post.a"];
 const DEFAULTS: TypeSettings = { pre: [], post: [], attempts: 3, backoff: 30 * SECOND, lease: MINUTE, keep: DAY };
 
-/** What is in the database before the first serial number is given. */
-const FIRST_SERIAL = 1_700_000_000_000;
+/** What is in the database before the first serial number is given: later than now, so that the next one is one more. */
+const FIRST_SERIAL = 8_000_000_000_000_000;
 const SERIALS = "H:TASKS::::";
 
 const tasks = useTasks();

@@ -53,7 +53,7 @@ describe("enqueue_task", () => {
     const made = await tasks.enqueue("q", job);
     const next = await tasks.enqueue("q", job);
     expect(made).toMatch(/^\d+$/);
-    expect(Number(next)).toBe(Number(made) + 1);
+    expect(Number(next)).toBeGreaterThan(Number(made));
     expect(await tasks.enqueue("q", job, "ID", "sync/2014-06#1")).toBe("sync/2014-06#1");
     expect(await tasks.read("list_queues")).toEqual(["q"]);
   });

@@ -1,5 +1,5 @@
 /** Tasks and their hooks are put into a queue. */
-import { clock } from "../../runtime/clock";
+import { serialAfter } from "../../runtime/clock";
 import { enqueue } from "../../runtime/queue";
 import { fields } from "../../runtime/types";
 import { hookId, hookPayload, hookRest, type HookKind, type HookOf } from "./hooks";
@@ -30,14 +30,10 @@ interface NewTask {
   hook?: HookOf | undefined;
 }
 
-/**
- * The numbers of the next task. Serial numbers begin at the time at which the first is given, so that a database that was emptied does
- * not give those again that workers have seen. Only reads, so that what is found out later can still refuse the call.
- */
+/** The numbers of the next task. Only reads, so that what is found out later can still refuse the call. */
 export function nextNumbers({ counters, totals }: TaskQueue): Numbers {
   const [last, enqueued] = fields(counters, ["serial", totals.enqueued]);
-  const serial = last === false ? `${clock(undefined)}` : `${tonumber(last)! + 1}`;
-  return { serial, enqueued: numberOf(enqueued) };
+  return { serial: serialAfter(last!), enqueued: numberOf(enqueued) };
 }
 
 /** Forgets a task that has ended. */
