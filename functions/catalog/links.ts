@@ -1,6 +1,6 @@
 /** The product links of a vendor, by year: which there are, and when each was looked at. */
 import { clock } from "../runtime/clock";
-import { command, integer, integerReply, json, NOW, record } from "../runtime/declare";
+import { command, integer, integerReply, json, MAX_TIME_MS, NOW, record } from "../runtime/declare";
 import { fail, quote } from "../runtime/errors";
 import { fields, requireType } from "../runtime/types";
 import { isUtf8 } from "../runtime/utf8";
@@ -138,7 +138,12 @@ function requireMoves(vendor: string, year: string, known: Known[]): void {
   }
 }
 
-/** The number of the run that a call belongs to, and whether it is over already; CONFLICT if there is no such run. */
+/**
+ * The number of the run that a call belongs to, and whether it is over already; CONFLICT if there is no such run.
+ *
+ * A new run gets the server's time, or one more than the last. A caller whose run was lost with the server's last writes must not go on
+ * in one that another has begun since: what it had listed is lost as well, and the last part would remove it.
+ */
 function runOf(
   runs: string,
   year: string,
@@ -147,7 +152,10 @@ function runOf(
 ): LuaMultiReturn<[run: number, isLate: boolean]> {
   const [last, at] = fields(runs, [`${year}:run`, `${year}:at`]);
   const latest = last === false || last === undefined ? 0 : tonumber(last)!;
-  if (given === undefined) return $multi(latest + 1, at !== false && at !== undefined && nowMs < tonumber(at)!);
+  if (given === undefined) {
+    const isLate = at !== false && at !== undefined && nowMs < tonumber(at)!;
+    return $multi(isLate ? latest : Math.max(latest + 1, clock(undefined)), isLate);
+  }
   if (given > latest) fail("CONFLICT", `RUN ${given} has not begun; the last of year ${year} is ${latest}`);
   return $multi(given, given < latest);
 }
@@ -173,7 +181,7 @@ export const syncLinks = command(
     ],
     options: [
       { name: "MORE", type: integer(0, 1), default: 0, doc: "1: more parts of the same run follow" },
-      { name: "RUN", type: integer(1, 999999999), doc: "number of the run that this part belongs to" },
+      { name: "RUN", type: integer(1, MAX_TIME_MS), doc: "number of the run that this part belongs to" },
       NOW,
     ],
     reply: record([
@@ -193,7 +201,7 @@ export const syncLinks = command(
     const lists = listsOf(vendor, year);
     const runs = names.linkRuns(vendor);
     const [run, isLate] = runOf(runs, year, args.run, nowMs);
-    if (isLate && args.run === undefined) return { added: 0, removed: 0, run: run - 1, remaining: 0 };
+    if (isLate && args.run === undefined) return { added: 0, removed: 0, run, remaining: 0 };
     requireVendor(vendor);
     requireLists(lists);
     const known: Known[] = [];

@@ -22,16 +22,14 @@ const linkOf = async (at: number | string): Promise<LinkJson> =>
 
 describe("sync_links", () => {
   it("adds what is new and removes what is gone", async () => {
-    expect(await sync(2014, listOf(1, 2, 3), "NOW", NOON)).toEqual({ added: 3, removed: 0, run: 1, remaining: 0 });
-    expect(await sync(2014, listOf(2, 3, 4), "NOW", NOON + HOUR)).toEqual({
-      added: 1,
-      removed: 1,
-      run: 2,
-      remaining: 0,
-    });
+    const first = await sync(2014, listOf(1, 2, 3), "NOW", NOON);
+    expect(first).toEqual({ added: 3, removed: 0, run: expect.any(Number) as number, remaining: 0 });
+    const second = await sync(2014, listOf(2, 3, 4), "NOW", NOON + HOUR);
+    expect(second).toEqual({ added: 1, removed: 1, run: expect.any(Number) as number, remaining: 0 });
+    expect(Number(second["run"])).toBeGreaterThan(Number(first["run"]));
     expect((await urls()).sort()).toEqual([2, 3, 4].map(url));
     expect(await catalog.read("get_link", HALLMARK, url(1))).toBeNull();
-    expect(await sync(2014, "{}", "NOW", NOON + HOUR)).toEqual({ added: 0, removed: 3, run: 3, remaining: 0 });
+    expect(await sync(2014, "{}", "NOW", NOON + HOUR)).toMatchObject({ added: 0, removed: 3, remaining: 0 });
     const left = (await allKeys(catalog.client)).filter((key) => key.includes("LINK"));
     expect(left).toEqual([`H:LINKS.RUNS::${HALLMARK}::`]);
   });
@@ -74,31 +72,28 @@ describe("sync_links", () => {
   });
 
   it("a call that comes late changes nothing", async () => {
-    await sync(2014, listOf(1, 2), "NOW", NOON);
+    const { run } = await sync(2014, listOf(1, 2), "NOW", NOON);
     const before = await digest(catalog.client);
-    expect(await sync(2014, listOf(3), "NOW", NOON - 1)).toEqual({ added: 0, removed: 0, run: 1, remaining: 0 });
+    expect(await sync(2014, listOf(3), "NOW", NOON - 1)).toEqual({ added: 0, removed: 0, run, remaining: 0 });
     expect(await digest(catalog.client)).toEqual(before);
     expect(await sync(2013, listOf(3), "NOW", NOON - 1)).toMatchObject({ added: 1 });
   });
 
   it("comes in parts: only the last removes", async () => {
     await sync(2014, listOf(1, 2, 3, 4), "NOW", NOON);
-    expect(await sync(2014, listOf(1, 5), "MORE", 1, "NOW", NOON + 1)).toEqual({
-      added: 1,
-      removed: 0,
-      run: 2,
-      remaining: 0,
-    });
-    expect(await sync(2014, listOf(2), "MORE", 1, "RUN", 2, "NOW", NOON + 2)).toEqual({
+    const begun = await sync(2014, listOf(1, 5), "MORE", 1, "NOW", NOON + 1);
+    const run = Number(begun["run"]);
+    expect(begun).toEqual({ added: 1, removed: 0, run, remaining: 0 });
+    expect(await sync(2014, listOf(2), "MORE", 1, "RUN", run, "NOW", NOON + 2)).toEqual({
       added: 0,
       removed: 0,
-      run: 2,
+      run,
       remaining: 0,
     });
-    expect(await sync(2014, listOf(6), "RUN", 2, "NOW", NOON + 3)).toEqual({
+    expect(await sync(2014, listOf(6), "RUN", run, "NOW", NOON + 3)).toEqual({
       added: 1,
       removed: 2,
-      run: 2,
+      run,
       remaining: 0,
     });
     expect((await urls()).sort()).toEqual([1, 2, 5, 6].map(url));
@@ -106,9 +101,9 @@ describe("sync_links", () => {
 
   it("a run that is overtaken by another removes nothing", async () => {
     await sync(2014, listOf(1, 2), "NOW", NOON);
-    await sync(2014, listOf(1), "MORE", 1, "NOW", NOON + 1);
+    const { run } = await sync(2014, listOf(1), "MORE", 1, "NOW", NOON + 1);
     await sync(2014, listOf(1, 2, 3), "NOW", NOON + 2);
-    expect(await sync(2014, listOf(9), "RUN", 2, "NOW", NOON + 3)).toMatchObject({ removed: 0 });
+    expect(await sync(2014, listOf(9), "RUN", Number(run), "NOW", NOON + 3)).toMatchObject({ removed: 0 });
     expect((await urls()).sort()).toEqual([1, 2, 3, 9].map(url));
     // What it had listed stays marked as listed by the later run; the next run tidies up.
     expect(await sync(2014, listOf(1, 2, 3), "NOW", NOON + 4)).toMatchObject({ removed: 1 });
@@ -116,17 +111,17 @@ describe("sync_links", () => {
 
   it("a part of a run that was overtaken takes nothing from the run that goes on", async () => {
     await sync(2014, listOf(1, 2, 3), "NOW", NOON);
-    await sync(2014, listOf(9), "MORE", 1, "NOW", NOON + 1);
-    await sync(2014, listOf(1), "MORE", 1, "NOW", NOON + 2);
-    await sync(2014, listOf(1, 2), "RUN", 2, "NOW", NOON + 3);
-    expect(await sync(2014, listOf(2), "RUN", 3, "NOW", NOON + 4)).toMatchObject({ removed: 2 });
+    const overtaken = await sync(2014, listOf(9), "MORE", 1, "NOW", NOON + 1);
+    const present = await sync(2014, listOf(1), "MORE", 1, "NOW", NOON + 2);
+    await sync(2014, listOf(1, 2), "RUN", Number(overtaken["run"]), "NOW", NOON + 3);
+    expect(await sync(2014, listOf(2), "RUN", Number(present["run"]), "NOW", NOON + 4)).toMatchObject({ removed: 2 });
     expect((await urls()).sort()).toEqual([1, 2].map(url));
   });
 
   it("a run that has not begun is CONFLICT", async () => {
-    await sync(2014, listOf(1), "NOW", NOON);
-    expect(await catalog.refusal("sync_links", HALLMARK, 2014, listOf(1), "RUN", 2)).toBe(
-      "CONFLICT RUN 2 has not begun; the last of year 2014 is 1",
+    const last = Number((await sync(2014, listOf(1), "NOW", NOON))["run"]);
+    expect(await catalog.refusal("sync_links", HALLMARK, 2014, listOf(1), "RUN", last + 1)).toBe(
+      `CONFLICT RUN ${last + 1} has not begun; the last of year 2014 is ${last}`,
     );
   });
 

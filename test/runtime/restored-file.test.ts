@@ -80,4 +80,29 @@ describeWithOwnServer("a server that comes back from an older file", () => {
     expect(first).toMatch(/^[0-9a-f-]{36}$/);
     expect(second).not.toBe(first);
   });
+
+  it("does not go on with a run of links that it has forgotten in the run that another has begun", async () => {
+    const list = (...ids: number[]): string =>
+      JSON.stringify(Object.fromEntries(ids.map((id) => [`https://shop.example/${id}`, `Link ${id}`])));
+    const of = { vendor: "v", year: 2014 };
+    await functions.syncLinks({ ...of, links: list(1, 2) });
+    const [lost, present] = await twice(
+      async () => (await functions.syncLinks({ ...of, links: list(1), more: 1 })).run,
+    );
+    expect(present).not.toBe(lost);
+    const late = await functions.syncLinks({ ...of, links: list(3), run: lost });
+    expect(late.removed, "what the lost run had listed is not known any more").toBe(0);
+    expect((await functions.syncLinks({ ...of, links: list(2), run: present })).removed).toBe(1);
+  });
+
+  it("counts an import again from where it was", async () => {
+    const chunk = (from: string, to: string) => {
+      const event = JSON.stringify({ url: `http://a.example/${to}`, uui: "d", dt: Date.now() });
+      return functions.importEvents({ source: "log", from, to, events: [event] });
+    };
+    await chunk("-", "10");
+    await twice(() => chunk("10", "20").then(({ counted }) => expect(counted).toBe(1)));
+    expect(await chunk("10", "20"), "counted after the restore already").toMatchObject({ counted: 0, position: "20" });
+    expect(await functions.getImport({ source: "log" })).toMatchObject({ position: "20", accepted: 2 });
+  });
 });
