@@ -21,6 +21,8 @@ const MAX_DEVICES_KEYS = 4000;
 export interface ViewsKey {
   name: string;
   isHash: boolean;
+  /** Start of the minute, only of minutes that rotation has carried on. */
+  mergedMs: number | undefined;
 }
 
 /** Visits what a window's finer tiers have not handed on yet. */
@@ -50,16 +52,18 @@ function requireFew(count: number, max: number, functionName: string): void {
   }
 }
 
-/** The keys of page views behind the windows of a cover. */
-export function viewsKeys(covered: Cover, dimension: string): ViewsKey[] {
+/** The keys of page views behind the windows of a cover; LIMIT beyond `max`. */
+export function viewsKeys(covered: Cover, dimension: string, max = MAX_VIEWS_KEYS): ViewsKey[] {
   const keys: ViewsKey[] = [];
   const addOpen = (tier: number, start: string): void => {
-    requireFew(keys.length, MAX_VIEWS_KEYS, "rotate_pg");
-    keys.push({ name: names.openViews(tier, dimension, start), isHash: tier === FINEST });
+    requireFew(keys.length, max, "rotate_pg");
+    keys.push({ name: names.openViews(tier, dimension, start), isHash: tier === FINEST, mergedMs: undefined });
   };
   for (const window of covered.windows) {
     const start = `${window.startMs}`;
-    keys.push({ name: names.mergedViews(window.tier, dimension, start), isHash: window.tier === FINEST });
+    const isHash = window.tier === FINEST;
+    const mergedMs = isHash ? window.startMs : undefined;
+    keys.push({ name: names.mergedViews(window.tier, dimension, start), isHash, mergedMs });
     if (window.tier !== COARSEST) addOpen(window.tier, start);
     forEachUnmerged(window, dimension, "PG", addOpen);
   }

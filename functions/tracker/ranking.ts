@@ -20,18 +20,28 @@ import {
   tuple,
 } from "../runtime/declare";
 import { fail } from "../runtime/errors";
-import { onKey, requireType, scores } from "../runtime/types";
+import { fields, onKey, scores } from "../runtime/types";
+import { addFields, MAX_FIELDS, readMinutes, type MinuteViews } from "./minute-views";
 import * as names from "./names";
 import { coverOf, FROM, TO, viewsKeys, type ViewsKey } from "./queries";
+import type { Cover } from "./windows";
 
-/** Scores looked up in one call before it answers what it has: keeps the longest call near 20 ms. */
-const MAX_LOOKUPS = 50000;
+/**
+ * Scores read and looked up in one call before it answers what it has. What a longer list, and more windows, are worth comes on top
+ * of the first: the pages of an hour take some 5 ms at most, those of a week 10.
+ */
+const MAX_LOOKUPS = 4000;
+const LOOKUPS_FOR_EACH_LISTED = 2;
+const LOOKUPS_FOR_EACH_WINDOW = 100;
+
+/** Keys behind one answer: a day and more of minutes without rotation. To look whether there is anything in them takes 2 ms. */
+const MAX_KEYS = 2000;
 
 /** Look-ups spent on the order of equals at the end of a ranking. */
-const MAX_TIE_LOOKUPS = 5000;
+const MAX_TIE_LOOKUPS = 2000;
 
-/** How far down the windows to go at first; doubled each round. */
-const FIRST_DEPTH = 100;
+/** How far down the windows to go at first, beyond what is asked for; doubled each round. */
+const FIRST_DEPTH = 20;
 
 /** Members asked for in one command. */
 const CHUNK = 1000;
@@ -47,13 +57,15 @@ type Leaders = (this: void, from: number, to: number) => Ranked[];
 interface Search {
   /** Sorted sets with something in them. */
   sets: string[];
-  /** Views in hashes, summed. */
-  hashed: LuaMap<string, number>;
+  minutes: MinuteViews;
   leaders: Leaders[];
   belongs: Belongs;
   seen: LuaSet<string>;
   found: Ranked[];
   lookups: number;
+  maxLookups: number;
+  /** Whether somebody who was met was not added up. */
+  isCut: boolean;
 }
 
 /** Which of the ids belong to the website asked for. */
@@ -72,10 +84,22 @@ function leadersOfSet(name: string): Leaders {
   };
 }
 
-function leadersOfHashes(hashed: LuaMap<string, number>): Leaders {
+/** Sorted by how many views they have, of which there are few different ones: half the price of sorting all. */
+function leadersOfMinutes(sums: LuaMap<string, number>): Leaders {
+  const byCount = new LuaMap<number, Ranked[]>();
+  const counts: number[] = [];
+  for (const [id, views] of sums) {
+    let equals = byCount.get(views);
+    if (equals === undefined) {
+      equals = [];
+      byCount.set(views, equals);
+      counts.push(views);
+    }
+    equals.push({ id, views });
+  }
+  table.sort(counts, (a, b) => a > b);
   const ranked: Ranked[] = [];
-  for (const [id, views] of hashed) ranked.push({ id, views });
-  table.sort(ranked, byViews);
+  for (const views of counts) for (const each of byCount.get(views)!) ranked.push(each);
   return (from, to) => {
     const slice: Ranked[] = [];
     for (const position of $range(from + 1, Math.min(to + 1, ranked.length))) slice.push(ranked[position - 1]!);
@@ -83,75 +107,91 @@ function leadersOfHashes(hashed: LuaMap<string, number>): Leaders {
   };
 }
 
-/** Adds up hashes, which know no order; false where they hold too much to read. */
-function sumHashes(keys: ViewsKey[], hashed: LuaMap<string, number>): boolean {
-  let size = 0;
-  for (const { name, isHash } of keys) {
-    if (!isHash) continue;
-    requireType(name, "hash");
-    size += onKey("HLEN", name);
-    if (size > MAX_LOOKUPS) return false;
-    const flat = onKey("HGETALL", name);
-    for (const at of $range(1, flat.length, 2)) {
-      const id = flat[at - 1]!;
-      hashed.set(id, (hashed.get(id) ?? 0) + tonumber(flat[at])!);
-    }
+/** So many of some ids as one command takes. */
+function partOf(ids: string[], from: number): string[] {
+  const part: string[] = [];
+  for (const position of $range(from + 1, Math.min(from + CHUNK, ids.length))) part.push(ids[position - 1]!);
+  return part;
+}
+
+/** Look-ups that adding up one id takes. */
+function lookupsOfOne({ sets, minutes }: Search): number {
+  return sets.length + minutes.lookups + 1;
+}
+
+function addFound(sums: number[], found: (string | false)[]): void {
+  for (const position of $range(1, sums.length)) {
+    const views = found[position - 1]!;
+    if (views !== false) sums[position - 1] = sums[position - 1]! + tonumber(views)!;
   }
-  return true;
 }
 
 /** Adds up ids over all windows; each is found once. */
 function addUp(search: Search, ids: string[]): void {
+  const { sets, minutes, found } = search;
+  const { sums: summed, hashes } = minutes;
   for (const from of $range(0, ids.length - 1, CHUNK)) {
-    const part: string[] = [];
-    for (const position of $range(from + 1, Math.min(from + CHUNK, ids.length))) part.push(ids[position - 1]!);
+    const part = partOf(ids, from);
     const sums: number[] = [];
-    for (const id of part) sums.push(search.hashed.get(id) ?? 0);
-    for (const set of search.sets) {
-      const found = scores(set, part);
-      for (const position of $range(1, part.length)) {
-        const score = found[position - 1]!;
-        if (score !== false) sums[position - 1] = sums[position - 1]! + tonumber(score)!;
-      }
-    }
-    for (const position of $range(1, part.length))
-      search.found.push({ id: part[position - 1]!, views: sums[position - 1]! });
-    search.lookups += part.length * (search.sets.length + 1);
+    for (const id of part) sums.push(summed.get(id) ?? 0);
+    for (const hash of hashes) addFound(sums, fields(hash, part));
+    for (const set of sets) addFound(sums, scores(set, part));
+    for (const position of $range(1, part.length)) found.push({ id: part[position - 1]!, views: sums[position - 1]! });
   }
+  search.lookups += ids.length * lookupsOfOne(search);
+}
+
+/** As many of those who were met as may be added up, by what was seen of their views. */
+function affordable(search: Search, met: string[], partial: LuaMap<string, number>): string[] {
+  const most = Math.max(Math.floor((search.maxLookups - search.lookups) / lookupsOfOne(search)), 1);
+  if (met.length <= most) return met;
+  search.isCut = true;
+  const ranked: Ranked[] = [];
+  for (const id of met) ranked.push({ id, views: partial.get(id)! });
+  table.sort(ranked, byViews);
+  const first: string[] = [];
+  for (const position of $range(1, most)) first.push(ranked[position - 1]!.id);
+  return first;
 }
 
 /** Goes down every list from one depth to another; answers the most that anybody below can have. */
 function descend(search: Search, from: number, to: number): number {
+  const { seen } = search;
   const met: string[] = [];
+  const partial = new LuaMap<string, number>();
   let bound = 0;
   for (const read of search.leaders) {
     const ranked = read(from, to);
-    for (const { id } of ranked) {
-      if (!search.seen.has(id)) {
-        search.seen.add(id);
+    for (const { id, views } of ranked) {
+      if (!seen.has(id)) {
+        seen.add(id);
         met.push(id);
       }
+      partial.set(id, (partial.get(id) ?? 0) + views);
     }
     const last = ranked[to - from];
     if (last !== undefined) bound += last.views;
     search.lookups += ranked.length;
   }
-  addUp(search, search.belongs(met));
+  addUp(search, affordable(search, search.belongs(met), partial));
   return bound;
 }
 
-/** Fills `search.found` with at least the first `count`, sorted; false where the search was cut off before it was sure. */
+/** Fills `search.found` with the first `count`, sorted; false where the search was cut off before it was sure. */
 function findLeaders(search: Search, count: number): boolean {
   let from = 0;
-  let depth = Math.max(FIRST_DEPTH, count);
+  let depth = count + FIRST_DEPTH;
   for (;;) {
+    const affordableDepth = Math.floor((search.maxLookups - search.lookups) / (2 * search.leaders.length));
+    depth = Math.max(Math.min(depth, affordableDepth), FIRST_DEPTH);
     const bound = descend(search, from, from + depth - 1);
     table.sort(search.found, byViews);
+    if (search.isCut) return false;
     const last = search.found[count - 1];
     if (bound === 0 || (last !== undefined && last.views > bound)) return true;
     // Sure of everything but the order of equals, which is worth a little more reading, not much.
     if (last !== undefined && last.views === bound && search.lookups >= MAX_TIE_LOOKUPS) return true;
-    if (search.lookups >= MAX_LOOKUPS) return false;
+    if (search.lookups >= search.maxLookups) return false;
     from += depth;
     depth *= 2;
   }
@@ -169,46 +209,76 @@ function membersOf(
   return dimension === "S" ? names.sectionsOfWebsite(websiteId) : undefined;
 }
 
-function belongsTo(members: string | undefined, websiteId: string | undefined): Belongs {
-  if (members === undefined && websiteId === undefined) return (ids) => ids;
+function belongsTo(members: string | undefined): Belongs {
+  if (members === undefined) return (ids) => ids;
   return (ids) => {
     const own: string[] = [];
-    if (ids.length === 0) return own;
-    const known = members === undefined ? [] : scores(members, ids);
-    for (const position of $range(1, ids.length)) {
-      const id = ids[position - 1]!;
-      if (members === undefined ? id === websiteId : known[position - 1] !== false) own.push(id);
+    for (const from of $range(0, ids.length - 1, CHUNK)) {
+      const part = partOf(ids, from);
+      const known = scores(members, part);
+      for (const position of $range(1, part.length)) {
+        if (known[position - 1] !== false) own.push(part[position - 1]!);
+      }
     }
     return own;
   };
 }
 
-function newSearch(keys: ViewsKey[], belongs: Belongs): LuaMultiReturn<[search: Search, isWhole: boolean]> {
-  const hashed = new LuaMap<string, number>();
-  const isWhole = sumHashes(keys, hashed);
+/** The sorted sets with something in them that are not read whole; few records are added to the sums at once. */
+function setsOf(keys: ViewsKey[], minutes: MinuteViews): string[] {
   const sets: string[] = [];
-  const leaders = [leadersOfHashes(hashed)];
+  let size = 0;
   for (const { name, isHash } of keys) {
-    if (isHash) continue;
-    requireType(name, "zset");
-    if (redis.call("EXISTS", name) === 1) {
-      sets.push(name);
-      leaders.push(leadersOfSet(name));
-    }
+    const members = isHash ? 0 : onKey("ZCARD", name);
+    if (members > 0) sets.push(name);
+    size += members;
   }
-  return $multi({ sets, hashed, leaders, belongs, seen: new LuaSet(), found: [], lookups: 0 }, isWhole);
+  if (minutes.hashes.length > 0 || minutes.fieldsRead + size > MAX_FIELDS) return sets;
+  for (const name of sets) addFields(minutes.sums, onKey("ZRANGE", name, "0", "-1", "WITHSCORES"));
+  minutes.fieldsRead += size;
+  return [];
 }
 
-/** Adds up all members of a small website or section: surer and shorter than to meet them by going down everybody's lists. */
-function addUpWebsite(search: Search, members: string): boolean {
-  const size = onKey("ZCARD", members);
-  if (size * (search.sets.length + 1) > MAX_LOOKUPS) return false;
-  addUp(search, onKey("ZRANGE", members, "0", "-1"));
+function newSearch(covered: Cover, args: { dimension: string; count: number }, belongs: Belongs): Search {
+  const { dimension, count } = args;
+  const keys = viewsKeys(covered, dimension, MAX_KEYS);
+  const minutes = readMinutes(keys, dimension, covered);
+  const sets = setsOf(keys, minutes);
+  const leaders = [leadersOfMinutes(minutes.leading)];
+  for (const name of sets) leaders.push(leadersOfSet(name));
+  for (const name of minutes.bounds) {
+    if (onKey("ZCARD", name) > 0) leaders.push(leadersOfSet(name));
+  }
+  const maxLookups = MAX_LOOKUPS + count * LOOKUPS_FOR_EACH_LISTED + leaders.length * LOOKUPS_FOR_EACH_WINDOW;
+  const lookups = minutes.fieldsRead;
+  return { sets, minutes, leaders, belongs, seen: new LuaSet(), found: [], lookups, maxLookups, isCut: false };
+}
+
+/** Adds up all of some ids: surer than to meet them by going down everybody's lists. */
+function addUpAll(search: Search, ids: string[]): void {
+  addUp(search, ids);
   const found: Ranked[] = [];
   for (const ranked of search.found) if (ranked.views > 0) found.push(ranked);
   table.sort(found, byViews);
   search.found = found;
+}
+
+/** Adds up all members of a small website or section; false where it is not small. */
+function addUpMembers(search: Search, members: string): boolean {
+  if (onKey("ZCARD", members) * lookupsOfOne(search) > MAX_LOOKUPS) return false;
+  addUpAll(search, onKey("ZRANGE", members, "0", "-1"));
   return true;
+}
+
+/** Fills `search.found`, sorted; false where somebody may be missing. */
+function findFirst(search: Search, args: { website: string | undefined; count: number }, members?: string): boolean {
+  const { website, count } = args;
+  if (members === undefined && website !== undefined) {
+    addUpAll(search, [website]);
+    return true;
+  }
+  if (members !== undefined && addUpMembers(search, members)) return true;
+  return findLeaders(search, count) && !search.minutes.isSampled;
 }
 
 export const rankPg = command(
@@ -216,11 +286,13 @@ export const rankPg = command(
     name: "rank_pg",
     summary: "The most viewed of a stretch of time",
     doc:
-      "Adds up exactly, by the threshold algorithm, whatever the number of records; where it would take more than " +
-      "50,000 look-ups, the leaders of each window are summed and `exact` is 0; minutes of more than 50,000 " +
-      "records that rotation has not carried on yet are left out then. `from` and `to` are the bounds covered, as " +
-      "in count_pg. Equal views are ranked by id; where very many share the last place, any of them. Nil where " +
-      "nothing is left.",
+      "Adds up exactly, by the threshold algorithm, whatever the number of records, in a bounded time. `exact` is 0 " +
+      "where somebody may be missing, for one of two reasons: more than 3,500 records of minutes wait for rotate_pg " +
+      "(minutes have no order); or the search was cut off after 4,000 look-ups, 2 more for each of COUNT and 100 " +
+      "for each window, because many have nearly the same views, or those of WEBSITE or SECTION are far below " +
+      "the views of others. The views of all that are listed are right then too, but there may be fewer than COUNT. " +
+      "`from` and `to` are the bounds covered, as in count_pg. Equal views are ranked by id; where very many share " +
+      "the last place, any of them. LIMIT where more than 2,000 windows are not merged yet. Nil where nothing is left.",
     role: "reader",
     flags: ["no-writes"],
     positional: [
@@ -265,13 +337,13 @@ export const rankPg = command(
     const covered = coverOf(args);
     if (covered === undefined) return undefined;
     const members = membersOf(dimension, website, section);
-    const [search, isWhole] = newSearch(viewsKeys(covered, dimension), belongsTo(members, website));
-    const isExact = (members !== undefined && addUpWebsite(search, members)) || findLeaders(search, args.count);
+    const search = newSearch(covered, args, belongsTo(members));
+    const isExact = findFirst(search, args, members);
     const ranking: [string, number][] = [];
     for (const { id, views } of search.found) {
       if (ranking.length === args.count) break;
       ranking.push([id, views]);
     }
-    return { from: covered.fromMs, to: covered.toMs, exact: isWhole && isExact ? 1 : 0, ranking };
+    return { from: covered.fromMs, to: covered.toMs, exact: isExact ? 1 : 0, ranking };
   },
 );

@@ -97,6 +97,8 @@ export interface Window {
 export interface Cover {
   fromMs: number;
   toMs: number;
+  /** The clock by which these windows are kept. */
+  nowMs: number;
   windows: Window[];
 }
 
@@ -145,5 +147,5 @@ export function cover(fromMs: number, toMs: number, nowMs: number): Cover | unde
     windows.push(window);
     atMs = window.startMs + TIERS[window.tier]!.lengthMs;
   }
-  return firstMs === undefined ? undefined : { fromMs: firstMs, toMs: atMs, windows };
+  return firstMs === undefined ? undefined : { fromMs: firstMs, toMs: atMs, nowMs, windows };
 }

@@ -16,6 +16,7 @@ import { metadataQuery } from "./rows/metadata-query";
 import { notifier } from "./rows/notifier";
 import { patchIndex } from "./rows/patch-index";
 import { ranking } from "./rows/ranking";
+import { rankingOfAnHour } from "./rows/rank-hour";
 import { rotationOfDevices } from "./rows/rotate-ud";
 import { rotationOfViews } from "./rows/rotate-pg";
 import { tableOf } from "./table";
@@ -25,6 +26,7 @@ const GROUPS: readonly Group[] = [
   rotationOfDevices,
   rotationOfViews,
   ranking,
+  rankingOfAnHour,
   documents,
   memory,
   notifier,

@@ -633,6 +633,11 @@ function covering(fromMs: number, toMs: number, ...found: [tier: number, minutes
   return { fromMs, toMs, windows: found.map(([tier, minutes]) => ({ tier, startMs: NOON + minutes * MINUTE })) };
 }
 
+/** A cover knows the clock that it was made by, which is the last argument. */
+function byClock(rows: [args: Value[], cover: Value][]): [args: Value[], cover: Value][] {
+  return rows.map(([args, cover]) => [args, cover === undefined ? cover : { ...(cover as Cover), nowMs: args[2] }]);
+}
+
 const at = (minutes: number, ms = 0): number => NOON + minutes * MINUTE + ms;
 
 table("prices", [
@@ -726,42 +731,45 @@ table("windows", [
     [[TIERS[0]!, NOON, at(61)], 0],
     [[TIERS[4]!, NOON, NOON + 3 * HOUR + 7 * DAY + 5], -5],
   ]),
-  ...cases("windows.cover", [
-    // Whole minutes of the last hour, the coarsest that fit.
-    [[at(0), at(3), NOW], covering(at(0), at(3), [0, 0], [0, 1], [0, 2])],
-    [[at(3), at(21), NOW], covering(at(3), at(21), [0, 3], [0, 4], [1, 5], [2, 10], [0, 20])],
-    [[at(7), at(8), NOW], covering(at(7), at(8), [0, 7])],
-    // Rounded outwards to the minute.
-    [[at(7, 1), at(8, 1), NOW], covering(at(7), at(9), [0, 7], [0, 8])],
-    [[at(7, 1), at(7, 2), NOW], covering(at(7), at(8), [0, 7])],
-    // The last minute that is kept: 11:37 until 12:38 less the clock's 37:12.345; the one before is gone.
-    [[at(-23), at(-22), NOW], covering(at(-23), at(-22), [0, -23])],
-    [[at(-24), at(-23), NOW], covering(at(-30), at(-20), [2, -30])],
-    // Five minutes are gone after 30, minutes and ten minutes are not.
-    [[at(-10), at(-5), at(25)], covering(at(-10), at(-5), ...range(-10, -5, 0))],
-    [[at(-10), at(-5), at(25) - 1], covering(at(-10), at(-5), [1, -10])],
-    // Only hours are kept, then only three hours.
-    [[at(-190), at(-130), NOW], covering(at(-240), at(-120), [3, -240], [3, -180])],
-    [[at(-5 * 60), at(-4 * 60), NOW], covering(at(-300), at(-240), [3, -300])],
-    [[at(-6 * 60), at(-3 * 60), NOW], covering(at(-360), at(-180), [4, -360])],
-    [
-      [NOON - DAY - 5 * HOUR, NOON - DAY - 4 * HOUR, NOW],
-      covering(NOON - DAY - 6 * HOUR, NOON - DAY - 3 * HOUR, [4, -1800]),
-    ],
-    // Before everything that is kept, cut where it begins; after, nothing.
-    [[0, NOON - 7 * DAY + 3 * HOUR, NOW], covering(NOON - 7 * DAY, NOON - 7 * DAY + 3 * HOUR, [4, -7 * 1440])],
-    [[0, NOON - 7 * DAY + 1, NOW], covering(NOON - 7 * DAY, NOON - 7 * DAY + 3 * HOUR, [4, -7 * 1440])],
-    [[0, NOON - 7 * DAY, NOW], undefined],
-    [[0, NOON - 7 * DAY + 1, NOON], covering(NOON - 7 * DAY, NOON - 7 * DAY + 3 * HOUR, [4, -7 * 1440])],
-    [[0, NOON - 7 * DAY, NOON - 1], covering(NOON - 7 * DAY - 3 * HOUR, NOON - 7 * DAY, [4, -7 * 1440 - 180])],
-    // Events may be five minutes ahead of the clock, and no later.
-    [[at(42), at(43), NOW], covering(at(42), at(43), [0, 42])],
-    [[at(42), at(50), NOW], covering(at(42), at(43), [0, 42])],
-    [[at(43), at(50), NOW], undefined],
-    [[at(42), 99_999_999_999_999, NOW], covering(at(42), at(43), [0, 42])],
-    // A clock near its beginning.
-    [[0, 1, 0], { fromMs: 0, toMs: MINUTE, windows: [{ tier: 0, startMs: 0 }] }],
-  ]),
+  ...cases(
+    "windows.cover",
+    byClock([
+      // Whole minutes of the last hour, the coarsest that fit.
+      [[at(0), at(3), NOW], covering(at(0), at(3), [0, 0], [0, 1], [0, 2])],
+      [[at(3), at(21), NOW], covering(at(3), at(21), [0, 3], [0, 4], [1, 5], [2, 10], [0, 20])],
+      [[at(7), at(8), NOW], covering(at(7), at(8), [0, 7])],
+      // Rounded outwards to the minute.
+      [[at(7, 1), at(8, 1), NOW], covering(at(7), at(9), [0, 7], [0, 8])],
+      [[at(7, 1), at(7, 2), NOW], covering(at(7), at(8), [0, 7])],
+      // The last minute that is kept: 11:37 until 12:38 less the clock's 37:12.345; the one before is gone.
+      [[at(-23), at(-22), NOW], covering(at(-23), at(-22), [0, -23])],
+      [[at(-24), at(-23), NOW], covering(at(-30), at(-20), [2, -30])],
+      // Five minutes are gone after 30, minutes and ten minutes are not.
+      [[at(-10), at(-5), at(25)], covering(at(-10), at(-5), ...range(-10, -5, 0))],
+      [[at(-10), at(-5), at(25) - 1], covering(at(-10), at(-5), [1, -10])],
+      // Only hours are kept, then only three hours.
+      [[at(-190), at(-130), NOW], covering(at(-240), at(-120), [3, -240], [3, -180])],
+      [[at(-5 * 60), at(-4 * 60), NOW], covering(at(-300), at(-240), [3, -300])],
+      [[at(-6 * 60), at(-3 * 60), NOW], covering(at(-360), at(-180), [4, -360])],
+      [
+        [NOON - DAY - 5 * HOUR, NOON - DAY - 4 * HOUR, NOW],
+        covering(NOON - DAY - 6 * HOUR, NOON - DAY - 3 * HOUR, [4, -1800]),
+      ],
+      // Before everything that is kept, cut where it begins; after, nothing.
+      [[0, NOON - 7 * DAY + 3 * HOUR, NOW], covering(NOON - 7 * DAY, NOON - 7 * DAY + 3 * HOUR, [4, -7 * 1440])],
+      [[0, NOON - 7 * DAY + 1, NOW], covering(NOON - 7 * DAY, NOON - 7 * DAY + 3 * HOUR, [4, -7 * 1440])],
+      [[0, NOON - 7 * DAY, NOW], undefined],
+      [[0, NOON - 7 * DAY + 1, NOON], covering(NOON - 7 * DAY, NOON - 7 * DAY + 3 * HOUR, [4, -7 * 1440])],
+      [[0, NOON - 7 * DAY, NOON - 1], covering(NOON - 7 * DAY - 3 * HOUR, NOON - 7 * DAY, [4, -7 * 1440 - 180])],
+      // Events may be five minutes ahead of the clock, and no later.
+      [[at(42), at(43), NOW], covering(at(42), at(43), [0, 42])],
+      [[at(42), at(50), NOW], covering(at(42), at(43), [0, 42])],
+      [[at(43), at(50), NOW], undefined],
+      [[at(42), 99_999_999_999_999, NOW], covering(at(42), at(43), [0, 42])],
+      // A clock near its beginning.
+      [[0, 1, 0], { fromMs: 0, toMs: MINUTE, windows: [{ tier: 0, startMs: 0 }] }],
+    ]),
+  ),
 ]);
 
 function range(from: number, to: number, tier: number): [number, number][] {

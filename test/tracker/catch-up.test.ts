@@ -186,12 +186,18 @@ describe("a host that was down", () => {
       const look = async (): Promise<void> => {
         await expectCounts(redis.client, reference, ids, [nowMs - 7 * DAY_MS, nowMs + 1], nowMs);
         await expectCounts(redis.client, reference, ids, [nowMs - 2 * HOUR_MS, nowMs - HOUR_MS], nowMs);
-        await expectRanking(redis.client, reference, "P", [nowMs - 7 * DAY_MS, nowMs + 1], nowMs);
+        await expectRanking(redis.client, reference, "P", [nowMs - 7 * DAY_MS, nowMs + 1], nowMs).catch(passLimit);
       };
+      /** A ranking goes through 2,000 windows that are not merged, and no more; counts of single pages go through all. */
+      const passLimit = (error: Error): void => {
+        if (isCaughtUp || downMs < DAY_MS || !/^LIMIT more than 2000 windows/.test(error.message)) throw error;
+      };
+      let isCaughtUp = false;
       await look();
       await catchUp(reference, nowMs, limit, async (calls) => {
         if (calls % lookEvery === 0) await look();
       });
+      isCaughtUp = true;
       await look();
       await expectSettled(redis.client, reference, nowMs);
       await drain(reference, nowMs + 3 * HOUR_MS, limit);

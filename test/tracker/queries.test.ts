@@ -422,12 +422,13 @@ describe("devices of many windows that are not merged", () => {
     const question = ["W", sha1("a.example"), "FROM", NOON, "TO", nowMs, "NOW", nowMs];
     expect(await refusal("count_ud", ...question)).toMatch(/^LIMIT .*4000.*rotate_ud/);
     expect(await ask("count_pg", ...question)).toMatchObject({ value: 850 });
-    expect(await rank("W", NOON, nowMs, nowMs)).toMatchObject({ exact: 1, ranking: [[sha1("a.example"), 850]] });
+    expect(await refusal("rank_pg", "W", "FROM", NOON, "TO", nowMs, "NOW", nowMs)).toMatch(/^LIMIT .*2000.*rotate_pg/);
     const shorter = ["W", sha1("a.example"), "FROM", NOON, "TO", NOON + 2 * DAY, "NOW", nowMs];
     expect(await ask("count_ud", ...shorter)).toMatchObject({ value: await devicesOf(events) });
     await drain(nowMs);
     expect(await ask("count_ud", ...question)).toMatchObject({ value: await devicesOf(events) });
     expect(await ask("count_pg", ...question)).toMatchObject({ value: 850 });
+    expect(await rank("W", NOON, nowMs, nowMs)).toMatchObject({ exact: 1, ranking: [[sha1("a.example"), 850]] });
   });
 });
 
@@ -550,19 +551,76 @@ describe("rank_pg", () => {
       });
     });
 
-    it("is 0 where a minute that is not merged holds more than 50,000, which is left out then", async () => {
+    it("is 0 where more than 3,500 records of minutes wait for rotation; who leads a minute is found all the same", async () => {
       const most = page("most", NOON, 9);
       await send(most, nowMs);
       const others = (count: number): string[] =>
         Array.from({ length: count }, (_, at) => [at.toString(16).padStart(40, "0"), "1"]).flat();
       const minute = openViews(0, "P", String(NOON));
-      await tracker.client.sendCommand(["HSET", minute, ...others(49_999)]);
-      expect(await rank("P", NOON, NOON + MINUTE, nowMs, "COUNT", 1)).toMatchObject({
+      await tracker.client.sendCommand(["HSET", minute, ...others(3_499)]);
+      const leading = { ranking: [[most[0]!.ids["P"], 9]] };
+      expect(await rank("P", NOON, NOON + MINUTE, nowMs, "COUNT", 1)).toMatchObject({ exact: 1, ...leading });
+      await tracker.client.sendCommand(["HSET", minute, ...others(3_500)]);
+      const [found] = (await rank("P", NOON, NOON + MINUTE, nowMs, "COUNT", 1))!["ranking"] as [string, number][];
+      // A part of so large a minute is read: whoever is listed has the views that are said.
+      const views = await tracker.client.sendCommand(["HGET", minute, found![0]]);
+      expect(await rank("P", NOON, NOON + MINUTE, nowMs, "COUNT", 1)).toMatchObject({ exact: 0 });
+      expect(found![1]).toBe(Number(views));
+    });
+
+    it("is 1 for minutes that rotation has carried on, however much they hold", async () => {
+      const events = Array.from({ length: 4_000 }, (_, at) => page(`${at}`, NOON + (at % 2) * MINUTE))
+        .flat()
+        .concat(page("first", NOON, 9), page("second", NOON + MINUTE, 8), page("third", NOON + 2 * MINUTE, 20));
+      await send(events, nowMs);
+      const question = ["P", NOON, NOON + 2 * MINUTE, NOON + 10 * MINUTE, "COUNT", 2] as const;
+      expect(await rank(...question)).toMatchObject({ exact: 0 });
+      await drain(NOON + 10 * MINUTE, "rotate_pg");
+      const leading = [
+        [sha1("a.example/s/first"), 9],
+        [sha1("a.example/s/second"), 8],
+      ];
+      expect(await rank(...question)).toMatchObject({ exact: 1, ranking: leading });
+      // A late event is in its minute alone, till rotation carries it on.
+      await send(page("late", NOON + MINUTE, 10), NOON + 10 * MINUTE);
+      const late = [sha1("a.example/s/late"), 10];
+      expect(await rank(...question)).toMatchObject({ exact: 1, ranking: [late, leading[0]] });
+      await drain(NOON + 10 * MINUTE, "rotate_pg");
+      expect(await rank(...question)).toMatchObject({ exact: 1, ranking: [late, leading[0]] });
+      // When windows of five minutes are not kept any more, those of ten tell.
+      const laterMs = NOON + 45 * MINUTE;
+      await drain(laterMs, "rotate_pg");
+      expect(await rank("P", NOON, NOON + 2 * MINUTE, laterMs, "COUNT", 2)).toMatchObject({
         exact: 1,
-        ranking: [[most[0]!.ids["P"], 9]],
+        ranking: [late, leading[0]],
       });
-      await tracker.client.sendCommand(["HSET", minute, ...others(50_000)]);
-      expect(await rank("P", NOON, NOON + MINUTE, nowMs, "COUNT", 1)).toMatchObject({ exact: 0, ranking: [] });
+    });
+
+    it("SECTION and WEBSITE are told as surely where minutes hold much", async () => {
+      const events = Array.from({ length: 4_000 }, (_, at) => page(`${at}`, NOON, 1 + (at % 2))).flat();
+      events.push(...repeat(3, "b.example", "s", "own", "d", NOON), ...repeat(2, "b.example", "t", "other", "d", NOON));
+      await send(events, nowMs);
+      const own = [sha1("b.example/s/own"), 3];
+      expect(await rank("P", NOON, NOON + MINUTE, nowMs, "WEBSITE", sha1("b.example"), "COUNT", 2)).toMatchObject({
+        exact: 1,
+        ranking: [own, [sha1("b.example/t/other"), 2]],
+      });
+      expect(await rank("P", NOON, NOON + MINUTE, nowMs, "SECTION", sha1("b.example/s"))).toMatchObject({
+        exact: 1,
+        ranking: [own],
+      });
+      expect(await rank("W", NOON, NOON + MINUTE, nowMs, "WEBSITE", sha1("b.example"))).toMatchObject({
+        exact: 1,
+        ranking: [[sha1("b.example"), 5]],
+      });
+    });
+
+    it("LIMIT where more than 2,000 windows are not merged", async () => {
+      const events = Array.from({ length: 401 }, (_, at) => page("page", NOON - at * 5 * MINUTE)).flat();
+      await send(events, NOON + MINUTE);
+      expect(await refusal("rank_pg", "P", "FROM", NOON - 2 * DAY, "TO", NOON, "NOW", NOON + MINUTE)).toMatch(
+        /^LIMIT more than 2000 windows .* call rotate_pg/,
+      );
     });
   });
 });
