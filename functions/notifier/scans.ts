@@ -2,7 +2,7 @@
 import { clock } from "../runtime/clock";
 import { command, integer, integerReply, NOW, record, text } from "../runtime/declare";
 import { keepRejected, type Rejected } from "../runtime/rejected";
-import { keepPlace, placeOf, type Place } from "../runtime/stream";
+import { movePlace, placeOf, type Place } from "../runtime/stream";
 import { requireType } from "../runtime/types";
 import { addScan, newBatch, prepare, write, type Batch } from "./collecting";
 import { readTopic, TOPIC, type Topic } from "./topics";
@@ -71,7 +71,6 @@ function toJson(flat: string[]): string {
 interface Step {
   read: number;
   rejected: number;
-  place: Place;
   more: boolean;
 }
 
@@ -91,12 +90,16 @@ function take(batch: Batch, id: string, flat: string[], nowMs: number): Reason |
   return undefined;
 }
 
-/** Takes up to `limit` entries after the cursor and moves it; nothing is written unless all of it is. */
+/** Takes up to `limit` entries after a place and moves it; nothing is written unless all of it is. */
 function ingestStep(topic: Topic, place: Place, limit: number, nowMs: number): Step {
   const { stream, state } = topic;
   const entries = redis.call("XRANGE", stream, `(${place.cursor}`, "+", "COUNT", limit + 1);
   const read = Math.min(entries.length, limit);
-  if (read === 0) return { read, rejected: 0, place, more: false };
+  const more = entries.length > limit;
+  if (read === 0) {
+    movePlace(state, stream, place, place.cursor, 0, true, nowMs);
+    return { read, rejected: 0, more };
+  }
   const batch = newBatch(topic);
   const rejected: Rejected<Reason>[] = [];
   for (const position of $range(1, read)) {
@@ -109,9 +112,8 @@ function ingestStep(topic: Topic, place: Place, limit: number, nowMs: number): S
   prepare(batch);
   write(batch);
   keepRejected(state, topic.rejected, rejected, nowMs);
-  const reached = { cursor: entries[read - 1]![0], position: place.position + read };
-  keepPlace(state, stream, reached);
-  return { read, rejected: rejected.length, place: reached, more: entries.length > limit };
+  movePlace(state, stream, place, entries[read - 1]![0], read, !more, nowMs);
+  return { read, rejected: rejected.length, more };
 }
 
 /**
@@ -159,14 +161,13 @@ export const ingestScans = command(
     const topic = readTopic(args.topic);
     requireType(topic.stream, "stream");
     const total = { read: 0, accepted: 0, rejected: 0, remaining: 0 };
-    let place = placeOf(topic.state, topic.stream);
+    const place = placeOf(topic.state, topic.stream);
     let more = true;
     while (more && total.read < args.limit) {
       const [ok, done] = attempt(total.read === 0, topic, place, Math.min(MAX_STEP, args.limit - total.read), nowMs);
       if (!ok) break;
       total.read += done.read;
       total.rejected += done.rejected;
-      place = done.place;
       more = done.more;
     }
     total.accepted = total.read - total.rejected;

@@ -3,7 +3,7 @@ import { clock } from "../runtime/clock";
 import { command, integerReply, NOW, nullable, record, textReply } from "../runtime/declare";
 import { countOf, requireQueue } from "../runtime/queue";
 import { mostFirst, reasonsReply, rejectedField } from "../runtime/rejected";
-import { idMs, placeOf, unreadOf } from "../runtime/stream";
+import { idMs, lossOf, placeOf, unreadOf } from "../runtime/stream";
 import { fields, requireType } from "../runtime/types";
 import { REASONS } from "./scans";
 import { knownUntil, nextMs } from "./sealing";
@@ -23,17 +23,24 @@ interface StreamStatus {
   length: number;
   unread: number;
   lag_ms: number;
+  missing: number;
+  missing_at: number;
+  begun_anew: number;
 }
 
 function streamStatus({ state, stream }: Topic, nowMs: number): StreamStatus {
   const place = placeOf(state, stream);
   const [first] = redis.call("XRANGE", stream, `(${place.cursor}`, "+", "COUNT", 1);
   const length = redis.call("XLEN", stream);
+  const [missing, anew, at] = lossOf(state, stream, place);
   return {
     cursor: place.cursor,
     length,
     unread: first === undefined ? 0 : Math.min(unreadOf(stream, place), length),
     lag_ms: first === undefined ? 0 : Math.max(nowMs - idMs(first[0]), 0),
+    missing,
+    missing_at: at,
+    begun_anew: anew,
   };
 }
 
@@ -68,6 +75,17 @@ export const getNotifierStatus = command(
         type: nullable(integerReply),
         doc: "when there is something to claim, unix ms; nil if nothing waits",
       },
+      {
+        name: "missing",
+        type: integerReply,
+        doc: "entries that others trimmed or deleted before they were read",
+      },
+      { name: "missing_at", type: integerReply, doc: "when that was last seen, unix ms; 0 for never" },
+      {
+        name: "begun_anew",
+        type: integerReply,
+        doc: "how often the stream was deleted and begun anew; what it held unread then is in no count",
+      },
     ]),
     errors: ["BADARG", "NOTFOUND", "CONFLICT"],
   },
@@ -77,15 +95,15 @@ export const getNotifierStatus = command(
     requireQueue(topic.queue);
     requireType(topic.due, "zset");
     requireType(topic.stream, "stream");
-    const { cursor, length, unread, lag_ms } = streamStatus(topic, nowMs);
+    const status = streamStatus(topic, nowMs);
     const [delivered] = fields(topic.state, ["delivered"]);
     return {
       topic: topic.name,
       stream: topic.stream,
-      cursor,
-      length,
-      unread,
-      lag_ms,
+      cursor: status.cursor,
+      length: status.length,
+      unread: status.unread,
+      lag_ms: status.lag_ms,
       collecting: redis.call("ZCARD", topic.due),
       due: redis.call("ZCOUNT", topic.due, "-inf", `${knownUntil(topic, nowMs)}`),
       waiting: countOf(topic.queue, "ready"),
@@ -94,6 +112,9 @@ export const getNotifierStatus = command(
       delivered: delivered === false || delivered === undefined ? 0 : tonumber(delivered)!,
       rejected: rejected(topic),
       next: nextMs(topic, nowMs, nowMs),
+      missing: status.missing,
+      missing_at: status.missing_at,
+      begun_anew: status.begun_anew,
     };
   },
 );

@@ -21,7 +21,7 @@ import {
 import { identify, useNaming } from "./identity";
 import * as names from "./names";
 import { keepRejections, type Rejection } from "./rejected";
-import { keepPlace, placeOf, trim, type Place } from "./stream";
+import { movePlace, placeOf, trim, type Place } from "./stream";
 import { MAX_AGE_MS, MAX_AHEAD_MS } from "./windows";
 
 /** The most events of one call of track_events or import_events, and of one step of ingest_events. */
@@ -194,11 +194,10 @@ function entriesAfter(stream: string, cursor: string, limit: number): RedisStrea
 interface StreamStep {
   outcome: Outcome;
   read: number;
-  place: Place;
   more: boolean;
 }
 
-/** Counts up to `limit` entries after the cursor and moves it; nothing is written unless all of it is. */
+/** Counts up to `limit` entries after a place and moves it; nothing is written unless all of it is. */
 function ingestStep(state: State, stream: string, place: Place, limit: number, nowMs: number): StreamStep {
   const entries = entriesAfter(stream, place.cursor, limit);
   const read = Math.min(entries.length, limit);
@@ -211,9 +210,9 @@ function ingestStep(state: State, stream: string, place: Place, limit: number, n
     }
   }
   const outcome = commit(step, nowMs);
-  const reached = { cursor: read > 0 ? entries[read - 1]![0] : place.cursor, position: place.position + read };
-  if (read > 0) keepPlace(stream, reached);
-  return { outcome, read, place: reached, more: entries.length > limit };
+  const more = entries.length > limit;
+  movePlace(stream, place, read > 0 ? entries[read - 1]![0] : place.cursor, read, !more, nowMs);
+  return { outcome, read, more };
 }
 
 /**
@@ -264,7 +263,7 @@ export const ingestEvents = command(
     useNaming(state);
     requireType(stream, "stream");
     const total = { read: 0, accepted: 0, rejected: 0, late: 0, remaining: 0 };
-    let place = placeOf(stream);
+    const place = placeOf(stream);
     let more = true;
     while (more && total.read < args.limit) {
       const limit = Math.min(MAX_EVENTS, args.limit - total.read);
@@ -273,7 +272,6 @@ export const ingestEvents = command(
       total.read += done.read;
       total.rejected += done.outcome.rejections.length;
       total.late += done.outcome.late;
-      place = done.place;
       more = done.more;
     }
     total.accepted = total.read - total.rejected;

@@ -22,6 +22,7 @@ import { REASONS } from "./events";
 import type { Metric } from "./names";
 import * as names from "./names";
 import { rejectedField } from "./rejected";
+import { lossOf, placeOf, type Place } from "./stream";
 import { FINEST, remainingMs, TIERS, windowStart } from "./windows";
 
 const CURSOR_PREFIX = "cursor:";
@@ -39,17 +40,24 @@ function numberField(stored: Record<string, string>, field: string): number {
   return tonumber(stored[field] ?? "0")!;
 }
 
-function lastId(stream: string): string | undefined {
-  if (redis.call("TYPE", stream).ok !== "stream") return undefined;
-  return readInfo(stream).lastId;
-}
+type StreamStatus = [
+  stream: string,
+  cursor: string,
+  length: number,
+  lagMs: number,
+  missing: number,
+  missingAt: number,
+  begunAnew: number,
+];
 
-type StreamStatus = [stream: string, cursor: string, length: number, lagMs: number];
+const NOTHING_THERE: Place = { cursor: "0-0", position: 0, added: 0, missing: 0, anew: 0 };
 
 function streamStatus(stream: string, cursor: string): StreamStatus {
-  const last = lastId(stream);
-  if (last === undefined) return [stream, cursor, 0, 0];
-  return [stream, cursor, onKey("XLEN", stream), Math.max(idMs(last) - idMs(cursor), 0)];
+  const isThere = redis.call("TYPE", stream).ok === "stream";
+  const [missing, anew, at] = lossOf(stream, isThere ? placeOf(stream) : NOTHING_THERE);
+  if (!isThere) return [stream, cursor, 0, 0, missing, at, anew];
+  const { length, lastId } = readInfo(stream);
+  return [stream, cursor, length, Math.max(idMs(lastId) - idMs(cursor), 0), missing, at, anew];
 }
 
 /** The streams with a cursor, by name. */
@@ -165,8 +173,21 @@ export const getTrackerStatus = command(
           { name: "cursor", type: textReply, doc: "id of the last entry counted" },
           { name: "length", type: integerReply, doc: "entries in the stream, consumed ones included" },
           { name: "lag_ms", type: integerReply, doc: "time between the cursor and the last entry" },
+          {
+            name: "missing",
+            type: integerReply,
+            doc: "entries that others trimmed or deleted before they were counted",
+          },
+          { name: "missing_at", type: integerReply, doc: "when that was last seen, unix ms; 0 for never" },
+          {
+            name: "begun_anew",
+            type: integerReply,
+            doc: "how often it was deleted and begun anew; what it held unread then is in no count",
+          },
         ]),
-        doc: "streams that were ingested: key, cursor, length, lag in ms",
+        doc:
+          "streams that were ingested: key, cursor, length, lag in ms, entries that went missing, when that was seen, how " +
+          "often it was begun anew",
       },
       {
         name: "tiers",

@@ -9,9 +9,21 @@ export function placeOf(name: string): Place {
   return stream.placeOf(names.state(), name);
 }
 
-/** Keeps a place. */
-export function keepPlace(name: string, place: Place): void {
-  stream.keepPlace(names.state(), name, place);
+/** Moves a place on and keeps it. */
+export function movePlace(
+  name: string,
+  place: Place,
+  cursor: string,
+  read: number,
+  isEnd: boolean,
+  nowMs: number,
+): void {
+  stream.movePlace(names.state(), name, place, cursor, read, isEnd, nowMs);
+}
+
+/** What went missing of a stream. */
+export function lossOf(name: string, place: Place): ReturnType<typeof stream.lossOf> {
+  return stream.lossOf(names.state(), name, place);
 }
 
 /** How many entries of a stream lie after a place: never too few. */

@@ -34,6 +34,7 @@ export class NotifierMetrics {
   readonly #durations: Histogram;
   readonly #counts: Gauge;
   readonly #ingestLag: Gauge;
+  readonly #missing: Gauge;
   readonly #overdue: Gauge;
 
   constructor(registry: Registry) {
@@ -67,6 +68,11 @@ export class NotifierMetrics {
     this.#ingestLag = gauge(
       "hotpath_scan_lag_seconds",
       "Age of the first entry of a topic's stream that is not yet read",
+      ["topic"],
+    );
+    this.#missing = gauge(
+      "hotpath_scan_missing_entries",
+      "Entries of a topic's stream that others removed before they were read",
       ["topic"],
     );
     this.#overdue = gauge("hotpath_notification_lag_seconds", "How long the first notification has been due", [
@@ -117,12 +123,13 @@ export class NotifierMetrics {
 
   /** Once a scrape; left out where Redis does not tell. */
   async measure(readTopics: () => Promise<TopicStatus[]>): Promise<void> {
-    for (const each of [this.#counts, this.#ingestLag, this.#overdue]) each.reset();
+    for (const each of [this.#counts, this.#ingestLag, this.#missing, this.#overdue]) each.reset();
     const now = Date.now();
     for (const status of await readTopics().catch(() => [])) {
-      const { topic, lagMs, next } = status;
+      const { topic, lagMs, missing, next } = status;
       for (const state of MEASURED) this.#counts.set({ topic, state }, status[state]);
       this.#ingestLag.set({ topic }, lagMs / 1000);
+      this.#missing.set({ topic }, missing);
       this.#overdue.set({ topic }, next === null ? 0 : Math.max(0, now - next) / 1000);
     }
   }

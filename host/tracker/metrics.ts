@@ -14,6 +14,7 @@ export class TrackerMetrics {
   readonly #merged: Counter;
   readonly #events: Counter;
   readonly #ingestLag: Gauge;
+  readonly #missing: Gauge;
   readonly #rotationLag: Gauge;
   readonly #keptUp: Counter;
   readonly #pages: Counter;
@@ -43,6 +44,12 @@ export class TrackerMetrics {
     this.#ingestLag = new Gauge({
       name: "hotpath_ingest_lag_seconds",
       help: "Time between the last entry of a stream and the last one that was counted",
+      labelNames: ["stream"],
+      registers,
+    });
+    this.#missing = new Gauge({
+      name: "hotpath_stream_missing_entries",
+      help: "Entries of a stream that others removed before they were counted",
       labelNames: ["stream"],
       registers,
     });
@@ -113,9 +120,13 @@ export class TrackerMetrics {
   /** Once a scrape; left out where Redis does not tell. */
   async measure(readLags: () => Promise<Lags[]>): Promise<void> {
     this.#ingestLag.reset();
+    this.#missing.reset();
     this.#rotationLag.reset();
     for (const { partition, streams, tiers } of await readLags().catch(() => [])) {
-      for (const [stream, , , lagMs] of streams) this.#ingestLag.set({ stream }, lagMs / 1000);
+      for (const [stream, , , lagMs, missing] of streams) {
+        this.#ingestLag.set({ stream }, lagMs / 1000);
+        this.#missing.set({ stream }, missing);
+      }
       for (const [tier, , , , pgLagMs, , udLagMs] of tiers) {
         this.#rotationLag.set({ partition, tier, metric: "pg" }, pgLagMs / 1000);
         this.#rotationLag.set({ partition, tier, metric: "ud" }, udLagMs / 1000);

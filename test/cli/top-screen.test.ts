@@ -536,6 +536,7 @@ describe("what is wrong", () => {
         ...change,
       },
     ],
+    topics: [],
   });
   const kinds = (of: Status): string[] => findProblems(of).map(({ kind }) => kind);
   const tiers = (tier: string, pg: number, ud: number) => status({ delays: { streams: [], tiers: [[tier, pg, ud]] } });
@@ -589,6 +590,29 @@ describe("what is wrong", () => {
       ["memory"],
     ],
   ])("is %s", (_, of, expected) => expect(kinds(of)).toEqual(expected));
+
+  it("is what went missing of a stream, for a day", () => {
+    const lostMs = Date.UTC(2024, 0, 15, 12);
+    const nowMs = lostMs + 24 * HOUR;
+    const topic = {
+      topic: "packages",
+      partition: null,
+      stream: "packages",
+      missing: 3,
+      missingAt: lostMs,
+      begunAnew: 0,
+    };
+    const [found] = findProblems({ ...status(), topics: [topic] }, nowMs);
+    expect(found?.kind).toBe("stream");
+    expect(found?.message).toMatch(/^3 entries of packages were removed/);
+    expect(findProblems({ ...status(), topics: [topic] }, nowMs + 1)).toEqual([]);
+    expect(findProblems({ ...status(), topics: [{ ...topic, missing: 0 }] }, nowMs)).toEqual([]);
+    const anew = { ...topic, missing: 0, begunAnew: 1 };
+    expect(findProblems({ ...status(), topics: [anew] }, nowMs)).toMatchObject([{ kind: "stream" }]);
+    const shown = status();
+    shown.tracker[0]!.status!.streams = [["ST", "1-0", 5, 0, 2, lostMs, 0]];
+    expect(findProblems(shown, nowMs)[0]?.message).toMatch(/^2 entries of ST /);
+  });
 
   it("comes first, and fits into any width", () => {
     const shown = status({

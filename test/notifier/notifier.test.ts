@@ -777,6 +777,9 @@ describe("get_notifier_status", () => {
       delivered: 0,
       rejected: [],
       next: NOON - HOUR,
+      missing: 0,
+      missing_at: 0,
+      begun_anew: 0,
     });
   });
 

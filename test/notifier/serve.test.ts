@@ -272,6 +272,7 @@ describeWithOwnServer("notifications", () => {
       'hotpath_notifications{topic="packages",state="dead"} 1',
       'hotpath_notification_lag_seconds{topic="packages"} 0',
       'hotpath_scan_lag_seconds{topic="packages"} 0',
+      'hotpath_scan_missing_entries{topic="packages"} 0',
     ]) {
       expect(metrics.split("\n")).toContain(line);
     }

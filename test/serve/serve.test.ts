@@ -281,6 +281,7 @@ describeWithOwnServer("serving", () => {
     expect(metrics).toMatch(/^hotpath_ingested_events_total\{stream="ST:TRACKER::::",outcome="accepted"\} 1$/m);
     expect(metrics).toMatch(/^hotpath_last_tick_timestamp_seconds\{job="rotate-5MINUTES"\} \d+$/m);
     expect(metrics).toMatch(/^hotpath_ingest_lag_seconds\{stream="ST:TRACKER::::"\} 0$/m);
+    expect(metrics).toMatch(/^hotpath_stream_missing_entries\{stream="ST:TRACKER::::"\} 0$/m);
     expect((await fetch(`${url}/nonesuch`)).status).toBe(404);
     await server.kill();
     await host.line(/"redis is away/);

@@ -717,7 +717,7 @@ describe("a stream", () => {
       remaining: 0,
     });
     expect(await record("ingest_events", "NOW", NOW)).toMatchObject({ read: 0, remaining: 0 });
-    expect(await status()).toMatchObject({ streams: [[STREAM, ids[2], 3, 0]] });
+    expect(await status()).toMatchObject({ streams: [[STREAM, ids[2], 3, 0, 0, 0, 0]] });
     await put(STREAM, entry(3));
     expect(await record("ingest_events", "NOW", NOW)).toMatchObject({ read: 1, accepted: 1 });
     expect(await viewsOf("W", sha1("a.example"))).toBe(3);
@@ -808,7 +808,7 @@ describe("a stream", () => {
     expect(await record("ingest_events", "LIMIT", 1, "NOW", NOW)).toMatchObject({ read: 1, remaining: 1 });
     expect(await record("ingest_events", "NOW", NOW)).toMatchObject({ read: 1, remaining: 0 });
     expect(await record("ingest_events", "NOW", NOW)).toMatchObject({ read: 0 });
-    expect(await status()).toMatchObject({ streams: [[STREAM, "9000-4", 2, 0]] });
+    expect(await status()).toMatchObject({ streams: [[STREAM, "9000-4", 2, 0, 0, NOW, 1]] });
     expect(await viewsOf("W", sha1("a.example"))).toBe(3);
   });
 
@@ -836,6 +836,17 @@ describe("a stream", () => {
     expect(await viewsOf("W", sha1("a.example"))).toBe(3);
   });
 
+  it("tells how many entries others removed before they were counted", async () => {
+    await put(STREAM, entry(1), entry(2), entry(3), entry(4));
+    await record("ingest_events", "LIMIT", 1, "NOW", NOW);
+    await tracker.client.sendCommand(["XTRIM", STREAM, "MAXLEN", "=", "1"]);
+    const { streams } = await status();
+    expect((streams as unknown[][])[0]!.slice(4), "before they are passed over").toEqual([2, 0, 0]);
+    expect(await record("ingest_events", "NOW", NOW)).toMatchObject({ read: 1 });
+    const { streams: after } = await status();
+    expect((after as unknown[][])[0]!.slice(4)).toEqual([2, NOW, 0]);
+  });
+
   it("lag is the time between the cursor and the last entry", async () => {
     for (const id of ["1000-0", "1500-0", "4000-7"])
       await tracker.client.sendCommand([
@@ -850,9 +861,9 @@ describe("a stream", () => {
         String(NOON),
       ]);
     await record("ingest_events", "LIMIT", 1, "NOW", NOW);
-    expect(await status()).toMatchObject({ streams: [[STREAM, "1000-0", 3, 3000]] });
+    expect(await status()).toMatchObject({ streams: [[STREAM, "1000-0", 3, 3000, 0, 0, 0]] });
     await record("ingest_events", "NOW", NOW);
-    expect(await status()).toMatchObject({ streams: [[STREAM, "4000-7", 3, 0]] });
+    expect(await status()).toMatchObject({ streams: [[STREAM, "4000-7", 3, 0, 0, 0, 0]] });
   });
 });
 

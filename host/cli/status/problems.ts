@@ -2,7 +2,7 @@
 import { TIERS, type Tier } from "../../contract";
 import { formatCount, formatDuration, formatShare } from "../../terminal/format";
 import type { Status } from "./read";
-import { MINUTE_MS } from "../../runtime/time";
+import { DAY_MS, MINUTE_MS } from "../../runtime/time";
 
 export interface Problem {
   kind: "library" | "tracker" | "stream" | "rotation" | "memory";
@@ -13,16 +13,46 @@ export interface Problem {
 /** A host reads a stream within moments; an entry that waits for longer waits in vain. */
 const STREAM_WAIT_MS = MINUTE_MS;
 
+/** What went missing cannot be brought back: it is wrong for as long as somebody should hear of it, and told by the figures after. */
+const LOSS_MS = DAY_MS;
+
 /** A window that is over is carried on at the next tick of its tier: after two lengths, two ticks have not come. */
 const LENGTHS_LATE = 2;
 
 const MEMORY_FULL = 0.9;
 
 /** Everything that somebody should look after, most pressing first. */
-export function findProblems({ primaries, tracker }: Status): Problem[] {
+export function findProblems({ primaries, tracker, topics }: Status, nowMs = Date.now()): Problem[] {
   const libraries = primaries.flatMap((primary) => libraryProblems(primary));
   const memory = primaries.flatMap(({ address, memory: used }) => (used === null ? [] : memoryProblems(address, used)));
-  return [...libraries, ...tracker.flatMap((each) => trackerProblems(each)), ...memory];
+  const losses = [
+    ...tracker.flatMap(({ partition, status }) =>
+      (status?.streams ?? []).flatMap(([stream, , , , missing, missingAt, begunAnew]) =>
+        lossProblems({ partition, stream, missing, missingAt, begunAnew }, nowMs),
+      ),
+    ),
+    ...topics.flatMap((topic) => lossProblems(topic, nowMs)),
+  ];
+  return [...libraries, ...losses, ...tracker.flatMap((each) => trackerProblems(each)), ...memory];
+}
+
+function lossProblems(
+  { partition, stream, missing, missingAt, begunAnew }: Omit<Status["topics"][number], "topic">,
+  nowMs: number,
+): Problem[] {
+  if (missing + begunAnew === 0 || missingAt < nowMs - LOSS_MS) return [];
+  const what = [
+    ...(missing > 0 ? [`${formatCount(missing)} entries of ${stream} were removed before they were read`] : []),
+    ...(begunAnew > 0 ? [`${stream} was deleted and begun anew (${formatCount(begunAnew)} times)`] : []),
+  ].join(", and ");
+  const since = formatDuration(Math.max(nowMs - missingAt, 0));
+  const where = partition === null ? "" : `{${partition}}: `;
+  return [
+    {
+      kind: "stream",
+      message: `${where}${what}, last seen ${since} ago; does somebody else trim it, or XADD it with MAXLEN?`,
+    },
+  ];
 }
 
 function libraryProblems({ address, libraries }: Status["primaries"][number]): Problem[] {

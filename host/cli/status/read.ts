@@ -43,9 +43,20 @@ export interface PartitionStatus {
   error: string | null;
 }
 
+/** A topic of the configuration: what went missing of its stream. */
+export interface TopicStatus {
+  topic: string;
+  partition: string | null;
+  stream: string;
+  missing: number;
+  missingAt: number;
+  begunAnew: number;
+}
+
 export interface Status {
   primaries: PrimaryStatus[];
   tracker: PartitionStatus[];
+  topics: TopicStatus[];
 }
 
 export type TrackerStatus = Awaited<ReturnType<HotpathFunctions["getTrackerStatus"]>>;
@@ -57,11 +68,18 @@ export interface StatusStream {
   partition: string | null;
 }
 
+/** A topic of the configuration. */
+export interface ConfiguredTopic {
+  name: string;
+  partition: string | null;
+}
+
 /**
  * Looks at every primary.
  *
  * @param partitions those of the configuration
  * @param streams those of the configuration
+ * @param topics those of the configuration
  * @throws UserError if a server is too old
  */
 export async function readStatus(
@@ -69,6 +87,7 @@ export async function readStatus(
   bundle: readonly BundledLibrary[],
   partitions: readonly (string | null)[],
   streams: readonly StatusStream[] = [],
+  topics: readonly ConfiguredTopic[] = [],
 ): Promise<Status> {
   const primaries: PrimaryStatus[] = [];
   for (const primary of await connection.primaries()) primaries.push(await readPrimary(primary, bundle));
@@ -78,7 +97,23 @@ export async function readStatus(
   const tracker = hasTracker
     ? await Promise.all(partitions.map((partition) => readTracker(connection, partition, streams)))
     : [];
-  return { primaries, tracker };
+  const found = await Promise.all(topics.map((topic) => readTopic(connection, topic)));
+  return { primaries, tracker, topics: found.flatMap((topic) => topic ?? []) };
+}
+
+/** Undefined where it cannot be had: no library, or one of before these figures. */
+async function readTopic(
+  connection: Connection,
+  { name, partition }: ConfiguredTopic,
+): Promise<TopicStatus | undefined> {
+  try {
+    const { stream, missing, missingAt, begunAnew } = await functionsOf(connection, { partition }).getNotifierStatus({
+      topic: name,
+    });
+    return { topic: name, partition, stream, missing, missingAt, begunAnew };
+  } catch {
+    return undefined;
+  }
 }
 
 /** Whether every library of this package is loaded as it is here, on every primary. */

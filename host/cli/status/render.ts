@@ -33,6 +33,7 @@ const STREAM_COLUMNS: Column[] = [
   right("entries"),
   right("lag"),
   right("waiting"),
+  right("missing", 2),
 ];
 const TIER_COLUMNS: Column[] = [
   { title: "tier" },
@@ -122,12 +123,13 @@ function trackerLines(
     ...title,
     ...table(
       STREAM_COLUMNS,
-      streams.map(([key, cursor, length, lagMs]) => [
+      streams.map(([key, cursor, length, lagMs, missing]) => [
         key,
         cursor,
         formatCount(length),
         formatDuration(lagMs),
         waiting.has(key) ? formatCount(waiting.get(key)!) : "–",
+        formatCount(missing),
       ]),
     ),
     ...table(TIER_COLUMNS, tiers.map(tierRow)),
