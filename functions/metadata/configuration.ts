@@ -23,7 +23,7 @@ interface MergeStep {
 interface Layer {
   /** Seconds after which a file moves on; 0 for never. */
   ttlS: number;
-  /** The layer after it; empty for none. */
+  /** The layer after it; empty for none: the files of a layer with a time are then dropped. */
   next: string;
 }
 
@@ -123,8 +123,8 @@ export function readConfiguration(db: string, table: string): Configuration {
 }
 
 /**
- * What is planned for a file that comes: to be merged, or moved to the next layer where that is to be first; undefined where
- * neither is. Merging wins a tie.
+ * What is planned for a file that comes: to be merged, or moved where that is to be first; undefined where neither is.
+ * Merging wins a tie. A move out of a layer without successor is GigAPI's retention: its worker drops the file.
  *
  * @param iteration of the file, from 1
  */
@@ -135,7 +135,7 @@ export function courseOf(
 ): "merge" | "move" | undefined {
   const step = steps[iteration - 1];
   const found = layers.get(layer);
-  const moves = found !== undefined && found.ttlS > 0 && found.next !== "";
+  const moves = found !== undefined && found.ttlS > 0;
   if (step !== undefined && !(moves && step.timeoutS > found.ttlS)) return "merge";
   return moves ? "move" : undefined;
 }
@@ -148,8 +148,8 @@ export const configureTable = command(
       "Both are as GigAPI's clients send them with each patch_index: MERGE is `[[timeout_sec, max_size, id], …]`, " +
       "LAYERS is `{name: {url, name, type, ttl_sec, layer_to}, …}`. A step's place in MERGE, from 1, is the " +
       "iteration of the files that it merges: a plan ripens timeout_sec after it was opened and takes up to " +
-      "max_size bytes. A file of a layer with ttl_sec above 0 and a layer_to moves there ttl_sec after its chunk " +
-      "time, unless it merges until then. Applies to files that come from now on; plans that wait stay as they " +
+      "max_size bytes. A file of a layer with ttl_sec above 0 moves to layer_to ttl_sec after its chunk time, unless it " +
+      "merges until then; with an empty layer_to its move plan says that the file is to be dropped. Applies to files that come from now on; plans that wait stay as they " +
       "are. The forms of functions for GigAPI's clients do not look at it.",
     role: "admin",
     flags: [],

@@ -185,7 +185,8 @@ function takesFile(
 export const getMovePlan = takesFile(
   "move",
   "move a file to the next layer",
-  "`database`, `table`, `path_from`, `layer_from`, `path_to` and `layer_to`",
+  "`database`, `table`, `path_from`, `layer_from`, `path_to` and `layer_to` (empty where no layer follows: the file " +
+    "has had its time, and its worker deletes it from the index and the disk)",
   ({ id, path_from, path_to, layer_to }, { db, table, layer, writer }) => ({
     id,
     writer_id: writer,

@@ -14,7 +14,10 @@ export interface Layer {
   /** For those who read and write the files, as is `type`; the index only keeps it. */
   url?: string;
   type?: string;
-  /** Seconds after which a file moves on to the next layer, from its chunk time; 0, the default, for never. */
+  /**
+   * Seconds after which a file moves on to the next layer, from its chunk time, or is dropped where none follows; 0, the
+   * default, for never.
+   */
   ttlSeconds?: number;
   /** Where files move on to. Default: the layer after it in the list; the empty one for none. */
   layerTo?: string;

@@ -15,7 +15,7 @@ export interface MergePlan {
   iteration: number;
 }
 
-/** A file that is to go to the next layer. */
+/** A file that is to go to the next layer, or to be dropped where none follows. */
 export interface MovePlan {
   id: string;
   writerId: string;
@@ -24,6 +24,7 @@ export interface MovePlan {
   pathFrom: string;
   layerFrom: string;
   pathTo: string;
+  /** Empty where no layer follows: delete the file from the index (`batch([], [entry])`) and end the plan. */
   layerTo: string;
 }
 

@@ -17,15 +17,15 @@ const SCRIPTS = ["patch_index", "get_merge_plan", "end_merge"] as const;
 const isThere = SCRIPTS.every((name) => existsSync(join(FOLDER, `${name}.lua`)));
 
 const MERGE = "[[10,100,1],[1000,250,2]]";
-/** The scripts plan a move for any layer with a time, and fail on one that merges no more: what they cannot do is left out. */
-const LAYERS = '{"":{"ttl_sec":0,"layer_to":""},"l":{"ttl_sec":0,"layer_to":""},"hot":{"ttl_sec":100,"layer_to":"l"}}';
+const LAYERS =
+  '{"":{"ttl_sec":0,"layer_to":""},"l":{"ttl_sec":0,"layer_to":""},"hot":{"ttl_sec":100,"layer_to":"l"},"last":{"ttl_sec":5,"layer_to":""}}';
 const RUNS = 30 * Number(process.env["HOTPATH_RUNS"] ?? 1);
 
 /** Fresh paths, deleted only when they were added and once, and nothing of a plan: there the scripts do otherwise, on purpose. */
 const stepArb = fc.array(
   fc.record({
     isDelete: fc.boolean(),
-    layer: fc.constantFrom("", "l", "hot"),
+    layer: fc.constantFrom("", "l", "hot", "last"),
     iteration: fc.constantFrom(1, 1, 2, 3),
     folder: fc.constantFrom("date=2024-01-15/hour=11", "date=2024-01-16/hour=0"),
     size: fc.constantFrom(1, 40, 60, 100),
@@ -69,7 +69,8 @@ describe.skipIf(!isThere)(`beside GigAPI's scripts${isThere ? "" : ` (skipped: $
           return {
             ...plan,
             id: typeof plan["id"],
-            time_s: typeof plan["time_s"],
+            // The scripts forget the time of a move beyond the last step of merging.
+            time_s: /\.3\.parquet$/.test(String(plan["path_from"])) ? "any" : typeof plan["time_s"],
             ...("path_to" in plan && { path_to: String(plan["path_to"]).replace(/[0-9a-f-]{36}/, "new") }),
           };
         });
@@ -84,7 +85,6 @@ describe.skipIf(!isThere)(`beside GigAPI's scripts${isThere ? "" : ` (skipped: $
     return steps.map(({ isDelete, layer, iteration, folder, size }, at) => {
       const known = isDelete ? idle.pop() : undefined;
       if (known !== undefined) return known;
-      // With a time to merge and none to move, the third iteration of these layers is planned nowhere.
       const entry = entryOf({
         layer,
         path: `${folder}/f${at}.${iteration}.parquet`,
@@ -93,8 +93,9 @@ describe.skipIf(!isThere)(`beside GigAPI's scripts${isThere ? "" : ` (skipped: $
         min: { a: 1 },
         max: { a: 2.5 },
       });
-      if (iteration === 3 && layer !== "hot") idle.push(JSON.stringify({ ...entry, cmd: "DELETE" }));
-      return JSON.stringify(iteration === 3 && layer === "hot" ? { ...entry, layer: "l" } : entry);
+      // Without a step to merge it or a time to move it, such a file is planned nowhere.
+      if (iteration === 3 && (layer === "" || layer === "l")) idle.push(JSON.stringify({ ...entry, cmd: "DELETE" }));
+      return JSON.stringify(entry);
     });
   }
 

@@ -255,7 +255,7 @@ describe("plans", () => {
     );
   });
 
-  it("merging wins a tie with moving; a layer without successor never moves, one without time neither", async () => {
+  it("merging wins a tie with moving; a layer without successor has its time too, one without time has none", async () => {
     const layers = (ttl: number, next: string): string =>
       JSON.stringify({ l: { ttl_sec: ttl, layer_to: next }, m: {} });
     const planned = async (ttl: number, next: string): Promise<string[]> => {
@@ -269,9 +269,41 @@ describe("plans", () => {
     };
     expect(await planned(10, "m")).toEqual(["merge"]);
     expect(await planned(9, "m")).toEqual(["move"]);
-    expect(await planned(9, "")).toEqual(["merge"]);
+    expect(await planned(10, "")).toEqual(["merge"]);
+    expect(await planned(9, "")).toEqual(["move"]);
     expect(await planned(0, "m")).toEqual(["merge"]);
   });
+
+  it.each(["plain", "GigAPI's"])(
+    "the end of the last layer's time is a move to no layer, in the %s form",
+    async (form) => {
+      const layers = '{"l1":{"ttl_sec":20,"layer_to":""}}';
+      const isPlain = form === "plain";
+      const merge = "[[3600,1000,1]]";
+      await metadata.call("configure_table", "d", "t", "MERGE", merge, "LAYERS", layers);
+      const patchIn = (...entries: string[]): Promise<unknown> =>
+        isPlain ? patch(...entries) : fcallKeyed(metadata.client, [merge, layers], "patch_index", entries);
+      // The second one is beyond the last step of merging.
+      const kept = { layer: "l1", str_chunk_time: ns(NOON) };
+      await patchIn(add("a", kept), add("b", { ...kept, path: path("b", 2) }));
+      expect(await metadata.client.keys("merge:*")).toEqual([]);
+      const take = async (): Promise<unknown> =>
+        isPlain
+          ? metadata.json("get_move_plan", "d", "t", "l1", "w", "NOW", NOON + 20 * SECOND)
+          : JSON.parse(String(await metadata.keyed("get_merge_plan", "move", "d", "t", "", "l1", "w")));
+      expect(await metadata.json("get_move_plan", "d", "t", "l1", "w", "NOW", NOON + 20 * SECOND - 1)).toBeNull();
+      const taken = [await take(), await take()] as Record<string, string>[];
+      expect(taken).toMatchObject([
+        { path_from: path("a"), layer_from: "l1", layer_to: "" },
+        { path_from: path("b", 2), layer_from: "l1", layer_to: "" },
+      ]);
+      for (const plan of taken) expect(await metadata.call("end_move", "d", "t", plan["id"]!)).toBe(1);
+      // What GigAPI's worker does with such a plan.
+      await patchIn(remove("a", kept));
+      expect((await plans("drop:d:t:l1:w:idle")).length).toBe(1);
+      expect(await metadata.client.hGet("folders:d:t", HOUR)).toBe("1");
+    },
+  );
 
   it("a path added twice is counted and planned once, with its last entry", async () => {
     await patch(add("a"), add("b"), add("a", { row_count: 99 }));

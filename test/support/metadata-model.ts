@@ -113,8 +113,8 @@ export class IndexModel {
     const { merge, layers } = this.#configuration;
     const iteration = iterationOf(path);
     const step = merge[iteration - 1];
-    const { ttl_sec: ttl, layer_to: next } = layers[layer]!;
-    const moves = ttl > 0 && next !== "";
+    const { ttl_sec: ttl } = layers[layer]!;
+    const moves = ttl > 0;
     if (step !== undefined && (!moves || step[0] <= ttl)) {
       const plans = this.#list(this.waiting, `merge:d:t:${iteration}:${folderOf(path)}:${layer}:${writer}`);
       const open = plans.at(-1);

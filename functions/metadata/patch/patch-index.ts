@@ -63,7 +63,8 @@ const PATCH_INDEX = {
     "applied in order, all of it or nothing; an error names the entry by its place, from 0. ADD stores the " +
     "entry, counts it in its folder, and puts its file into the open merge plan of its folder, iteration, layer " +
     "and writer, or into a new plan where the size of that one would exceed max_size; or it plans the file's " +
-    "move to the next layer where that comes first. A path that is in the index already is replaced: it is " +
+    "move to the next layer where that comes first. The move out of a layer with a time and no successor has an " +
+    "empty layer_to: the file has had its time and is to be dropped. A path that is in the index already is replaced: it is " +
     "counted and planned once. DELETE removes the entry, takes the file out of plans that were not given out (an " +
     "emptied plan disappears), and queues its drop for 30 s later; layer and writer_id are those of the entry " +
     "where they are left out. A path that is not in the index is passed over.",
