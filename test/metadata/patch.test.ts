@@ -364,6 +364,26 @@ describe("plans", () => {
     expect(await metadata.client.exists(QUEUE)).toBe(0);
   });
 
+  it("a DELETE finds files of a layer that was renamed, in the same batch and in either form", async () => {
+    const hot = (name: string, iteration = 1): Partial<Entry> & { path: string } => ({
+      path: path(name, iteration),
+      layer: "hot",
+      str_chunk_time: ns(NOON),
+    });
+    // The first two merge, the third one moves; others stay in their plans.
+    await patch(add("a", hot("a")), add("b", hot("b")), add("m", hot("m", 3)), add("n", hot("n", 3)));
+    const renamed = LAYERS.replace('"hot":', '"warm":');
+    await metadata.call("configure_table", "d", "t", "MERGE", MERGE, "LAYERS", renamed);
+    await patch(remove("a", hot("a")), add("c", { layer: "warm" }), remove("m", { ...hot("m", 3), layer: "warm" }));
+    expect(await shape(`merge:d:t:1:${HOUR}:hot:w:idle`)).toEqual([[["b"], 400]]);
+    expect(await list("move:d:t:hot:w:idle")).toEqual([expect.stringContaining(`/n.3.parquet`) as string]);
+    expect((await metadata.client.keys("drop:*")).sort()).toEqual(["drop:d:t:hot:w:idle", "drop:d:t:warm:w:idle"]);
+    expect(await fcallKeyed(metadata.client, [MERGE, renamed], "patch_index", [remove("n", hot("n", 3))])).toBe(1);
+    expect(await metadata.client.exists("move:d:t:hot:w:idle")).toBe(0);
+    expect(await metadata.client.hGet("folders:d:t", HOUR)).toBe("2");
+    expect(await refused(add("d", { layer: "hot" }))).toMatch(/^BADARG entry 0: layer must be one of/);
+  });
+
   it("a batch is applied in order", async () => {
     await patch(add("a"), remove("a"), add("a", { size_bytes: 7 }));
     expect(await shape()).toEqual([[["a"], 7]]);
@@ -459,7 +479,7 @@ describe("what is refused", () => {
     ["a name that is its iteration alone", add("a", { path: `${HOUR}/.1.parquet` }), ["path"]],
     ["an iteration without end", add("a", { path: `${HOUR}/a.${"9".repeat(30)}.parquet` }), ["path"]],
     ["an unknown layer", add("a", { layer: "nowhere" }), ["layer", "'nowhere'"]],
-    ["an unknown layer to drop from", remove("a", { layer: "nowhere" }), ["layer", "'nowhere'"]],
+    ["a layer to drop from that is no text", remove("a", { layer: 5 as unknown as string }), ["layer", "5"]],
     ["a layer that is no text", JSON.stringify({ ...entryOf({ path: path("a") }), layer: 5 }), ["layer", "5"]],
     [
       "a writer that is no text",

@@ -107,8 +107,8 @@ function requireNames(entry: Entry, { configuration, place }: Call): void {
   entry.table = nameOf("table", entry.table, place?.table);
   const ifAbsent = isDelete ? undefined : "";
   entry.layer = textOf("layer", entry.layer, ifAbsent);
-  if (entry.layer !== undefined && !layers.has(entry.layer))
-    refuse("layer must be one of the configured layers", entry.layer);
+  // What a DELETE names is found by its path: its layer may be one that the configuration had before.
+  if (!isDelete && !layers.has(entry.layer!)) refuse("layer must be one of the configured layers", entry.layer);
   entry.writer_id = textOf("writer_id", entry.writer_id, ifAbsent);
 }
 

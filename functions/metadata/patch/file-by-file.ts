@@ -79,12 +79,13 @@ function findPlans({ configuration }: Call, { entries, texts, files }: Entries, 
   const budget = newBudget();
   for (const search of merges.all) searchPlans(search, budget);
   // A file that would be merged today waits for that, if for anything. There may be many moves: it is not looked for
-  // among them.
+  // among them. One of a layer that the configuration has no more may have been planned either way.
   for (const file of wanted) {
     const { layer, writer_id: writer } = entryOf(file);
     const course = courseOf(configuration, file.iteration, layer!);
+    const mayMove = course === "move" || !configuration.layers.has(layer!);
     if (course === "merge") presume(merges.byEdit.get(mergeEdit(edits, file, layer!, writer!))!, file);
-    if (course === "move" && file.plan === undefined) want(moves, moveEdit(edits, file, layer!, writer!), file);
+    if (mayMove && file.plan === undefined) want(moves, moveEdit(edits, file, layer!, writer!), file);
   }
   for (const search of moves.all) searchPlans(search, budget);
   for (const search of moves.all) {

@@ -67,7 +67,7 @@ const PATCH_INDEX = {
     "empty layer_to: the file has had its time and is to be dropped. A path that is in the index already is replaced: it is " +
     "counted and planned once. DELETE removes the entry, takes the file out of plans that were not given out (an " +
     "emptied plan disappears), and queues its drop for 30 s later; layer and writer_id are those of the entry " +
-    "where they are left out. A path that is not in the index is passed over.",
+    "where they are left out, and the layer need not be configured any more. A path that is not in the index is passed over.",
   role: "ingest",
   flags: [],
   positional: [DB, TABLE],
