@@ -83,7 +83,8 @@ function plansPart({ plans, deaths, mostStored }: ThreeDaysResult, paper: Paper)
   return [
     ...table(columns, rows, paper),
     "",
-    `${deaths} workers died with a plan in their hands; it came back half an hour later.`,
+    `${deaths} workers died with a plan in their hands: what was not begun came back half an`,
+    "hour later, and the index ended what was done, as nothing was left of its files.",
     `At no time did the storage hold more than ${formatCount(mostStored)} files.`,
   ];
 }

@@ -159,10 +159,14 @@ function checkPlans(
       .filter(({ kind }) => (kind === "move") === isMove)
       .reduce((total, { waiting, out }) => total + (waiting ?? 0) + (out ?? 0), 0);
   return [
-    { name: "plans of the dead that came back", expected: workers.deaths, counted: sum(({ cameBack }) => cameBack) },
+    {
+      name: "plans of the dead that came back",
+      expected: workers.deaths - sum(({ leftDone }) => leftDone),
+      counted: sum(({ cameBack }) => cameBack),
+    },
     {
       name: "plans taken, and ended",
-      expected: sum(({ taken, cameBack }) => taken - cameBack),
+      expected: sum(({ taken, cameBack, leftDone }) => taken - cameBack - leftDone),
       counted: sum(({ ended }) => ended),
     },
     {

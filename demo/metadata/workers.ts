@@ -19,6 +19,8 @@ export interface PlanCounts {
   ended: number;
   /** Taken for a second time, as the one who had it died. */
   cameBack: number;
+  /** Done by one who died before saying so: nothing is left of their files, and the index ends them by itself. */
+  leftDone: number;
 }
 
 export interface Site {
@@ -42,10 +44,9 @@ export class Workers {
   readonly #seen = new Set<string>();
 
   constructor(private readonly site: Site) {
-    this.counts = Object.fromEntries(KINDS.map((kind) => [kind, { taken: 0, ended: 0, cameBack: 0 }])) as Record<
-      Kind,
-      PlanCounts
-    >;
+    this.counts = Object.fromEntries(
+      KINDS.map((kind) => [kind, { taken: 0, ended: 0, cameBack: 0, leftDone: 0 }]),
+    ) as Record<Kind, PlanCounts>;
   }
 
   /** Works off all that is due. */
@@ -91,6 +92,7 @@ export class Workers {
       if (death !== undefined) {
         this.site.death = undefined;
         this.deaths += 1;
+        if (death === "before ending") counts.leftDone += 1;
       }
       if (death !== "before writing") await carryOut(plan);
       if (death === undefined && (await end(plan))) counts.ended += 1;

@@ -12,7 +12,7 @@ import { tableKey } from "./names";
 const MAX_BYTES = 65536;
 
 /** One step of merging; its place, from 1, is the iteration of the files that it takes. */
-interface MergeStep {
+export interface MergeStep {
   /** Seconds from a plan's opening to its ripening. */
   timeoutS: number;
   /** Bytes that the files of a plan may have together. */

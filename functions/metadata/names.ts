@@ -8,10 +8,36 @@ import { currentPartition, hashTag, key } from "../runtime/keys";
 export const IDLE = ":idle";
 export const PROCESSING = ":processing";
 
+/** A part of an id, so that parts joined by slashes cannot be taken for others. */
+function escaped(part: string): string {
+  const [found] = string.find(part, "[/%%]");
+  if (found === undefined) return part;
+  const [percent] = string.gsub(part, "%%", "%%25");
+  const [slash] = string.gsub(percent, "/", "%%2F");
+  return slash;
+}
+
+/** The table whose names were built last, and what they have in common: most calls are of one table. */
+let lastDb: string | undefined;
+let lastTable: string | undefined;
+let lastPartition: string | undefined;
+let lastPlace = "";
+let lastId = "";
+
+function remember(db: string, table: string): void {
+  const partition = currentPartition();
+  if (db === lastDb && table === lastTable && partition === lastPartition) return;
+  lastDb = db;
+  lastTable = table;
+  lastPartition = partition;
+  lastPlace = hashTag(table) === partition ? `${db}:${table}` : `${db}:${partition}${table}`;
+  lastId = `${escaped(db)}/${escaped(table)}`;
+}
+
 /** Database and table as they stand in GigAPI's keys, in the partition of the call: its hash tag is put before the table, unless it is there. */
 function place(db: string, table: string): string {
-  const partition = currentPartition();
-  return hashTag(table) === partition ? `${db}:${table}` : `${db}:${partition}${table}`;
+  remember(db, table);
+  return lastPlace;
 }
 
 /** The files of a first folder (for most tables, of a day): path → entry. */
@@ -46,18 +72,10 @@ export function dropQueue(db: string, table: string, layer: string, writer: stri
   return `drop:${place(db, table)}:${layer}:${writer}`;
 }
 
-/** A part of an id, so that parts joined by slashes cannot be taken for others. */
-function escaped(part: string): string {
-  const [found] = string.find(part, "[/%%]");
-  if (found === undefined) return part;
-  const [percent] = string.gsub(part, "%%", "%%25");
-  const [slash] = string.gsub(percent, "/", "%%2F");
-  return slash;
-}
-
 /** The id of a table in our own keys. */
 function idOf(db: string, table: string): string {
-  return `${escaped(db)}/${escaped(table)}`;
+  remember(db, table);
+  return lastId;
 }
 
 /** Configuration, counter of ids and marks of a table. */
@@ -71,9 +89,9 @@ export function queuesKey(db: string, table: string, iteration: string, layer: s
   return key("SS", "METADATA.QUEUES", "", id, "", "");
 }
 
-/** Where a plan that was given out is found: its queue and its text. Clients' ids are unique in a table at best. */
+/** Where a plan that was given out is found: its queue and its text, as JSON. Clients' ids are unique in a table at best. */
 export function leaseKey(db: string, table: string, planId: string): string {
-  return key("H", "METADATA.LEASE", "", `${idOf(db, table)}/${escaped(planId)}`, "", "");
+  return key("J", "METADATA.LEASE", "", `${idOf(db, table)}/${escaped(planId)}`, "", "");
 }
 
 /** Who plans in a table: kind, iteration, layer and writer of each queue or group of queues. */

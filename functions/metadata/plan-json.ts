@@ -142,6 +142,28 @@ export function withMore(text: string, paths: string[], size: number): string {
   return spliced(text, to!, to! + 1, paths.length === 0 ? "" : `,${encoded(paths)}`, size);
 }
 
+/**
+ * A plan of our own form with more files, if all of them fit into it; undefined if not, or the plan has another form. In one
+ * pass, for calls of a few files: the same as `withMore`.
+ *
+ * @param fields path of each file and what belongs to it, in turn
+ * @param sizes of the files in bytes
+ */
+export function appended(text: string, fields: string[], sizes: number[], maxSize: number): string | undefined {
+  const [head, known, rest] = string.match(
+    text,
+    '^({"id":"[^"\\]*","time_s":%d+,"size":)(%d+)(,"paths":%[".*%.parquet")%]}$',
+  );
+  if (head === undefined) return undefined;
+  let size = tonumber(known)!;
+  let more = "";
+  for (const at of $range(1, sizes.length)) {
+    size += sizes[at - 1]!;
+    more += `,${cjson.encode(fields[2 * at - 2])}`;
+  }
+  return size > maxSize ? undefined : `${head}${digits(size)}${rest}${more}]}`;
+}
+
 /** A plan that can be spliced with these paths in place of its own; at least one. */
 export function withPaths(text: string, paths: string[], size: number): string {
   const [from, to] = pathsSpan(text);

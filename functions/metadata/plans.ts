@@ -18,11 +18,11 @@ import { newIds } from "./ids";
 import * as names from "./names";
 import {
   endPlan,
+  endPlanIn,
   fileQueueOf,
-  foreignOf,
   mergeQueueOf,
+  newEffort,
   reindex,
-  requireQueue,
   take,
   type Plan,
   type PlanKind,
@@ -37,7 +37,8 @@ const LAYER = { name: "layer", type: text(0, 256), doc: "name of the layer" } as
 const WRITER = { name: "writer", type: text(0, 256), doc: "id of the writer whose files they are" } as const;
 const PLAN_ID = { name: "id", type: text(1, 256), doc: "id of the plan" } as const;
 
-const LEASE_DOC = "The plan is leased for 30 minutes: what is not ended until then is given out again.";
+const LEASE_DOC = "The plan is leased for 30 minutes: what is not ended until then is given out again";
+const LESS_GONE_DOC = ", less the files that are gone from the index by then; a plan without files ends.";
 
 function seconds(now: number | undefined): number {
   return Math.floor(clock(now) / 1000);
@@ -55,6 +56,15 @@ function mergedPath(db: string, table: string, first: string, iteration: number)
   return `${folder === "" ? "" : `${folder}/`}${newId()}.${iteration + 1}.parquet`;
 }
 
+/** The list of a queue that holds a foreign type; undefined if none does. */
+function foreignOf({ name }: Queue): string | undefined {
+  for (const list of [name + names.IDLE, name + names.PROCESSING]) {
+    const found = redis.call("TYPE", list).ok;
+    if (found !== "list" && found !== "none") return list;
+  }
+  return undefined;
+}
+
 /**
  * The first plan of the folders whose time has come; what others took meanwhile is put right on the way. A folder whose
  * lists hold a foreign type is passed over, and named only where nothing else is found.
@@ -69,13 +79,15 @@ function takeMerge(
 ): Taken | undefined {
   const index = names.queuesKey(db, table, iteration, layer, writer);
   const due = onKey("ZRANGE", index, "-inf", `${nowS}`, "BYSCORE", "LIMIT", "0", `${MOST_FOLDERS}`);
+  // It counts the ids that are made for merged files.
+  if (due.length > 0) requireType(names.tableKey(db, table), "hash");
+  const effort = newEffort();
   let foreign: string | undefined;
   for (const folder of due) {
     const queue = mergeQueueOf(db, table, iteration, folder, layer, writer);
     const found = foreignOf(queue);
     if (found === undefined) {
-      requireQueue(queue);
-      const taken = take(queue, nowS);
+      const taken = take(queue, nowS, effort);
       if (taken !== undefined) return taken;
       reindex(queue);
     }
@@ -102,7 +114,7 @@ export const getMergePlan = command(
       "Of the folders whose plans are ripe, or whose leases have ended, the one that waited longest comes first. " +
       "The JSON has `id`, `writer_id`, `layer`, `database`, `table`, `from` (paths), `to` (path of " +
       "the file to write, another one each time it is given out) and `iteration` (of the files in `from`). " +
-      `${LEASE_DOC} A plan that nobody can read is moved aside, and counted by get_table_status.`,
+      `${LEASE_DOC}${LESS_GONE_DOC} A plan that nobody can read is moved aside, and counted by get_table_status.`,
     role: "worker",
     flags: [],
     positional: [
@@ -143,8 +155,7 @@ export const getMergePlan = command(
     if (kind !== "merge" && kind !== "move" && kind !== "drop")
       fail("BADARG", `prefix must be one of merge, move, drop, got ${quote(kind)}`);
     const queue = namedQueue(kind, db, table, suffix, layer, writer);
-    requireQueue(queue);
-    return take(queue, seconds(undefined))?.text ?? "";
+    return take(queue, seconds(undefined), newEffort())?.text ?? "";
   },
 );
 
@@ -165,7 +176,7 @@ function takesFile(
     {
       name: `get_${kind}_plan`,
       summary: `Takes a plan to ${work}, under a lease, or nil`,
-      doc: `The JSON has \`id\`, \`writer_id\`, ${shown}. ${LEASE_DOC}`,
+      doc: `The JSON has \`id\`, \`writer_id\`, ${shown}. ${LEASE_DOC}${kind === "move" ? LESS_GONE_DOC : "."}`,
       role: "worker",
       flags: [],
       positional: [DB, TABLE, LAYER, WRITER],
@@ -175,8 +186,7 @@ function takesFile(
     },
     ({ db, table, layer, writer, now }) => {
       const queue = fileQueueOf(kind, db, table, layer, writer);
-      requireQueue(queue);
-      const taken = take(queue, seconds(now));
+      const taken = take(queue, seconds(now), newEffort());
       return taken === undefined ? undefined : cjson.encode(describe(taken.plan, queue));
     },
   );
@@ -208,8 +218,7 @@ export const getDropPlan = takesFile(
 
 /** Ends a plan that is out; NOTFOUND if it is not. */
 function end(kind: PlanKind, db: string, table: string, id: string): number {
-  requireType(names.leaseKey(db, table, id), "hash");
-  if (!endPlan(kind, db, table, id, undefined))
+  if (!endPlan(kind, db, table, id))
     fail("NOTFOUND", `no ${kind} plan ${quote(id)} of ${quote(`${db}/${table}`)} is out`);
   return 1;
 }
@@ -246,8 +255,7 @@ export const endMerge = command(
   ({ db, table, id }) => end("merge", db, table, id),
   (keys) => {
     const [db, table, suffix, layer, writer, id] = keys as [string, string, string, string, string, string];
-    requireType(names.leaseKey(db, table, id), "hash");
-    endPlan("merge", db, table, id, namedQueue("merge", db, table, suffix, layer, writer));
+    endPlanIn(namedQueue("merge", db, table, suffix, layer, writer), id);
     return "";
   },
 );

@@ -6,6 +6,8 @@
  * at which a queue may next have something to give out. It is secondary: whoever takes from it looks at the lists first,
  * and puts right what others have changed.
  */
+import { inChunks } from "../runtime/chunks";
+import { currentPartition } from "../runtime/keys";
 import { onKey, requireType } from "../runtime/types";
 import { IDLE, PROCESSING } from "./names";
 import * as names from "./names";
@@ -15,6 +17,9 @@ export type PlanKind = "merge" | "move" | "drop";
 
 /** Where a queue is. */
 interface Place {
+  /** What `leaseHead` and `goneKey` have made of it, once they have. */
+  head?: string;
+  gone?: string;
   /** Name of its lists, without IDLE and PROCESSING. */
   name: string;
   /** Sorted set of the index and the member in it; both empty for a queue that is no merge queue. */
@@ -22,7 +27,7 @@ interface Place {
   folder: string;
 }
 
-/** Whose a queue is, and where. */
+/** Whose a queue is, and where. One of them serves many calls. */
 export interface Queue extends Place {
   kind: PlanKind;
   db: string;
@@ -61,6 +66,15 @@ const FOUND_FOR_MS = 86400000;
 /** Plans without content or that nobody can read are put out of the way by so many a call. */
 const MOST_PUT_AWAY = 100;
 
+/**
+ * Before a plan is given out again its paths are looked up, so many a call and the paths of one plan more: some
+ * milliseconds.
+ */
+const MOST_LOOKED_UP = 2000;
+
+/** What stands before the plan in the text that tells where it is found; within JSON text its quotes would be escaped. */
+const PLAN = ',"plan":';
+
 /** Of the plans that nobody can read, the last ones are kept. */
 const UNREADABLE_KEPT = 1000;
 
@@ -70,6 +84,11 @@ export const UNREADABLE = "unreadable";
 /** Plans are looked for by their id in steps of so many, and in at most so many. */
 const SEARCH_STEP = 100;
 const MOST_SEARCHED = 10000;
+
+/** Merge queues by partition and name: a writer calls for the same few again and again. */
+const MOST_KNOWN = 1000;
+let knownQueues = new LuaMap<string, Queue>();
+let knownCount = 0;
 
 /** The queue of merge plans of a folder. */
 export function mergeQueueOf(
@@ -81,8 +100,26 @@ export function mergeQueueOf(
   writer: string,
 ): Queue {
   const name = names.mergeQueue(db, table, iteration, folder, layer, writer);
+  const known = knownQueues.get(currentPartition() + name);
+  // Names with colons may give two queues one name.
+  const isSame =
+    known !== undefined &&
+    known.folder === folder &&
+    known.layer === layer &&
+    known.writer === writer &&
+    known.iteration === iteration &&
+    known.table === table &&
+    known.db === db;
+  if (isSame) return known;
   const index = names.queuesKey(db, table, iteration, layer, writer);
-  return { kind: "merge", db, table, iteration, layer, writer, name, index, folder };
+  const queue: Queue = { kind: "merge", db, table, iteration, layer, writer, name, index, folder };
+  if (knownCount === MOST_KNOWN) {
+    knownQueues = new LuaMap();
+    knownCount = 0;
+  }
+  knownQueues.set(currentPartition() + name, queue);
+  knownCount += 1;
+  return queue;
 }
 
 /** A queue of plans to move or to drop files. */
@@ -99,12 +136,19 @@ export function nextTime(queue: string): number | undefined {
   return out === false ? timeOf(waiting) : Math.min(timeOf(waiting), timeOf(out));
 }
 
-/** Enters a queue in the index by what its lists hold now, or takes it out if it is empty. */
-export function reindex({ index, name, folder }: Place): void {
+/**
+ * Enters a time in the index, or takes the queue out of it. It is written last, after what must not be lost: something foreign
+ * in its place is no reason to fail half-way.
+ */
+function enter({ index, folder }: Place, timeS: number | undefined): void {
   if (index === "") return;
-  const timeS = nextTime(name);
-  if (timeS === undefined) redis.call("ZREM", index, folder);
-  else redis.call("ZADD", index, `${timeS}`, folder);
+  if (timeS === undefined) redis.pcall("ZREM", index, folder);
+  else redis.pcall("ZADD", index, `${timeS}`, folder);
+}
+
+/** Enters a queue in the index by what its lists hold now, or takes it out if it is empty. */
+export function reindex(place: Place): void {
+  if (place.index !== "") enter(place, nextTime(place.name));
 }
 
 /**
@@ -124,24 +168,10 @@ export function notePlanner({ kind, db, table, iteration, layer, writer }: Plann
   redis.call("ZADD", names.plannersKey(db, table), "0", cjson.encode([kind, iteration, layer, writer]));
 }
 
-/** The list of a queue that holds a foreign type; undefined if none does. */
-export function foreignOf({ name }: Queue): string | undefined {
-  for (const list of [name + IDLE, name + PROCESSING]) {
-    const found = redis.call("TYPE", list).ok;
-    if (found !== "list" && found !== "none") return list;
-  }
-  return undefined;
-}
-
-/** Fails with CONFLICT if a key that taking from a queue writes holds a foreign type. */
-export function requireQueue({ kind, db, table, name, index }: Queue): void {
-  requireType(name + IDLE, "list");
-  requireType(name + PROCESSING, "list");
+/** Fails with CONFLICT if a key that is written where a plan goes without being given out holds a foreign type. */
+function requireAside({ db, table }: Queue): void {
   requireType(names.tableKey(db, table), "hash");
   requireType(names.unreadableKey(db, table), "list");
-  requireType(names.plannersKey(db, table), "zset");
-  if (kind !== "drop") requireType(names.goneKey(name), "set");
-  if (index !== "") requireType(index, "zset");
 }
 
 function isText(value: unknown): boolean {
@@ -176,57 +206,149 @@ function keepUnreadable({ db, table, name }: Queue, text: string): void {
   redis.call("HINCRBY", names.tableKey(db, table), UNREADABLE, "1");
 }
 
-/** Those of the paths whose files were deleted while nobody looked for them in the plan. */
+/** What a call may still spend on plans that turn out to be of no use. */
+interface Effort {
+  plans: number;
+  /** Paths that are looked up in the index. */
+  paths: number;
+}
+
+/** The effort of one call. */
+export function newEffort(): Effort {
+  return { plans: MOST_PUT_AWAY, paths: MOST_LOOKED_UP };
+}
+
+/** Paths of the files that a plan needs; none for a drop, whose file is out of the index already. */
+function needed(kind: PlanKind, plan: Plan): string[] {
+  if (kind === "merge") return plan.paths;
+  return kind === "move" ? [plan.path_from] : [];
+}
+
+/** Those of the paths whose files were deleted while nobody looked for them in the plan that waits. */
 function goneOf(gone: string, paths: string[]): string[] {
   const found: string[] = [];
-  if (redis.call("EXISTS", gone) === 0) return found;
+  inChunks(paths, (part) => {
+    const marks = onKey("SMISMEMBER", gone, ...part);
+    for (const at of $range(1, part.length)) {
+      if (marks[at - 1] === 1) found.push(part[at - 1]!);
+    }
+  });
+  return found;
+}
+
+/** Those of the paths whose files are not in the index any more. */
+function deletedOf({ db, table }: Queue, paths: string[]): string[] {
+  const found: string[] = [];
   for (const path of paths) {
-    if (redis.call("SREM", gone, path) === 1) found.push(path);
+    // As GigAPI's scripts find the first folder.
+    const [first] = string.match(path, "([^/]+)/");
+    if (first !== undefined && onKey("HEXISTS", names.filesKey(db, table, first), path) === 0) found.push(path);
   }
   return found;
 }
 
-/** A plan that waits, less the files that were deleted since; undefined if none is left. */
-function withoutGone({ kind, name }: Queue, text: string, plan: Plan): Taken | undefined {
-  if (kind === "drop") return { text, plan };
-  const paths = kind === "merge" ? plan.paths : [plan.path_from];
-  const gone = goneOf(names.goneKey(name), paths);
-  if (gone.length === paths.length) return undefined;
-  if (gone.length === 0) return { text, plan };
+/** A plan less some of its paths; undefined if none is left. */
+function without(kind: PlanKind, text: string, plan: Plan, gone: string[]): Taken | undefined {
+  if (gone.length === 0) return kind === "merge" && plan.paths.length === 0 ? undefined : { text, plan };
+  if (gone.length === needed(kind, plan).length) return undefined;
   const left = withoutPaths(text, gone);
   return { text: left, plan: read(kind, left)! };
 }
 
-/** Puts a plan among those that are out. */
-function giveOut(queue: Queue, { text, plan }: Taken, nowS: number): Taken {
-  const given = withTime(text, nowS + LEASE_S);
-  const out = queue.name + PROCESSING;
-  redis.call("RPUSH", out, given);
-  keepLease(queue, plan.id, given);
-  return { text: given, plan };
+/** The key of the paths that count as taken out of plans that wait in a queue. */
+export function goneOfQueue(queue: Queue): string {
+  queue.gone ??= names.goneKey(queue.name);
+  return queue.gone;
+}
+
+/** The text that tells where a plan is found, up to the plan: the JSON ends with it, as it stands in its list. */
+function leaseHead(place: Place): string {
+  const { name, index, folder } = place;
+  place.head ??= `{"queue":${cjson.encode(name)},"index":${cjson.encode(index)},"folder":${cjson.encode(folder)}${PLAN}`;
+  return place.head;
 }
 
 /** Notes where a plan that is out is found. */
-export function keepLease({ db, table, name, index, folder }: Queue, id: string, text: string): void {
-  const lease = names.leaseKey(db, table, id);
-  redis.call("HSET", lease, "queue", name, "plan", text, "index", index, "folder", folder);
-  redis.call("PEXPIRE", lease, FOUND_FOR_MS);
+export function keepLease(queue: Queue, id: string, text: string): void {
+  redis.call("SET", names.leaseKey(queue.db, queue.table, id), `${leaseHead(queue)}${text}}`, "PX", FOUND_FOR_MS);
 }
 
-/** Takes the head of one of a queue's lists, if its time has come. */
-function takeHead(queue: Queue, list: string, nowS: number): Taken | undefined {
-  for (const _ of $range(1, MOST_PUT_AWAY)) {
-    const head = redis.call("LINDEX", list, "0");
-    if (head === false || timeOf(head) > nowS) return undefined;
-    const plan = read(queue.kind, head);
-    if (plan !== undefined) requireType(names.leaseKey(queue.db, queue.table, plan.id), "hash");
-    redis.call("LPOP", list);
-    if (plan === undefined) {
-      keepUnreadable(queue, head);
+/** Takes the head of a list, which nobody needs, out of the way. */
+function putAside(queue: Queue, list: string, head: string, plan: Plan | undefined): void {
+  requireAside(queue);
+  redis.call("LPOP", list);
+  if (plan === undefined) keepUnreadable(queue, head);
+  else redis.call("UNLINK", names.leaseKey(queue.db, queue.table, plan.id));
+}
+
+/** Moves the head of a list among those that are out; answers how many are. */
+function giveOut(queue: Queue, list: string, { text, plan }: Taken, nowS: number): LuaMultiReturn<[string, number]> {
+  const given = withTime(text, nowS + LEASE_S);
+  const count = onKey("RPUSH", queue.name + PROCESSING, given);
+  redis.call("LPOP", list);
+  keepLease(queue, plan.id, given);
+  return $multi(given, count);
+}
+
+/** What a list has to give, and what follows it. */
+interface Found extends Taken {
+  /** How many plans are out now. */
+  out: number;
+  /** The plan that waits behind it, if that is known. */
+  next: string | undefined;
+}
+
+/** Takes the first plan of those that wait, if its time has come. */
+function takeWaiting(queue: Queue, nowS: number, effort: Effort): Found | undefined {
+  const { kind, name } = queue;
+  const list = name + IDLE;
+  while (effort.plans > 0) {
+    const [head, next] = onKey("LRANGE", list, "0", "1");
+    if (head === undefined || timeOf(head) > nowS) return undefined;
+    effort.plans -= 1;
+    const plan = read(kind, head);
+    const goneSet = kind === "drop" || plan === undefined ? "" : goneOfQueue(queue);
+    const hasGone = goneSet !== "" && redis.call("EXISTS", goneSet) === 1;
+    const gone = hasGone ? goneOf(goneSet, needed(kind, plan!)) : [];
+    const left = plan && without(kind, head, plan, gone);
+    let found: Found | undefined;
+    if (left === undefined) {
+      putAside(queue, list, head, plan);
     } else {
-      const whole = withoutGone(queue, head, plan);
-      if (whole !== undefined) return giveOut(queue, whole, nowS);
+      const [text, out] = giveOut(queue, list, left, nowS);
+      found = { text, plan: left.plan, out, next };
     }
+    inChunks(gone, (part) => redis.call("SREM", goneSet, ...part));
+    // What is gone from plans that wait is of no use once none waits.
+    if (hasGone && next === undefined) redis.call("UNLINK", goneSet);
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
+
+/**
+ * Takes the first plan of those that are out, if its lease has ended. Its files are looked up: the worker before may have
+ * carried it out and died before it ended it, and others may have deleted some meanwhile.
+ */
+function takeAgain(queue: Queue, nowS: number, effort: Effort): Taken | undefined {
+  const { kind, name } = queue;
+  const list = name + PROCESSING;
+  while (effort.plans > 0 && effort.paths > 0) {
+    const head = onKey("LINDEX", list, "0");
+    if (head === false || timeOf(head) > nowS) return undefined;
+    effort.plans -= 1;
+    const plan = read(kind, head);
+    let left: Taken | undefined;
+    if (plan !== undefined) {
+      const paths = needed(kind, plan);
+      effort.paths -= paths.length;
+      left = without(kind, head, plan, deletedOf(queue, paths));
+    }
+    if (left !== undefined) {
+      const [text] = giveOut(queue, list, left, nowS);
+      return { text, plan: left.plan };
+    }
+    putAside(queue, list, head, plan);
   }
   return undefined;
 }
@@ -235,18 +357,24 @@ function takeHead(queue: Queue, list: string, nowS: number): Taken | undefined {
  * Gives out a plan of a queue: the first that waits, if it is ripe, or else the first that is out, if its lease has ended.
  *
  * A plan that nobody can read, or that lacks what its kind needs, is moved aside and counted; one whose files were all
- * deleted is dropped.
+ * deleted ends. Where that has been so of very many, undefined is answered though there may be more: the next call gets
+ * further.
  *
  * @param nowS clock of the call in seconds
  */
-export function take(queue: Queue, nowS: number): Taken | undefined {
-  const taken = takeHead(queue, queue.name + IDLE, nowS) ?? takeHead(queue, queue.name + PROCESSING, nowS);
-  if (taken === undefined) return undefined;
-  reindex(queue);
-  // What is gone from plans that wait is of no use once none waits.
-  if (queue.kind !== "drop" && redis.call("EXISTS", queue.name + IDLE) === 0)
-    redis.call("UNLINK", names.goneKey(queue.name));
-  return taken;
+export function take(queue: Queue, nowS: number, effort: Effort): Taken | undefined {
+  const before = effort.plans;
+  const found = takeWaiting(queue, nowS, effort);
+  if (found !== undefined) {
+    // Alone among those that are out, it is their head.
+    const leaseS = nowS + LEASE_S;
+    if (found.out === 1) enter(queue, found.next === undefined ? leaseS : Math.min(timeOf(found.next), leaseS));
+    else reindex(queue);
+    return found;
+  }
+  const again = takeAgain(queue, nowS, effort);
+  if (effort.plans < before) reindex(queue);
+  return again;
 }
 
 /** The text of a plan that is out, by its id, for plans of which it is not known where they are found. */
@@ -269,42 +397,41 @@ function remove(queue: Place, text: string): boolean {
 }
 
 /** The queue in which a plan was last given out, and its text; undefined if that is not known. */
-function leaseOf(
-  kind: PlanKind,
-  db: string,
-  table: string,
-  id: string,
-): LuaMultiReturn<[Place, string] | [undefined, undefined]> {
-  const [name, text, index, folder] = onKey(
-    "HMGET",
-    names.leaseKey(db, table, id),
-    "queue",
-    "plan",
-    "index",
-    "folder",
-  ) as string[];
-  const isOfKind = (name as string | false) !== false && string.sub(name!, 1, kind.length + 1) === `${kind}:`;
-  if (!isOfKind) return $multi(undefined, undefined);
-  return $multi({ name: name!, index: index!, folder: folder! }, text!);
+function placeOf(kind: PlanKind, stored: string): LuaMultiReturn<[Place, string] | [undefined, undefined]> {
+  const [end, after] = string.find(stored, PLAN, 1, true);
+  if (end === undefined) return $multi(undefined, undefined);
+  const { queue: name, index, folder } = cjson.decode(`${string.sub(stored, 1, end - 1)}}`) as Record<string, string>;
+  if (string.sub(name!, 1, kind.length + 1) !== `${kind}:`) return $multi(undefined, undefined);
+  return $multi({ name: name!, index: index!, folder: folder! }, string.sub(stored, after + 1, -2));
 }
 
 /**
  * Ends a plan that is out.
  *
- * @param known the queue that it is in, where the caller knows; plans that others gave out are then found too
  * @returns whether there was one
  */
-export function endPlan(kind: PlanKind, db: string, table: string, id: string, known: Queue | undefined): boolean {
-  const [queue, text] = leaseOf(kind, db, table, id);
-  if (queue !== undefined && (known === undefined || known.name === queue.name)) {
-    if (queue.index !== "") requireType(queue.index, "zset");
-    if (remove(queue, text)) {
-      redis.call("UNLINK", names.leaseKey(db, table, id));
-      return true;
-    }
+export function endPlan(kind: PlanKind, db: string, table: string, id: string): boolean {
+  const lease = names.leaseKey(db, table, id);
+  const stored = onKey("GET", lease);
+  if (stored === false) return false;
+  const [place, text] = placeOf(kind, stored);
+  if (place === undefined) return false;
+  if (!remove(place, text)) return false;
+  redis.call("UNLINK", lease);
+  return true;
+}
+
+/** Ends a plan that is out in a queue, whoever gave it out; does nothing where there is none. */
+export function endPlanIn(queue: Queue, id: string): void {
+  const { db, table, name } = queue;
+  const lease = names.leaseKey(db, table, id);
+  const stored = onKey("GET", lease);
+  const head = leaseHead(queue);
+  const isHere = stored !== false && string.sub(stored, 1, head.length) === head;
+  if (isHere && remove(queue, string.sub(stored, head.length + 1, -2))) {
+    redis.call("UNLINK", lease);
+    return;
   }
-  if (known === undefined) return false;
-  if (known.index !== "") requireType(known.index, "zset");
-  const found = search(known.name + PROCESSING, id);
-  return found !== undefined && remove(known, found);
+  const found = search(name + PROCESSING, id);
+  if (found !== undefined) remove(queue, found);
 }

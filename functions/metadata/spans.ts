@@ -6,8 +6,7 @@
  * nobody else has added to it, and its span holds. Otherwise the folder may hold anything.
  */
 import { onKey, requireType } from "../runtime/types";
-import { earlierNs, compareNs, laterNs } from "./nanoseconds";
-import { parseBounds } from "./folders";
+import { earlierNs, compareNs, isNs, laterNs } from "./nanoseconds";
 import { filesKey, foldersKey, spansKey } from "./names";
 
 /** Of more folders in one first folder the spans are not read: looking for them would cost more than they save. */
@@ -19,16 +18,21 @@ interface Span {
   count: string;
 }
 
-function parseSpan(stored: string | false | undefined): Span | undefined {
+/** Reads a span as it is stored; undefined if there is none, or somebody has written something else. */
+export function parseSpan(stored: string | false | undefined): Span | undefined {
   if (stored === undefined || stored === false) return undefined;
-  const [times, count] = string.match(stored, "^(.*) (%d+)$");
-  const bounds = parseBounds(times);
-  return bounds === undefined ? undefined : { minNs: bounds.minNs, maxNs: bounds.maxNs, count: count! };
+  const [minNs, maxNs, count] = string.match(stored, "^(%-?%d+) (%-?%d+) (%d+)$");
+  return minNs === undefined || !isNs(minNs) || !isNs(maxNs!) ? undefined : { minNs, maxNs: maxNs!, count: count! };
 }
 
 /** To be called before the first write of a call that calls `noteSpan`. CONFLICT if the spans' key holds a foreign type. */
 export function requireSpans(db: string, table: string, firstFolder: string): void {
   requireType(spansKey(db, table, firstFolder), "hash");
+}
+
+/** Stores the span of a folder that has so many files. */
+export function keepSpan(spans: string, folder: string, minNs: string, maxNs: string, count: string): void {
+  redis.call("HSET", spans, folder, `${minNs} ${maxNs} ${count}`);
 }
 
 /**
@@ -60,7 +64,7 @@ export function noteSpan(
     from = earlierNs(from, minNs);
     to = laterNs(to, maxNs);
   }
-  if (from !== "") redis.call("HSET", spans, folder, `${from} ${to} ${string.format("%.0f", has)}`);
+  if (from !== "") keepSpan(spans, folder, from, to, string.format("%.0f", has));
 }
 
 /**

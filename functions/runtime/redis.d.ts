@@ -35,6 +35,7 @@ interface RedisCommands {
   PERSIST(this: void, key: string): number;
   TIME(this: void): [seconds: string, microseconds: string];
 
+  GET(this: void, key: string): string | false;
   GETRANGE(this: void, key: string, start: RedisArgument, end: RedisArgument): string;
   HDEL(this: void, key: string, ...fields: string[]): number;
   HEXISTS(this: void, key: string, field: RedisArgument): number;
@@ -66,6 +67,8 @@ interface RedisCommands {
   PFADD(this: void, key: string, ...elements: string[]): number;
   PFCOUNT(this: void, ...keys: string[]): number;
   PFMERGE(this: void, destination: string, ...sources: string[]): RedisStatus;
+
+  SET(this: void, key: string, value: string, option: "PX", ms: RedisArgument): RedisStatus;
 
   SADD(this: void, key: string, ...members: string[]): number;
   SCARD(this: void, key: string): number;

@@ -39,7 +39,7 @@ describe("the days of the demo", () => {
       before: [{ layer: "hot", iteration: 1, files: 17_280, bytes: 17_280_000_000 }],
       after: [{ layer: "cold", iteration: 3, files: 72, bytes: 17_280_000_000 }],
       samples: Array.from({ length: 74 }, (_, at) => ({ written: Math.min(17_280, (at + 1) * 240), indexed: at + 40 })),
-      plans: [{ kind: "move", taken: 2, cameBack: 1, ended: 1 }],
+      plans: [{ kind: "move", taken: 2, cameBack: 1, ended: 1, leftDone: 0 }],
       deaths: 1,
       mostStored: 500,
       question: {
@@ -106,7 +106,7 @@ describe("the demo of the metadata index", () => {
     expect(result.question.answer).toHaveLength(1);
     expect(result.mostStored).toBeLessThan(500);
     const picture = renderThreeDays(result, { width: 80 });
-    expect(picture).toMatch(/^merge of 15 s +434 +2 +432$/m);
+    expect(picture).toMatch(/^merge of 15 s +433 +1 +431$/m);
     expect(picture).toMatch(/^now +hot +3 +\d+ /m);
     expect(picture).toMatch(/^ +cold +3 +\d+ +1\d\.\d GB +23\d\.\d MB$/m);
     expect(picture).toMatch(/^files merged once +17,280 +17,280 +✓$/m);

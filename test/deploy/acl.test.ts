@@ -256,6 +256,8 @@ const SAMPLES: Record<string, (key: string) => string[]> = {
   copy: (key) => ["COPY", key, key],
   del: (key) => ["DEL", key],
   exists: (key) => ["EXISTS", key],
+  get: (key) => ["GET", key],
+  set: (key) => ["SET", key, "text", "PX", "1000"],
   getrange: (key) => ["GETRANGE", key, "0", "1"],
   hdel: (key) => ["HDEL", key, "f"],
   hexists: (key) => ["HEXISTS", key, "f"],

@@ -27,6 +27,12 @@ async function queued(queue: string, folder: string, ...plans: string[]): Promis
   await send("ZADD", INDEX, Number(/"time_s":(\d+)/.exec(plans[0]!)?.[1] ?? 0), folder);
 }
 
+/** Files of the folder in the index: a plan that is given out again is of files that are still there. */
+const indexed = (...files: string[]): Promise<unknown> =>
+  send("HSET", "files:d:t:date=2024-01-15", ...files.flatMap((file) => [`${FOLDER}/${file}.1.parquet`, "{}"]));
+const deleted = (...files: string[]): Promise<unknown> =>
+  send("HDEL", "files:d:t:date=2024-01-15", ...files.map((file) => `${FOLDER}/${file}.1.parquet`));
+
 const takeMerge = (ms: number): Promise<MergePlan | null> =>
   json<MergePlan>("get_merge_plan", "d", "t", 1, "l", "w", "NOW", ms);
 const lists = async (queue = QUEUE): Promise<[string[], string[]]> => [
@@ -56,6 +62,7 @@ describe("get_merge_plan", () => {
   });
 
   it("gives a plan whose lease has ended out again, under another name for the merged file", async () => {
+    await indexed("a");
     await queued(QUEUE, FOLDER, planText("p1", NOON, "a"));
     const first = (await takeMerge(NOON))!;
     expect(await takeMerge(NOON + LEASE - SECOND)).toBeNull();
@@ -66,6 +73,7 @@ describe("get_merge_plan", () => {
   });
 
   it("gives out what waits before what is out, each from its head", async () => {
+    await indexed("a", "b");
     await queued(QUEUE, FOLDER, planText("p1", NOON, "a"), planText("p2", NOON + MINUTE, "b"));
     expect((await takeMerge(NOON))!.id).toBe("p1");
     expect((await takeMerge(NOON + LEASE))!.id).toBe("p2");
@@ -159,6 +167,7 @@ describe("get_merge_plan", () => {
   });
 
   it("moves a broken plan aside among those that are out, too", async () => {
+    await indexed("a", "b");
     await queued(QUEUE, FOLDER, planText("p1", NOON + 2 * LEASE, "a"));
     await send("RPUSH", `${QUEUE}:processing`, "broken", planText("p2", NOON - SECOND, "b"));
     await send("ZADD", INDEX, 0, FOLDER);
@@ -203,6 +212,106 @@ describe("get_merge_plan", () => {
     );
     expect(await json("get_move_plan", "d", "t", "l", "w")).toBeNull();
     expect(await send("EXISTS", "move:d:t:l:w:idle", "move:d:t:l:w:processing")).toBe(0);
+  });
+
+  describe.each(["plain", "GigAPI's"])("given out again, in the %s form", (form) => {
+    const takeAgain = async (): Promise<{ id: string; paths: string[] } | null> => {
+      if (form === "plain") {
+        const plan = await takeMerge(NOON + LEASE);
+        return plan && { id: plan.id, paths: plan.from };
+      }
+      const reply = String(await keyed("get_merge_plan", "merge", "d", "t", `1:${FOLDER}`, "l", "w"));
+      return reply === "" ? null : (JSON.parse(reply) as { id: string; paths: string[] });
+    };
+    const paths = (...files: string[]): string[] => files.map((file) => `${FOLDER}/${file}.1.parquet`);
+    /** Plans whose leases have ended. */
+    const out = async (...plans: string[]): Promise<void> => {
+      await send("RPUSH", `${QUEUE}:processing`, ...plans);
+      await send("ZADD", INDEX, 1, FOLDER);
+    };
+
+    it("a plan has no more the files that were deleted while it was out, and keeps its form and id", async () => {
+      await indexed("a", "b", "c");
+      await out(planText("p1", NOON, "a", "b", "c"));
+      await deleted("b");
+      expect(await takeAgain()).toEqual(expect.objectContaining({ id: "p1", paths: paths("a", "c") }));
+      const [, [text]] = await lists();
+      expect(text!.replace(/"time_s":\d+/, "")).toBe(
+        planText("p1", NOON, "a", "c")
+          .replace(/"time_s":\d+/, "")
+          .replace('"size":2000', '"size":3000'),
+      );
+      expect(await call("end_merge", "d", "t", "p1")).toBe(1);
+      expect(await send("EXISTS", `${QUEUE}:processing`, INDEX)).toBe(0);
+    });
+
+    it("a plan whose files are all gone ends, with its lease, and the next one is given out", async () => {
+      await indexed("d");
+      await out(planText("p1", NOON, "a", "b"), planText("p2", NOON, "c"), planText("p3", NOON, "d"));
+      await send("SET", "J:METADATA.LEASE::d/t/p1::", "{}");
+      expect(await takeAgain()).toMatchObject({ id: "p3", paths: paths("d") });
+      expect((await lists())[1]).toHaveLength(1);
+      expect(await send("EXISTS", "J:METADATA.LEASE::d/t/p1::", "L:METADATA.UNREADABLE::d/t::")).toBe(0);
+      await call("end_merge", "d", "t", "p3");
+      expect(await takeAgain()).toBeNull();
+    });
+
+    it("the last plan of a queue ends so too: nothing is left of the queue", async () => {
+      await out(planText("p1", NOON, "a"));
+      expect(await takeAgain()).toBeNull();
+      expect(await send("EXISTS", `${QUEUE}:idle`, `${QUEUE}:processing`, INDEX)).toBe(0);
+    });
+
+    it("a worker that died between the batch and the end of its merge leaves nothing to stumble over", async () => {
+      const LAYERS = '{"l":{"ttl_sec":0}}';
+      const patch = (...entries: string[]): Promise<unknown> =>
+        metadata.routed(["[[0,1000000,1]]", LAYERS], "patch_index", ...entries);
+      const add = (path: string, cmd: "ADD" | "DELETE" = "ADD"): string => JSON.stringify(entryOf({ path, cmd }));
+      await patch(add(paths("a")[0]!), add(paths("b")[0]!));
+      const [queue, folder] = [`merge:d:t:1:${FOLDER}:l:w`, `1:${FOLDER}`];
+      const plan = JSON.parse(String(await keyed("get_merge_plan", "merge", "d", "t", folder, "l", "w"))) as {
+        paths: string[];
+      };
+      await patch(add(`${FOLDER}/merged.2.parquet`), ...plan.paths.map((path) => add(path, "DELETE")));
+      // Its lease ends.
+      const [text] = (await send("LRANGE", `${queue}:processing`, 0, -1)) as string[];
+      await send("LSET", `${queue}:processing`, 0, text!.replace(/"time_s":\d+/, '"time_s":1'));
+      await send("ZADD", INDEX, 1, FOLDER);
+      expect(await takeAgain()).toBeNull();
+      expect(await send("EXISTS", `${queue}:processing`, INDEX)).toBe(0);
+    });
+
+    it("nothing is written where the files cannot be looked up, and the key is named", async () => {
+      await out(planText("p1", NOON, "a"));
+      await send("SET", "files:d:t:date=2024-01-15", "foreign");
+      await expect(takeAgain()).rejects.toThrow(/^CONFLICT files:d:t:date=2024-01-15 holds another type/);
+      expect(await lists()).toEqual([[], [planText("p1", NOON, "a")]]);
+    });
+
+    it("no call looks up more than some thousand paths: the next one gets further", async () => {
+      const many = Array.from({ length: 1_500 }, (_, at) => `f${at}`);
+      await indexed("a");
+      await out(...["p1", "p2", "p3", "p4"].map((id) => planText(id, NOON, ...many)), planText("p5", NOON, "a"));
+      const before = (await lists())[1].length;
+      expect(await takeAgain()).toBeNull();
+      expect((await lists())[1]).toHaveLength(before - 2);
+      expect([await takeAgain(), await takeAgain()]).toMatchObject([null, { id: "p5" }]);
+    });
+  });
+
+  it("a move whose file is gone is not given out again, a drop is", async () => {
+    const text = (plan: object): string => JSON.stringify({ ...plan, time_s: 1 });
+    await send("HSET", "files:d:t:f", "f/b.1.parquet", "{}");
+    await send(
+      "RPUSH",
+      "move:d:t:l:w:processing",
+      text({ id: "m1", path_from: "f/a.1.parquet", path_to: "f/x.1.parquet" }),
+      text({ id: "m2", path_from: "f/b.1.parquet", path_to: "f/y.1.parquet" }),
+    );
+    expect(await json("get_move_plan", "d", "t", "l", "w")).toMatchObject({ id: "m2" });
+    expect(await send("LLEN", "move:d:t:l:w:processing")).toBe(1);
+    await send("RPUSH", "drop:d:t:l:w:processing", text({ id: "x1", path: "f/a.1.parquet" }));
+    expect(await json("get_drop_plan", "d", "t", "l", "w")).toMatchObject({ id: "x1" });
   });
 
   it("a plan opened later in its folder does not put off the one before it", async () => {
@@ -263,6 +372,7 @@ describe("as GigAPI's clients call", () => {
   });
 
   it("a lease that ended is given out again", async () => {
+    await indexed("a", "b");
     await send("RPUSH", `${QUEUE}:processing`, planText("p1", NOON, "a"), planText("p2", NOON, "b"));
     expect([await take(), await take(), await take()].map((each) => /"id":"(\w+)"/.exec(String(each))?.[1])).toEqual([
       "p1",
@@ -340,7 +450,7 @@ describe("as GigAPI's clients call", () => {
       "BADARG at most one routing key, got 5",
     );
     await send("SET", `${QUEUE}:processing`, "foreign");
-    expect(await refusalOf(take())).toBe(`CONFLICT ${QUEUE}:processing holds a string, not a list`);
+    expect(await refusalOf(take())).toBe(`CONFLICT ${QUEUE}:processing holds another type than LINDEX is for`);
     expect(await refusalOf(keyed("end_merge", "d", "t", `1:${FOLDER}`, "l", "w", "p1"))).toMatch(/^CONFLICT merge:/);
   });
 });
@@ -358,6 +468,7 @@ describe("ending", () => {
   });
 
   it("a worker that lost its lease ends the plan all the same, and nobody gets it again", async () => {
+    await indexed("a");
     await queued(QUEUE, FOLDER, planText("p1", NOON, "a"));
     await takeMerge(NOON);
     await takeMerge(NOON + LEASE);
@@ -368,16 +479,18 @@ describe("ending", () => {
   it("where a plan is found is forgotten after a day", async () => {
     await queued(QUEUE, FOLDER, planText("p1", NOON, "a"));
     await takeMerge(NOON);
-    const left = Number(await send("PTTL", "H:METADATA.LEASE::d/t/p1::"));
+    const left = Number(await send("PTTL", "J:METADATA.LEASE::d/t/p1::"));
     expect(left).toBeGreaterThan(24 * 60 * MINUTE - MINUTE);
     expect(left).toBeLessThanOrEqual(24 * 60 * MINUTE);
   });
 
   it("names foreign types", async () => {
-    await send("SET", "H:METADATA.LEASE::d/t/p1::", "foreign");
+    await send("RPUSH", "J:METADATA.LEASE::d/t/p1::", "foreign");
     expect(await refusal("end_drop", "d", "t", "p1")).toBe(
-      "CONFLICT H:METADATA.LEASE::d/t/p1:: holds a string, not a hash",
+      "CONFLICT J:METADATA.LEASE::d/t/p1:: holds another type than GET is for",
     );
+    await send("SET", "J:METADATA.LEASE::d/t/p2::", "foreign");
+    expect(await refusal("end_drop", "d", "t", "p2")).toMatch(/^NOTFOUND/);
   });
 });
 
@@ -400,6 +513,7 @@ describe("plans of single files", () => {
 
   it.each(cases)("%s: taken when ripe, given out again, ended", async (kind, plan, get, end) => {
     const list = `${kind}:d:t:l:w`;
+    await send("HSET", "files:d:t:f", "f/a.1.parquet", "{}");
     await send("RPUSH", `${list}:idle`, JSON.stringify({ ...plan, time_s: seconds(NOON) }));
     const take = (ms: number): Promise<unknown> => json(get, "d", "t", "l", "w", "NOW", ms);
     expect(await take(NOON - 1)).toBeNull();

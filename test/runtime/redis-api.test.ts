@@ -99,6 +99,8 @@ const SAMPLES: { [C in Command]: Sample<C>[] } = {
     { given: [...HASH, ["PEXPIRE", "h", "100000"]], args: ["h"] },
   ],
   TIME: [{ args: [] }],
+  GET: [{ args: ["no"] }, { given: [["SET", "t", "text"]], args: ["t"] }],
+  SET: [{ args: ["t", "text", "PX", 1000] }],
   GETRANGE: [{ args: ["no", 0, "3"] }, { given: [["SET", "t", "text"]], args: ["t", "0", 2] }],
   HDEL: [{ args: ["no", "f"] }, { given: HASH, args: ["h", "f", "g"] }],
   HEXISTS: [{ args: ["no", "f"] }, { given: HASH, args: ["h", "f"] }],

@@ -140,19 +140,37 @@ export class IndexModel {
     else lists.set(name, plans);
   }
 
-  /** Heads that may be given out of queues with names like this one: of those that wait, else of those that are out. */
-  due(pattern: RegExp, nowS: number): { name: string; plan: Plan }[] {
+  /** Paths of a plan that is given out again: those whose files are still there. */
+  #left(name: string, { paths }: Plan): string[] {
+    return name.startsWith("drop:") ? paths : paths.filter((path) => this.files.has(path));
+  }
+
+  /**
+   * Heads that may be given out of queues with names like this one, and what is left of their paths: of those that wait, else
+   * of those that are out and have files.
+   */
+  due(pattern: RegExp, nowS: number): { name: string; plan: Plan; left: string[] }[] {
     const names = [...new Set([...this.waiting.keys(), ...this.out.keys()])].filter((name) => pattern.test(name));
     return names.flatMap((name) => {
-      const plan = [this.waiting.get(name)?.[0], this.out.get(name)?.[0]].find(
-        (each) => each !== undefined && each.timeS! <= nowS,
-      );
-      return plan === undefined ? [] : [{ name, plan }];
+      const waiting = this.waiting.get(name)?.[0];
+      if (waiting !== undefined && waiting.timeS! <= nowS) return [{ name, plan: waiting, left: waiting.paths }];
+      const plan = this.out.get(name)?.find((each) => each.timeS! > nowS || this.#left(name, each).length > 0);
+      return plan === undefined || plan.timeS! > nowS ? [] : [{ name, plan, left: this.#left(name, plan) }];
     });
   }
 
-  /** Gives a head out. */
-  take(name: string, plan: Plan, nowS: number): void {
+  /** Ends the plans at the head of a queue's that are out whose leases have ended and whose files are gone, but those listed. */
+  endEmptied(name: string, listed: ReadonlySet<string>, nowS: number): void {
+    const plans = this.out.get(name) ?? [];
+    const first = plans.findIndex(
+      (each) => each.timeS! > nowS || this.#left(name, each).length > 0 || listed.has(each.id!),
+    );
+    this.#replace(this.out, name, first === -1 ? [] : plans.slice(first));
+  }
+
+  /** Gives a head out, with the paths that are left of it. */
+  take(name: string, plan: Plan, left: string[], nowS: number): void {
+    plan.paths = left;
     for (const lists of [this.waiting, this.out]) {
       const plans = lists.get(name);
       if (plans?.[0] !== plan) continue;

@@ -3,7 +3,7 @@ import { newIds } from "../ids";
 import { tableKey } from "../names";
 import type { Queue } from "../queues";
 import { writeDrop, type Drops } from "./drops";
-import type { Call } from "./entry";
+import { clockOf, type Call } from "./entry";
 import { writeFiles, type Touched } from "./files";
 import type { QueueEdits } from "./queue-edits";
 import { writeEdit } from "./write-queues";
@@ -18,7 +18,7 @@ export interface Changes {
 }
 
 /** Writes files, queues and drops, in this order. */
-export function writeChanges({ configuration, nowS }: Call, { touched, edits, drops }: Changes): void {
+export function writeChanges(call: Call, { touched, edits, drops }: Changes): void {
   writeFiles(touched);
   const byTable = new LuaMap<string, (this: void) => string>();
   const idsOf = ({ db, table }: Queue): ((this: void) => string) => {
@@ -27,6 +27,6 @@ export function writeChanges({ configuration, nowS }: Call, { touched, edits, dr
     byTable.set(name, known);
     return known;
   };
-  for (const edit of edits.all) writeEdit(edit, configuration, idsOf(edit.queue));
-  for (const drop of drops.all) writeDrop(drop, nowS, idsOf(drop.queue));
+  for (const edit of edits.all) writeEdit(edit, call.configuration, idsOf(edit.queue));
+  for (const drop of drops.all) writeDrop(drop, clockOf(call), idsOf(drop.queue));
 }

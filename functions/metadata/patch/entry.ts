@@ -1,4 +1,5 @@
 /** Entries as clients send them, checked before anything is written. */
+import { clock } from "../../runtime/clock";
 import { fail, quote } from "../../runtime/errors";
 import type { Configuration } from "../configuration";
 import { isNs } from "../nanoseconds";
@@ -7,7 +8,10 @@ import { decodeNext, newSeries, type Series } from "./alike-entries";
 /** What a call asks for. */
 export interface Call {
   configuration: Configuration;
-  nowS: number;
+  /** The clock of the call in seconds, once it was read; see `clockOf`. */
+  nowS: number | undefined;
+  /** What the caller says of it, in milliseconds. */
+  now: number | undefined;
   /** The entries as text; empty ones do not count. */
   given: string[];
   /** The table of the call, where it has one; otherwise entries name theirs. */
@@ -41,6 +45,12 @@ interface Reader {
   last: Entry | undefined;
   /** Whether that has all names as the one before it. */
   isLikeLast: boolean;
+}
+
+/** The clock of a call in seconds; a call that only joins open plans needs none. */
+export function clockOf(call: Call): number {
+  call.nowS ??= Math.floor(clock(call.now) / 1000);
+  return call.nowS;
 }
 
 /** Nothing read yet. */

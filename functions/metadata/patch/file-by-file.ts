@@ -4,7 +4,7 @@ import { floorSeconds } from "../nanoseconds";
 import { fileQueueOf, mergeQueueOf } from "../queues";
 import type { Changes } from "./changes";
 import { noDrops, noteDrop } from "./drops";
-import { keep, newReader, parseEntry, type Call, type Entry } from "./entry";
+import { clockOf, keep, newReader, parseEntry, type Call, type Entry } from "./entry";
 import { entryOf, load, nothingTouched, put, touch, type File, type Touched } from "./files";
 import { newBudget, noSearches, presume, searchPlans, want } from "./plan-search";
 import { editOf, join, noEdits, planMove, resize, takeOut, type QueueEdit, type QueueEdits } from "./queue-edits";
@@ -94,8 +94,10 @@ function findPlans({ configuration }: Call, { entries, texts, files }: Entries, 
 }
 
 /** Plans what is to be done with a file that comes. */
-function plan({ configuration, nowS }: Call, edits: QueueEdits, file: File, entry: Entry): void {
+function plan(call: Call, edits: QueueEdits, file: File, entry: Entry): void {
   const { size_bytes: size, str_chunk_time: chunkNs } = entry;
+  const { configuration } = call;
+  const nowS = clockOf(call);
   const [layer, writer] = [entry.layer!, entry.writer_id!];
   const course = courseOf(configuration, file.iteration, layer);
   if (course === "merge") {

@@ -12,12 +12,12 @@ import { compareNs } from "../nanoseconds";
 import { mergeQueueOf, type Queue } from "../queues";
 import type { Changes } from "./changes";
 import { noDrops } from "./drops";
-import { newReader, parseEntry, type Call, type Entry } from "./entry";
+import { clockOf, newReader, parseEntry, type Call, type Entry } from "./entry";
 import { folderOf, keyOf, load, nothingTouched, tableOf, widen, type Folder, type Touched } from "./files";
 import { editOf, joinAll, noEdits } from "./queue-edits";
 
 /** New files of one folder, iteration, layer and writer: those of one merge queue. */
-interface Group {
+export interface Group {
   queue: Queue;
   folder: Folder;
   /** How their paths begin, up to the last slash, and how the last of them ends, from the dot before its iteration. */
@@ -165,7 +165,8 @@ function standingOf(groups: Group[]): "new" | "same" | "mixed" {
  *
  * @returns undefined if some are in the index and not the same, or paths count as taken out of a queue that they join
  */
-export function planNewFiles({ configuration, nowS }: Call, { touched, groups, count }: NewFiles): Changes | undefined {
+export function planNewFiles(call: Call, { touched, groups, count }: NewFiles): Changes | undefined {
+  const { configuration } = call;
   const edits = noEdits();
   const changes = { touched, edits, drops: noDrops(), count };
   load(touched);
@@ -178,7 +179,7 @@ export function planNewFiles({ configuration, nowS }: Call, { touched, groups, c
   for (const { queue, folder, iteration, layer, fields, sizes, minNs, maxNs, count: added } of groups) {
     if (courseOf(configuration, iteration, layer) === "merge") {
       const { timeoutS, maxSize } = configuration.steps[iteration - 1]!;
-      joinAll(editOf(edits, queue), fields, sizes, maxSize, nowS + timeoutS);
+      joinAll(editOf(edits, queue), fields, sizes, maxSize, clockOf(call) + timeoutS);
     }
     folder.home.fresh.push(fields);
     folder.gain += added;

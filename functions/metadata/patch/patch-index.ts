@@ -25,7 +25,8 @@
  * Three stages. Each answers a record that the next one takes; only the last writes.
  *
  *     read     entry.ts          text → Entry, checked. An error names the entry by its place in the call.
- *     plan     new-files.ts      Call → NewFiles → Changes, or undefined if the call is more than new files
+ *     plan     few-files.ts      one group of NewFiles, few and of a known folder: planned and written at once
+ *              new-files.ts      Call → NewFiles → Changes, or undefined if the call is more than new files
  *              file-by-file.ts   Call → Changes, for every other call
  *     write    changes.ts        Changes → Redis
  *
@@ -33,7 +34,7 @@
  * plan-search.ts finds the plans of files that were there before, write-queues.ts writes each list once) and the files
  * to be dropped (drops.ts).
  *
- * Three shortcuts make long calls fast:
+ * Three shortcuts make long calls fast, and few-files.ts short ones:
  *
  *     alike-entries.ts    Entries of a call are alike, so a template reads them, in less time than cjson.
  *     new-files.ts        New files need no record each: they are gathered, looked up, planned and written by queue.
@@ -41,12 +42,12 @@
  *
  * None of them may change a reply, an error or a byte that is stored; test/metadata compares each with the long way.
  */
-import { clock } from "../../runtime/clock";
 import { command, integerReply, NOW, type Declaration } from "../../runtime/declare";
 import { DB, TABLE } from "../arguments";
 import { parseConfiguration, readConfiguration } from "../configuration";
 import { writeChanges } from "./changes";
 import type { Call } from "./entry";
+import { addFewFiles } from "./few-files";
 import { planFileByFile } from "./file-by-file";
 import { planNewFiles, readNewFiles } from "./new-files";
 
@@ -89,24 +90,23 @@ const PATCH_INDEX = {
   errors: ["BADARG", "BADCONFIG", "NOTFOUND", "LIMIT", "CONFLICT"],
 } as const satisfies Declaration;
 
-/** Plans all entries in memory, then writes; answers how many they were. */
+/** Applies all entries; answers how many they were. */
 function apply(call: Call): number {
   const newFiles = readNewFiles(call);
+  if (newFiles?.groups.length === 1 && addFewFiles(call, newFiles.groups[0]!)) return newFiles.count;
   const changes = (newFiles && planNewFiles(call, newFiles)) ?? planFileByFile(call);
   writeChanges(call, changes);
   return changes.count;
 }
 
-const secondsOf = (nowMs: number): number => Math.floor(nowMs / 1000);
-
 export const patchIndex = command(
   PATCH_INDEX,
   ({ db, table, rest: given, now }) => {
     const configuration = readConfiguration(db, table);
-    return apply({ configuration, nowS: secondsOf(clock(now)), given, place: { db, table } });
+    return apply({ configuration, nowS: undefined, now, given, place: { db, table } });
   },
   (keys, given) => {
     const configuration = parseConfiguration(keys[0]!, keys[1]!, { merge: "merge_conf", layers: "layers" });
-    return apply({ configuration, nowS: secondsOf(clock(undefined)), given, place: undefined });
+    return apply({ configuration, nowS: undefined, now: undefined, given, place: undefined });
   },
 );
