@@ -3,6 +3,7 @@ import { callbacks as byName, libraryInfo } from "../runtime/library";
 import { configureTable } from "./configuration";
 import { getEntry } from "./entry-lookup";
 import { listDatabases, listFolders, listTables } from "./listing";
+import { refusingOldForm } from "./patch/old-form";
 import { patchIndex } from "./patch/patch-index";
 import { endDrop, endMerge, endMove, getDropPlan, getMergePlan, getMovePlan } from "./plans";
 import { queryIndex } from "./query";
@@ -28,3 +29,4 @@ export const commands = [
   libraryInfo("metadata_library"),
 ];
 export const callbacks = byName(commands);
+callbacks["patch_index"] = refusingOldForm(callbacks["patch_index"]!);

@@ -578,10 +578,24 @@ describe("what is refused", () => {
     );
   });
 
-  it("three keys", async () => {
-    expect(await refusalOf(fcallKeyed(metadata.client, ["a", "b", "c"], "patch_index", [add("a")]))).toMatch(
-      /^BADARG at most one routing key, got 3/,
-    );
+  it.each([
+    ["one key, the size, as before June 2025", ["10485760"]],
+    ["a size for each of three steps", ["1", "2", "3"]],
+  ])("other keys than its two, and says which those are: %s", async (_, keys) => {
+    for (const entry of [add("a"), ` ${add("a")}`]) {
+      expect(await refusalOf(fcallKeyed(metadata.client, keys, "patch_index", [entry, add("b")]))).toBe(
+        "BADARG entries come after two keys: merge_conf, [[timeout_sec, max_size, id], ...], and layers, " +
+          `{name: {ttl_sec, layer_to}, ...}, got ${keys.length}`,
+      );
+    }
+  });
+
+  it("one key is a routing key where no entry comes first", async () => {
+    await metadata.call("configure_table", "d", "t", "MERGE", MERGE, "LAYERS", LAYERS);
+    expect(
+      await fcallKeyed(metadata.client, ["{p}"], "configure_table", ["d", "t", "MERGE", MERGE, "LAYERS", LAYERS]),
+    ).toBeTruthy();
+    expect(await fcallKeyed(metadata.client, ["{p}"], "patch_index", ["d", "t", add("a")])).toBe(1);
   });
 
   const KEYS = [
