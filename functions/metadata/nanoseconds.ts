@@ -57,3 +57,18 @@ export function floorSeconds(ns: string): number {
   const [isBetween] = string.find(string.sub(digits, -SUBSECOND_DIGITS), "[1-9]");
   return isBetween === undefined ? -seconds : -seconds - 1;
 }
+
+/** The times of a file without times: a client leaves them 0, or out, which reads as 0. */
+const TIMELESS = "0";
+
+/** Whether a file of these times is to be found from `afterNs` to `beforeNs`, both included; one without times always is. */
+export function isInRange(minNs: string, maxNs: string, afterNs: string, beforeNs: string): boolean {
+  if (minNs === TIMELESS && maxNs === TIMELESS) return true;
+  return compareNs(minNs, beforeNs) <= 0 && compareNs(maxNs, afterNs) >= 0;
+}
+
+/** Whether files between these times may be to be found: where 0 is between them, one may be without times. */
+export function mayBeInRange(minNs: string, maxNs: string, afterNs: string, beforeNs: string): boolean {
+  if (compareNs(minNs, TIMELESS) <= 0 && compareNs(maxNs, TIMELESS) >= 0) return true;
+  return compareNs(minNs, beforeNs) <= 0 && compareNs(maxNs, afterNs) >= 0;
+}

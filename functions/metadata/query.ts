@@ -8,7 +8,7 @@ import { onKey, requireType } from "../runtime/types";
 import { DB, TABLE } from "./arguments";
 import { firstFolderOf, inStep, parseBounds } from "./folders";
 import { boundsKey, filesKey, firstFoldersKey, foldersKey, tableKey } from "./names";
-import { compareNs, floorSeconds, isNs, MAX_NS, MIN_NS } from "./nanoseconds";
+import { compareNs, floorSeconds, isInRange, isNs, MAX_NS, mayBeInRange, MIN_NS } from "./nanoseconds";
 import { literal, pathsIn } from "./match";
 import { foldersInTime } from "./spans";
 import { decodeEntry, timesOf } from "./stored";
@@ -83,7 +83,7 @@ function mayHold(first: string, bounds: string | false | undefined, conditions: 
   if (conditions.isTimeless || isNamedInTime(first, conditions)) return true;
   const known = parseBounds(bounds);
   if (known === undefined || !known.isComplete) return true;
-  return compareNs(known.minNs, conditions.beforeNs) <= 0 && compareNs(known.maxNs, conditions.afterNs) >= 0;
+  return mayBeInRange(known.minNs, known.maxNs, conditions.afterNs, conditions.beforeNs);
 }
 
 /** By name; by itself because a parameter called `table` hides Lua's own. */
@@ -154,7 +154,7 @@ function isWanted(path: string, stored: string, { suffix, afterNs, beforeNs, isT
   if (suffix !== "" && string.sub(path, -suffix.length) !== suffix) return false;
   if (!isTimeless) {
     const [minNs, maxNs] = timesOf(stored);
-    if (compareNs(minNs, beforeNs) > 0 || compareNs(maxNs, afterNs) < 0) return false;
+    if (!isInRange(minNs, maxNs, afterNs, beforeNs)) return false;
   }
   return layer === undefined || decodeEntry(stored)?.layer === layer;
 }
@@ -235,7 +235,8 @@ export const queryIndex = command(
     name: "query_index",
     summary: "Files of a table by folder, time, iteration and layer",
     doc:
-      "A file is found if its time overlaps [AFTER, BEFORE], to the nanosecond, both included. Each JSON is the " +
+      "A file is found if its time overlaps [AFTER, BEFORE], to the nanosecond, both included; one without times, or " +
+      "with both of them 0, always is. Each JSON is the " +
       "entry as it was added. Calls go on with the cursor of the last reply, `0` to begin and at the end; a reply " +
       "may be empty before that, and may hold some more than COUNT. A file that is there from the first call to " +
       "the last is found at least once; one that comes or goes meanwhile may be. Only days that can hold such " +

@@ -6,7 +6,7 @@
  * nobody else has added to it, and its span holds. Otherwise the folder may hold anything.
  */
 import { onKey, requireType } from "../runtime/types";
-import { earlierNs, compareNs, isNs, laterNs } from "./nanoseconds";
+import { earlierNs, isNs, laterNs, mayBeInRange } from "./nanoseconds";
 import { filesKey, foldersKey, spansKey } from "./names";
 
 /** Of more folders in one first folder the spans are not read: looking for them would cost more than they save. */
@@ -90,7 +90,7 @@ export function foldersInTime(
     const span = parseSpan(stored[at - 1]);
     total += count === false ? 0 : (tonumber(count) ?? 0);
     const isTrusted = span !== undefined && span.count === count;
-    const overlaps = !isTrusted || (compareNs(span.minNs, beforeNs) <= 0 && compareNs(span.maxNs, afterNs) >= 0);
+    const overlaps = !isTrusted || mayBeInRange(span.minNs, span.maxNs, afterNs, beforeNs);
     if (overlaps) found.push(names[at - 1]!);
   }
   return total === onKey("HLEN", filesKey(db, table, firstFolder)) ? found : undefined;

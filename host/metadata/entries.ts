@@ -16,7 +16,7 @@ export interface NewEntry {
   /** Bytes. */
   sizeBytes: number;
   rowCount?: number;
-  /** Time of the first and the last row, nanoseconds since 1970. Default 0. */
+  /** Time of the first and the last row, nanoseconds since 1970. Default 0: without times, which a query of any time finds. */
   minTime?: bigint;
   maxTime?: bigint;
   /** When it was made, nanoseconds: from here on its layer keeps it. Default 0. */

@@ -80,10 +80,11 @@ describe("query_index", () => {
     const named = async (after: number, before: number): Promise<string[]> =>
       (await found("AFTER", after, "BEFORE", before)).map((each) => each.slice(2, -".1.parquet".length));
     for (const round of ["before", "after"]) {
-      expect(await named(300, 400), round).toEqual(["column", "escaped", "last", "numbers", "spaces"]);
-      expect(await named(301, 400), round).toEqual([]);
-      expect(await named(100, 199), round).toEqual([]);
-      expect(await named(0, 0), round).toEqual(["malformed", "none"]);
+      const timeless = ["malformed", "none"];
+      expect(await named(300, 400), round).toEqual(["column", "escaped", "last", ...timeless, "numbers", "spaces"]);
+      expect(await named(301, 400), round).toEqual(timeless);
+      expect(await named(100, 199), round).toEqual(timeless);
+      expect(await named(0, 0), round).toEqual(timeless);
       await metadata.rebuild();
     }
   });

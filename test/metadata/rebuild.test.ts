@@ -212,17 +212,17 @@ describe("rebuild_index", () => {
 
   it("a day of which only a part was looked at is taken to hold anything", async () => {
     const files = Array.from({ length: 1000 }, (_, at) =>
-      file(`f${at}`, { str_min_time: String(at), str_max_time: String(at) }),
+      file(`f${at}`, { str_min_time: String(1 + at), str_max_time: String(1 + at) }),
     );
     await store(...files);
     let calls = 0;
     for (let remaining: unknown = 1; remaining === 1; calls += 1) {
       remaining = (await record("rebuild_index", "LIMIT", 1))["remaining"];
-      expect((await query("d", "t", "AFTER", 0, "BEFORE", 3)).entries).toHaveLength(4);
-      expect((await query("d", "t", "AFTER", 997, "BEFORE", 2000)).entries).toHaveLength(3);
+      expect((await query("d", "t", "AFTER", 0, "BEFORE", 4)).entries).toHaveLength(4);
+      expect((await query("d", "t", "AFTER", 998, "BEFORE", 2000)).entries).toHaveLength(3);
     }
     expect(calls).toBeGreaterThan(5);
-    expect(await send("HGET", "H:METADATA.BOUNDS::d/t::", "date=2024-01-15")).toBe("0 999");
+    expect(await send("HGET", "H:METADATA.BOUNDS::d/t::", "date=2024-01-15")).toBe("1 1000");
   });
 
   it("takes out what old clients deleted", async () => {
