@@ -11,6 +11,7 @@ import { catalogTasks } from "./rows/catalog-tasks";
 import { counting } from "./rows/counting";
 import { documents } from "./rows/documents";
 import { memory } from "./rows/memory";
+import { metadataCalls } from "./rows/metadata-calls";
 import { metadataPlans } from "./rows/metadata-plans";
 import { metadataQuery } from "./rows/metadata-query";
 import { notifier } from "./rows/notifier";
@@ -31,6 +32,7 @@ const GROUPS: readonly Group[] = [
   memory,
   notifier,
   patchIndex,
+  metadataCalls,
   metadataPlans,
   metadataQuery,
   catalogProducts,

@@ -30,6 +30,8 @@ export interface Sizes {
   /** Queues of merge plans, and keys in all among which they are. */
   planQueues: number;
   planKeys: number;
+  /** Single calls of one file each. */
+  singleCalls: number;
   /** Files of the month of which an hour is asked for. */
   queriedFiles: number;
   /** Products of one vendor. */
@@ -60,6 +62,7 @@ const FULL: Sizes = {
   waitingSellers: 1_000_000,
   planQueues: 10_000,
   planKeys: 1_000_000,
+  singleCalls: 4_000,
   queriedFiles: 1_000_000,
   products: 20_000,
   planEntries: 8_000,
@@ -82,6 +85,7 @@ const QUICK: Partial<Sizes> = {
   waitingSellers: 100_000,
   planQueues: 2_000,
   planKeys: 100_000,
+  singleCalls: 1_000,
   queriedFiles: 100_000,
   products: 8_000,
   planEntries: 2_000,
