@@ -1,5 +1,6 @@
 /** What the host counts and measures of the catalogue. */
 import { Counter, Gauge, Histogram, Summary, type Registry } from "prom-client";
+import { SCRAPE_MS, within } from "../runtime/deadline";
 import type { RequestTiming } from "./courier/types";
 import type { TaskReport } from "./tasks";
 
@@ -159,7 +160,9 @@ export class CatalogMetrics {
   async measure(): Promise<void> {
     this.#queue.reset();
     this.#stock.reset();
-    for (const { vendor, queue, stock } of await this.#read().catch(() => [])) {
+    for (const { vendor, queue, stock } of await within(SCRAPE_MS, "the catalogue's status", this.#read()).catch(
+      () => [],
+    )) {
       for (const [state, count] of Object.entries(queue)) this.#queue.set({ vendor, state }, count);
       for (const [kind, count] of Object.entries(stock)) this.#stock.set({ vendor, kind }, count);
     }

@@ -10,6 +10,7 @@ import { backoffMs } from "../runtime/backoff";
 import { describeError, ReplyError, SlotMovingError, UnavailableError } from "../runtime/errors";
 import { formatEndpoint, type Credentials, type Endpoint } from "./url";
 import { pause } from "../runtime/wait";
+import { Watchdog } from "./watchdog";
 import type { Argument, SendOptions } from "./wire";
 
 /** How servers are logged in to. */
@@ -25,8 +26,8 @@ const CONNECT_TIMEOUT_MS = 5000;
 /** A connection whose other end vanished without a word is noticed by unanswered PINGs. Longer than any blocking read. */
 const PING_INTERVAL_MS = 10_000;
 const SILENCE_TIMEOUT_MS = 30_000;
-/** Commands under way at once; beyond that the server has stalled, and more would only fill the memory. */
-const MAX_PENDING = 10_000;
+/** Commands that are not written yet; beyond that the server has stalled, and more would only fill the memory. */
+const MAX_PENDING = 100_000;
 
 /** Replies that say that the server cannot serve now, and has not run the command. */
 const PASSING = new Set(["LOADING", "MASTERDOWN", "CLUSTERDOWN", "READONLY", "BUSY"]);
@@ -38,6 +39,8 @@ function newClient(endpoint: Endpoint, access: Access) {
     RESP: 2,
     disableOfflineQueue: true,
     commandsQueueMaxLength: MAX_PENDING,
+    // Many commands of one turn may take longer to write than node-redis would wait. The watchdog finds out who stalls.
+    commandOptions: { timeout: undefined as unknown as number },
     pingInterval: PING_INTERVAL_MS,
     socket: {
       ...endpoint,
@@ -52,11 +55,14 @@ function newClient(endpoint: Endpoint, access: Access) {
 /**
  * Connects once.
  *
+ * @param signal ends the attempt
  * @returns a client that answers; when its connection breaks it is of no more use
  * @throws UnavailableError if nobody answers or the server is not ready; ReplyError if it refuses us
  */
-export async function openClient(endpoint: Endpoint, access: Access): Promise<Client> {
+export async function openClient(endpoint: Endpoint, access: Access, signal?: AbortSignal): Promise<Client> {
   const client = newClient(endpoint, access);
+  const interrupt = (): void => endClient(client);
+  signal?.addEventListener("abort", interrupt, { once: true });
   // Every failure is told by a promise or by "terminated"; without a listener it would end the process as well.
   client.on("error", () => undefined);
   try {
@@ -68,6 +74,8 @@ export async function openClient(endpoint: Endpoint, access: Access): Promise<Cl
     const explained = explain(error, endpoint);
     if (explained instanceof ReplyError) throw explained;
     throw new UnavailableError(`cannot connect to ${explained.message}`, false, error);
+  } finally {
+    signal?.removeEventListener("abort", interrupt);
   }
 }
 
@@ -99,19 +107,24 @@ export function explain(error: unknown, endpoint: Endpoint): Error {
 
 export class Link {
   #client: Client | undefined;
+  #watchdog: Watchdog | undefined;
   #endpoint: Endpoint | undefined;
   #lastError: Error | undefined;
+  /** Those that were given up because no reply came. */
+  readonly #silent = new WeakSet<Client>();
   readonly #closed = new AbortController();
 
   /**
    * @param locate tells where the primary is now; asked before each attempt
    * @param access how to log in
    * @param admit looks at a new connection; throws if it is not to be used
+   * @param silenceMs after so long without a reply the connection is given up, if something waits for one
    */
   constructor(
     private readonly locate: () => Promise<Endpoint>,
     private readonly access: Access,
     private readonly admit: (client: Client, endpoint: Endpoint) => Promise<void> = () => Promise.resolve(),
+    private readonly silenceMs = SILENCE_TIMEOUT_MS,
   ) {}
 
   /** `host:port` of the server that was connected last. */
@@ -141,14 +154,16 @@ export class Link {
    */
   async send(args: readonly Argument[], options: SendOptions = {}): Promise<unknown> {
     const client = this.#client;
+    const watchdog = this.#watchdog;
     const endpoint = this.#endpoint!;
-    if (!client?.isReady) {
+    if (!client?.isReady || !watchdog) {
       throw new UnavailableError(this.#lastError?.message ?? `${this.address}: not connected`, false);
     }
     try {
       const mapping = options.asBuffers ? { typeMapping: { [RESP_TYPES.BLOB_STRING]: Buffer } } : undefined;
-      return await client.sendCommand(args, mapping);
+      return await watchdog.watch(client.sendCommand(args, mapping));
     } catch (error) {
+      if (this.#silent.has(client) && !(error instanceof ErrorReply)) throw this.#silenceOf(endpoint);
       const explained = explain(error, endpoint);
       // A primary that was demoted keeps its connections in some set-ups; the new one has to be looked for.
       if (error instanceof ErrorReply && error.message.startsWith("READONLY")) this.#lose(client, explained);
@@ -159,13 +174,14 @@ export class Link {
   /** Closes at once and for good. */
   close(): void {
     this.#closed.abort();
+    this.#watchdog?.close();
     if (this.#client) endClient(this.#client);
     this.#client = undefined;
   }
 
   async #connect(): Promise<void> {
     const endpoint = await this.locate();
-    const client = await openClient(endpoint, this.access);
+    const client = await openClient(endpoint, this.access, this.#closed.signal);
     try {
       await this.admit(client, endpoint);
     } catch (error) {
@@ -175,14 +191,24 @@ export class Link {
     if (this.#closed.signal.aborted) return endClient(client);
     this.#endpoint = endpoint;
     this.#client = client;
+    this.#watchdog = new Watchdog(this.silenceMs, () => {
+      this.#silent.add(client);
+      this.#lose(client, this.#silenceOf(endpoint));
+    });
     client.on("terminated", (cause: unknown) => this.#lose(client, explain(cause, endpoint)));
     if (!client.isReady) this.#lose(client, new UnavailableError(`${this.address}: connection closed`, true));
+  }
+
+  #silenceOf(endpoint: Endpoint): UnavailableError {
+    const silence = `no reply for ${this.silenceMs / 1000} s, though the connection is open; it is given up`;
+    return new UnavailableError(`${formatEndpoint(endpoint)}: ${silence}`, true);
   }
 
   #lose(client: Client, cause: Error): void {
     if (this.#client !== client) return;
     this.#client = undefined;
     this.#lastError = cause;
+    this.#watchdog?.close();
     endClient(client);
     if (!this.#closed.signal.aborted) void this.#reconnect();
   }

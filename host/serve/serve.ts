@@ -6,6 +6,7 @@ import type { TopicStatus } from "../notifier/metrics";
 import { createCouriers, serveTopic, type Couriers } from "../notifier/serve";
 import { parseServerUrl } from "../redis/url";
 import type { Logger } from "../runtime/log";
+import { SCRAPE_MS, within } from "../runtime/deadline";
 import { Troubles } from "../runtime/troubles";
 import { VERSION } from "../runtime/version";
 import { requirePartitions } from "../tracker/config";
@@ -75,8 +76,8 @@ function createService(config: Config, log: Logger, signal: AbortSignal): Servin
     get isUp() {
       return availability.isUp;
     },
-    readLags: () => readLags(host),
-    readTopics: () => readTopics(host),
+    readLags: () => within(SCRAPE_MS, "the tracker's status", readLags(host)),
+    readTopics: () => within(SCRAPE_MS, "the notifier's status", readTopics(host)),
   });
   const troubles = new Troubles(log, (source) => metrics.failed(source));
   const ticked: Service["ticked"] = (job, slot, outcome) => metrics.ticked(job, slot, outcome);

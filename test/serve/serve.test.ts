@@ -1,9 +1,10 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, onTestFinished } from "vitest";
 import { connect, type Connection } from "../../host/redis/connection";
 import { freePort } from "../../host/embedded/probe";
 import { followStream, type IngestSummary } from "../../host/tracker/ingest";
 import { readBundle } from "../../host/deploy/libraries";
 import { stopped, useHosts } from "../support/host";
+import { startProxy } from "../support/proxy";
 import { runHotpath, type RunningProcess } from "../support/processes";
 import { describeWithOwnServer } from "../support/server";
 import { until } from "../support/wait";
@@ -290,6 +291,28 @@ describeWithOwnServer("serving", () => {
     await stopped(host);
     await server.restart();
   });
+
+  it("behind a proxy that falls silent: scrapes are answered, the connection is made again, SIGTERM ends the host", async () => {
+    const proxy = await startProxy(server.port);
+    const port = await freePort();
+    const env = { REDIS_URL: `redis://127.0.0.1:${proxy.port}` };
+    const host = hotpath(await configure({ http: { port } }), ["serve"], env);
+    await ready(host);
+    proxy.silence();
+    const url = `http://127.0.0.1:${port}`;
+    const scrape = setInterval(() => void fetch(`${url}/metrics`).catch(() => undefined), 1000);
+    onTestFinished(() => clearInterval(scrape));
+    expect((await fetch(`${url}/metrics`)).status).toBe(200);
+    await host.line(/"redis is away/, { timeoutMs: 60_000 });
+    proxy.recover();
+    await until(() => count(host, /"redis is ready"/) > 1, { timeoutMs: 60_000 });
+    expect((await fetch(`${url}/healthz`)).status).toBe(200);
+    proxy.silence();
+    await fetch(`${url}/metrics`);
+    host.signal("SIGTERM");
+    clearInterval(scrape);
+    expect(await host.exit).toEqual({ code: 0, signal: null });
+  }, 180_000);
 
   describe("running a job once", () => {
     const run = async (job: string, config: object = {}) => {
