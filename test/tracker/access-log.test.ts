@@ -90,12 +90,9 @@ describe("parseLogLine", () => {
     expect(parseLogLine(prefix + lineOf({ client: "2001:db8::7" }))).toMatchObject({ vhost, client: "2001:db8::7" });
   });
 
-  test.each(["::1", "2001:db8:0:0:1::7", "::ffff:192.0.2.7", "client.example.net", "192.0.2.7:5123"])(
-    "takes %s for the client",
-    (client) => {
-      expect(parseLogLine(lineOf({ client }))).toMatchObject({ client, vhost: undefined });
-    },
-  );
+  test.each(["::1", "2001:db8:0:0:1::7", "192.0.2.7", "client.example.net"])("takes %s for the client", (client) => {
+    expect(parseLogLine(lineOf({ client }))).toMatchObject({ client, vhost: undefined });
+  });
 
   test("keeps escaped quotes within their field", () => {
     const userAgent = String.raw`Dalvik (Alba 10\" \\) \x22q\x22`;

@@ -1,9 +1,11 @@
 /** A line of an access log, taken apart. Texts are as written, escapes included. */
 import { MINUTE_MS } from "../../runtime/time";
+import { readHead, type VirtualHost } from "./client";
+import { withoutPrefix } from "./prefix";
 
 export interface LogLine {
-  /** Name and port of the virtual host, where the line begins with them (Apache's `vhost_combined`). */
-  vhost: { name: string; port: number | undefined } | undefined;
+  /** Name and port of the virtual host, where the line names one (Apache's `vhost_combined`). */
+  vhost: VirtualHost | undefined;
   /** Address or name of the client. */
   client: string;
   /** Time of the request, unix milliseconds. */
@@ -22,43 +24,35 @@ export interface RequestLine {
   target: string;
 }
 
-const IPV4 = String.raw`\d{1,3}(?:\.\d{1,3}){3}`;
-const IPV6 = String.raw`[\da-fA-F:.]*:[\da-fA-F:.]*`;
-const HOST_NAME = String.raw`[A-Za-z0-9][A-Za-z0-9.-]*`;
-// `host:port ` says what it is. A host alone is told from a client by the address that follows it.
-const VHOST = String.raw`(?:(?<vhost>${HOST_NAME}):(?<port>\d{1,5}) |(?<bareVhost>${HOST_NAME}) (?=(?:${IPV4}|${IPV6}) ))?`;
 // Of fixed length, so that a line full of brackets costs no more than any other.
-const TIME = String.raw`\[(?<time>\d{2}/[A-Za-z]{3}/\d{4}:\d{2}:\d{2}:\d{2} [+-]\d{4})\]`;
+const TIME = /\[(\d{2}\/[A-Za-z]{3}\/\d{4}:\d{2}:\d{2}:\d{2} [+-]\d{4})\] "/;
 const quoted = (name: string): string => String.raw`"(?<${name}>(?:[^"\\]|\\.)*)"`;
 // Servers add fields of their own at the end. After a common line they may not hold quotes: a combined line that was
 // cut off within its user agent is a broken line, not a common one.
 const TAIL = String.raw`(?: ${quoted("referer")} ${quoted("userAgent")}(?: .*)?|(?: [^"]*)?)`;
-
-const LINE = new RegExp(
-  String.raw`^${VHOST}(?<client>\S+) \S+ .*? ${TIME} ${quoted("request")} (?<status>\d{3}) (?:\d+|-)${TAIL}$`,
-  "s",
-);
+const REQUEST_AND_REST = new RegExp(String.raw`^${quoted("request")} (?<status>\d{3}) (?:\d+|-)${TAIL}$`, "s");
 
 /**
- * Parses a line in Apache's or nginx's common, combined or vhost_combined format. Further fields at the end are ignored.
+ * Parses a line in Apache's or nginx's common, combined or vhost_combined format. What syslog and containers write before it
+ * is passed over, further fields at the end are ignored.
  *
  * @param line the line, without its line end
- * @returns its parts, or undefined where the line is none or its time does not exist
+ * @returns its parts, or undefined where the line is none, its time does not exist, or its client cannot be told
  */
 export function parseLogLine(line: string): LogLine | undefined {
-  const groups = LINE.exec(line)?.groups;
-  const timeMs = groups?.time === undefined ? undefined : parseLogTime(groups.time);
-  if (groups === undefined || timeMs === undefined) {
-    return undefined;
-  }
-  const name = groups.vhost ?? groups.bareVhost;
+  const text = withoutPrefix(line);
+  const time = TIME.exec(text);
+  const timeMs = time === null ? undefined : parseLogTime(time[1]!);
+  if (time === null || timeMs === undefined) return undefined;
+  const groups = REQUEST_AND_REST.exec(text.slice(time.index + time[0].length - 1))?.groups;
+  const head = groups && text[time.index - 1] === " " ? readHead(text.slice(0, time.index - 1)) : undefined;
+  if (groups === undefined || head === undefined) return undefined;
   return {
-    vhost: name === undefined ? undefined : { name, port: groups.port === undefined ? undefined : Number(groups.port) },
-    client: groups.client!,
+    ...head,
     timeMs,
-    request: groups.request!,
-    status: Number(groups.status),
-    userAgent: groups.userAgent,
+    request: groups["request"]!,
+    status: Number(groups["status"]),
+    userAgent: groups["userAgent"],
   };
 }
 
