@@ -99,6 +99,11 @@ const isIdentAndUser = (words: readonly string[]): boolean =>
  * @returns undefined where it cannot be told which of them is the client
  */
 export function readHead(text: string): LineHead | undefined {
+  // By far the most common ones, and not to be split for that.
+  if (text.endsWith(" - -")) {
+    const client = text.slice(0, -4);
+    if (isIP(client) === 4) return { vhost: undefined, client };
+  }
   const words = joinLists(text.split(" "));
   const [first, second, third] = words;
   if (words.length < 3) return undefined;

@@ -26,11 +26,12 @@ export interface RequestLine {
 
 // Of fixed length, so that a line full of brackets costs no more than any other.
 const TIME = /\[(\d{2}\/[A-Za-z]{3}\/\d{4}:\d{2}:\d{2}:\d{2} [+-]\d{4})\] "/;
-const quoted = (name: string): string => String.raw`"(?<${name}>(?:[^"\\]|\\.)*)"`;
+// Written so that most characters are taken a run at a time.
+const QUOTED = String.raw`"([^"\\]*(?:\\.[^"\\]*)*)"`;
 // Servers add fields of their own at the end. After a common line they may not hold quotes: a combined line that was
 // cut off within its user agent is a broken line, not a common one.
-const TAIL = String.raw`(?: ${quoted("referer")} ${quoted("userAgent")}(?: .*)?|(?: [^"]*)?)`;
-const REQUEST_AND_REST = new RegExp(String.raw`^${quoted("request")} (?<status>\d{3}) (?:\d+|-)${TAIL}$`, "s");
+const TAIL = String.raw`(?: ${QUOTED} ${QUOTED}(?: .*)?|(?: [^"]*)?)`;
+const REQUEST_AND_REST = new RegExp(String.raw`${QUOTED} (\d{3}) (?:\d+|-)${TAIL}$`, "sy");
 
 /**
  * Parses a line in Apache's or nginx's common, combined or vhost_combined format. What syslog and containers write before it
@@ -44,16 +45,12 @@ export function parseLogLine(line: string): LogLine | undefined {
   const time = TIME.exec(text);
   const timeMs = time === null ? undefined : parseLogTime(time[1]!);
   if (time === null || timeMs === undefined) return undefined;
-  const groups = REQUEST_AND_REST.exec(text.slice(time.index + time[0].length - 1))?.groups;
-  const head = groups && text[time.index - 1] === " " ? readHead(text.slice(0, time.index - 1)) : undefined;
-  if (groups === undefined || head === undefined) return undefined;
-  return {
-    ...head,
-    timeMs,
-    request: groups["request"]!,
-    status: Number(groups["status"]),
-    userAgent: groups["userAgent"],
-  };
+  REQUEST_AND_REST.lastIndex = time.index + time[0].length - 1;
+  const rest = REQUEST_AND_REST.exec(text);
+  const head = rest && text[time.index - 1] === " " ? readHead(text.slice(0, time.index - 1)) : undefined;
+  if (rest === null || head === undefined) return undefined;
+  const [, request, status, , userAgent] = rest;
+  return { vhost: head.vhost, client: head.client, timeMs, request: request!, status: Number(status), userAgent };
 }
 
 const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
@@ -66,6 +63,18 @@ const LOG_TIME = /^(\d{2})\/([A-Za-z]{3})\/(\d{4}):(\d{2}):(\d{2}):(\d{2}) ([+-]
  * @returns unix milliseconds, or undefined where there is no such time (31 February, 25 o'clock)
  */
 export function parseLogTime(text: string): number | undefined {
+  if (text !== latestText) {
+    latestText = text;
+    latestMs = readLogTime(text);
+  }
+  return latestMs;
+}
+
+/** The time that was read last: the next line often has the same second. */
+let latestText = "";
+let latestMs: number | undefined;
+
+function readLogTime(text: string): number | undefined {
   const match = LOG_TIME.exec(text);
   if (match === null) {
     return undefined;
