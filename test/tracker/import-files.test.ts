@@ -1,6 +1,6 @@
 /* `hotpath import`: real files, real processes, real kill -9. */
 import { randomUUID } from "node:crypto";
-import { appendFileSync, mkdirSync, mkdtempSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import { appendFileSync, mkdirSync, mkdtempSync, renameSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Readable } from "node:stream";
@@ -8,6 +8,7 @@ import { gzipSync } from "node:zlib";
 import { afterAll, beforeEach, describe, expect, it, onTestFinished } from "vitest";
 import { connect } from "../../host/redis/connection";
 import { functionsOf } from "../../host/deploy/client";
+import { ImportedFile } from "../../host/tracker/import/file";
 import { Importer, openFiles } from "../../host/tracker/import/import";
 import { runHotpath, type RunningProcess } from "../support/processes";
 import { sha1, useTracker } from "../support/tracker";
@@ -68,6 +69,7 @@ const run = (...args: string[]): RunningProcess =>
   });
 
 interface FileReport {
+  format: string | null;
   done: boolean;
   lines: number;
   events: number;
@@ -76,6 +78,7 @@ interface FileReport {
   rejected: number;
   leftOut: Record<string, number>;
   reasons: Record<string, number>;
+  holes: number;
   unfinishedLine: boolean;
   error?: string;
   firstMs: number;
@@ -140,7 +143,7 @@ describe("an import", () => {
         signal: new AbortController().signal,
         stdin: Readable.from(chunks),
       };
-      const opened = (await openFiles(functions, options)).filter((each) => each !== null);
+      const opened = (await openFiles(functions, options)).filter((each) => each instanceof ImportedFile);
       await new Importer(opened, functions, options).run();
       for (const each of opened) await each.close();
       return opened.reduce((sum, { counted }) => sum + counted.accepted, 0);
@@ -331,6 +334,173 @@ describe("a file that is not as it should be", () => {
       expect((await importing(...args)).code, args.join(" ")).toBe(2);
     }
     expect(await importing("--website", "no host/at all", path)).toMatchObject({ code: 1, accepted: 0 });
+  });
+});
+
+describe("which log it is", () => {
+  const later = (): string => `${line(0)}\n${lines(4, 100)}`;
+
+  it("a short log and a longer one that begins alike: one is refused, or both count in full", async () => {
+    const [one, longer] = [file(lines(1)), file(later())];
+    const refused = await importing(one, longer);
+    expect(refused).toMatchObject({ code: 1, accepted: 1, files: [{ accepted: 1 }, { done: false, lines: 0 }] });
+    expect(refused.files[1]!.error).toContain("begins like a short log that is another file");
+    expect(await importing(longer)).toMatchObject({ code: 1, accepted: 0 });
+    expect(await importing("--again", longer)).toMatchObject({ code: 0, accepted: 5 });
+    expect(await importing(one, longer)).toMatchObject({ code: 0, accepted: 0 });
+    appendFileSync(one, lines(2, 50));
+    appendFileSync(longer, lines(300, 200));
+    expect(await importing(one, longer)).toMatchObject({ code: 0, files: [{ accepted: 2 }, { accepted: 300 }] });
+    expect(await views()).toBe(308);
+  });
+
+  it("the same with a long one", async () => {
+    const [one, long] = [file(lines(1)), file(lines(400))];
+    expect(await importing(one, long)).toMatchObject({ code: 1, accepted: 1 });
+    expect(await importing("--again", long)).toMatchObject({ code: 0, accepted: 400 });
+  });
+
+  it("a short log that was rotated is the same; packed after it has grown, it is if --continue says so", async () => {
+    const path = file(lines(2));
+    await importing(path);
+    renameSync(path, `${path}.1`);
+    appendFileSync(`${path}.1`, lines(2, 2));
+    expect(await importing(`${path}.1`)).toMatchObject({ accepted: 2 });
+    expect(await importing(file(gzipSync(lines(4))))).toMatchObject({ code: 0, accepted: 0 });
+    const packed = file(gzipSync(lines(6)));
+    expect((await importing(packed)).errors).toContain("--continue");
+    expect(await importing("--continue", packed)).toMatchObject({ code: 0, accepted: 2 });
+    expect(await views()).toBe(6);
+  });
+
+  it("--again forgets the log that was named, and no other", async () => {
+    const [one, other] = [file(lines(1)), file(later())];
+    await importing(one);
+    await importing("--again", other);
+    await importing("--again", other);
+    expect(await views()).toBe(11);
+    expect(await importing(one)).toMatchObject({ code: 0, accepted: 0, first: { acceptedBefore: 1 } });
+  });
+
+  it("logs that begin with a hole are told apart by what follows it", async () => {
+    const hole = Buffer.alloc(5_000_000);
+    const [one, two] = [lines(20), lines(30, 20)].map((text) => file(Buffer.concat([hole, Buffer.from(text)])));
+    expect(await importing(one!, two!)).toMatchObject({
+      code: 0,
+      files: [
+        { accepted: 20, lines: 20, holes: 5_000_000, leftOut: { unparsable: 0 } },
+        { accepted: 30, lines: 30, holes: 5_000_000 },
+      ],
+    });
+    appendFileSync(two!, lines(5, 50));
+    const inWords = run(one!, two!);
+    expect((await inWords.exit).code).toBe(0);
+    expect(await views()).toBe(55);
+    const again = run("--again", one!);
+    await again.exit;
+    expect(again.lines.join("\n")).toContain("5,000,000 bytes of NUL were passed over");
+  });
+
+  it("a hole in the middle ends the line before it, and none after it is lost", async () => {
+    const [cut, hole] = [line(5).slice(0, 60), "\0".repeat(70_000)];
+    const path = file(`${lines(5)}${cut}${hole}${lines(5, 6)}\0\0${line(11)}${hole}\n${lines(2, 12)}\0`);
+    expect(await importing(path)).toMatchObject({
+      code: 0,
+      accepted: 13,
+      first: { lines: 14, leftOut: { unparsable: 1 } },
+    });
+    appendFileSync(path, lines(3, 20));
+    expect(await importing(path)).toMatchObject({ accepted: 3 });
+  });
+});
+
+describe("gzip that is not whole", () => {
+  it.each([
+    ["breaks off in its first lines", (packed: Buffer) => packed.subarray(0, -40), /the gzip data ends early/, 1],
+    ["has rubbish behind it", (packed: Buffer) => Buffer.concat([packed, Buffer.from("junk")]), /is damaged/, 30],
+    [
+      "has half a member behind it",
+      (packed: Buffer) => Buffer.concat([packed, gzipSync("x").subarray(0, 8)]),
+      /ends early|is damaged/,
+      30,
+    ],
+    ["has lost all but its head", (packed: Buffer) => packed.subarray(0, 12), /the gzip data ends early/, 0],
+  ])("%s: what can be read of it counts, and the other files too", async (_, make, message, least) => {
+    const [broken, whole] = [file(make(gzipSync(lines(30)))), file(lines(40, 100))];
+    const report = await importing(broken, whole);
+    expect(report.code).toBe(1);
+    expect(report.files).toMatchObject([{ done: false }, { done: true, accepted: 40 }]);
+    expect(report.first.error).toMatch(message);
+    expect(report.first.accepted).toBeGreaterThanOrEqual(least);
+    expect(await views()).toBe(report.accepted);
+  });
+
+  it("padding of NUL behind it is none of its data", async () => {
+    const path = file(Buffer.concat([gzipSync(lines(30)), Buffer.alloc(512)]));
+    expect(await importing(path)).toMatchObject({ code: 0, accepted: 30 });
+  });
+});
+
+describe("what editors and old servers leave in a log", () => {
+  it("a byte order mark is no part of the first line", async () => {
+    expect(await importing(file(`\uFEFF${lines(3)}`))).toMatchObject({ accepted: 3, first: { lines: 3 } });
+    const event = JSON.stringify({ url: "http://x.example/", uui: "d", dt: START });
+    expect(await importing(file(`\uFEFF${event}\n${event}\n`))).toMatchObject({ accepted: 2 });
+  });
+
+  it("addresses in Latin-1 are escaped byte by byte: two pages stay two", async () => {
+    const path = file(Buffer.from(`${line(0, { path: "/caf\xe9" })}\n${line(1, { path: "/caf\xe8" })}\n`, "latin1"));
+    expect(await importing(path)).toMatchObject({ accepted: 2 });
+    for (const page of ["caf%E9", "caf%E8"]) {
+      expect(await tracker.read("get_document", "P", sha1(`access-log/${page}`))).toContain(page);
+    }
+  });
+});
+
+describe("the format of a log", () => {
+  const at = (seconds: number): number => START / 1000 + seconds;
+  const caddy = (count: number): string =>
+    Array.from({ length: count }, (_, index) => {
+      const headers = { "User-Agent": [AGENT] };
+      const request = { remote_ip: `203.0.113.${index % 3}`, method: "GET", host: "s.example", uri: "/a", headers };
+      return `${JSON.stringify({ ts: at(index), request, status: 200 })}\n`;
+    }).join("");
+
+  it("is found, named, and shown in a dry run by the first events", async () => {
+    const path = file(caddy(30));
+    const dry = run("--dry-run", path);
+    await dry.exit;
+    expect(dry.lines.join("\n")).toContain("read as Caddy");
+    expect(dry.lines.filter((text) => text.includes('"url":"http://s.example/a"'))).toHaveLength(3);
+    expect(await importing(path)).toMatchObject({ accepted: 30, first: { format: "Caddy" } });
+    expect(await views("s.example")).toBe(30);
+  });
+
+  it("is taken from --log-format", async () => {
+    const path = file(`s.example|203.0.113.5|${at(0)}|/a|200|${AGENT}\n`);
+    expect((await importing(path)).errors).toContain(
+      "--log-format takes the format as the server's configuration has it",
+    );
+    const format = "$host|$remote_addr|$msec|$request_uri|$status|$http_user_agent";
+    expect(await importing("--log-format", format, path)).toMatchObject({ code: 0, accepted: 1 });
+    expect((await importing("--log-format", "$host", path)).code).toBe(1);
+    expect((await importing("--log-format", format, "--format", "json", path)).code).toBe(2);
+  });
+
+  it("JSON that is none of ours is refused at once, and nothing of it is stored", async () => {
+    const path = file('{"srcip":"203.0.113.5","url":"/a"}\n'.repeat(50));
+    for (const args of [[path], ["--format", "json", path]]) {
+      const { code, errors } = await importing(...args);
+      expect([code, errors]).toEqual([1, expect.stringContaining("its fields are srcip, url")]);
+    }
+    expect(await tracker.client.keys("*")).toEqual([]);
+  });
+
+  it("an event that is refused keeps no field that is none of an event", async () => {
+    const event = { url: "nowhere", uui: "d", dt: START, client: "203.0.113.5" };
+    const path = file(`${JSON.stringify(event)}\n{"client":"203.0.113.5"}\n`);
+    expect(await importing(path)).toMatchObject({ first: { rejected: 1, leftOut: { unparsable: 1 } } });
+    expect(JSON.stringify(await tracker.client.xRange("ST:REJECTED::::", "-", "+"))).not.toContain("203.0.113.5");
   });
 });
 

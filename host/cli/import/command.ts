@@ -9,16 +9,24 @@ export function declareImport(program: Command): void {
     .description(
       "count logs and JSON lines at their own times, each line exactly once; what was imported before goes on where it ended",
     )
-    .argument("<file...>", "access logs (common, combined) or JSON lines, also .gz; - for stdin")
+    .argument("<file...>", "access logs or JSON lines, also .gz; - for stdin")
     .addOption(
       new Option("--format <format>", "what the files are, where it cannot be told from their content").choices([
         "log",
         "json",
       ]),
     )
+    .option(
+      "--log-format <format>",
+      "the format of the logs as nginx or Apache have it ('$remote_addr …', '%h …'), or a name: COMBINED, CADDY, W3C …",
+    )
     .option("--website <host>", "the host that all addresses get")
     .option("--shift-to-now", "shift all times by the same amount, so that the last line is now")
     .option("--again", "forget what was imported before, and count it anew")
+    .option(
+      "--continue",
+      "take a log that begins like a short one that was imported for that log, grown and packed since",
+    )
     .option("--dry-run", "say what would be counted and left out, and count nothing")
     .option("--partition <name>", "in a cluster: the partition that the events belong to")
     .option(...ANY_PARTITION)

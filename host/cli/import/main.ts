@@ -8,15 +8,16 @@ import { createLogger } from "../../runtime/log";
 import { stopOnSignals } from "../../runtime/signals";
 import type { ImportedFile } from "../../tracker/import/file";
 import type { ImportOptions, ImportTarget } from "../../tracker/import/import";
-import type { Format } from "../../tracker/import/line-format";
 import { chosenPartition, type PartitionOptions } from "../partition";
 import { renderSummary } from "./summary";
 
 export interface ImportCommandOptions extends PartitionOptions {
-  format?: Format;
+  format?: "log" | "json";
+  logFormat?: string;
   website?: string;
   shiftToNow?: boolean;
   again?: boolean;
+  continue?: boolean;
   dryRun?: boolean;
   json?: boolean;
   /** False for --no-rotate. */
@@ -32,6 +33,10 @@ export async function importCommand(names: string[], options: ImportCommandOptio
   const signal = stopOnSignals((name) => say(`${name}: finishing what is under way`));
   if (options.again && options.dryRun)
     throw new UsageError("--again forgets what is kept, and --dry-run writes nothing; give one of them");
+  if (options.logFormat !== undefined && options.format === "json")
+    throw new UsageError("--log-format is of logs, and --format json of events; give one of them");
+  if (options.again && options.continue)
+    throw new UsageError("--again counts from the start, and --continue goes on; give one of them");
   if (names.filter((name) => name === "-").length > 1) throw new UsageError("standard input (-) can be read only once");
   if (options.dryRun) return dryRun(names, options, config, signal);
   const host = new Host(config, createLogger("silent"));
@@ -88,7 +93,7 @@ async function run(
   target: ImportTarget | null,
   signal: AbortSignal,
 ): Promise<void> {
-  const { Importer, openFiles } = await import("../../tracker/import/import");
+  const { BrokenFile, Importer, openFiles } = await import("../../tracker/import/import");
   const { summarize } = await import("../../tracker/import/summary");
   const { startProgress } = await import("../../terminal/progress");
   let bytes = 0;
@@ -96,9 +101,11 @@ async function run(
   const settings: ImportOptions = {
     files: names,
     format: options.format,
+    logFormat: options.logFormat,
     website: options.website,
     shiftToNow: options.shiftToNow,
     again: options.again,
+    goesOn: options.continue,
     rotates: options.rotate,
     say,
     onBytes: (count) => {
@@ -108,7 +115,7 @@ async function run(
     signal,
   };
   const files = await openFiles(known, settings);
-  const opened = files.filter((file): file is ImportedFile => file !== null);
+  const opened = files.filter((file): file is ImportedFile => file !== null && !(file instanceof BrokenFile));
   const startedAt = performance.now();
   const total = opened.reduce((sum, { input }) => sum + (input.totalBytes ?? 0), 0);
   const progress = startProgress({ label: options.dryRun ? "Reading" : "Importing", total, unit: "bytes" });

@@ -27,9 +27,14 @@ function renderFile(file: FileSummary, dryRun: boolean): string[] {
       `  ${formatCount(count).padStart(12)}  ${label}: ${name}`;
   return [
     head,
+    ...(file.format === null ? [] : [`  read as ${file.format}`]),
+    ...(file.sample ?? []).map((event) => `  ${event}`),
     ...(file.firstMs === null ? [] : [`  from ${formatTime(file.firstMs)} to ${formatTime(file.lastMs!)} UTC`]),
     ...leftOut.map(row("left out")),
     ...refused.map(row("refused")),
+    ...(file.holes > 0
+      ? [`  ${formatCount(file.holes)} bytes of NUL were passed over: a hole, as copytruncate leaves one`]
+      : []),
     ...(file.unfinishedLine ? ["  its last line is not finished and was left for the next time"] : []),
     ...(file.error === undefined ? [] : [`  ${file.error}`]),
   ];
@@ -41,6 +46,7 @@ function order(reason: string): number {
 
 function standing({ lines, events, accepted, acceptedBefore, done }: FileSummary, dryRun: boolean): string {
   const before = acceptedBefore > 0 ? ` (${formatCount(acceptedBefore)} were counted before)` : "";
+  if (lines === 0 && !done && acceptedBefore === 0) return "nothing was counted";
   if (lines === 0 && done)
     return acceptedBefore > 0
       ? `imported to its end already, ${formatCount(acceptedBefore)} events; --again counts it anew`

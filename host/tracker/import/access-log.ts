@@ -1,8 +1,10 @@
 import { createHash } from "node:crypto";
 import { isbot } from "isbot";
 import type { Arrival, TrafficEvent } from "./event";
-import { parseLogLine, parseRequestLine, pathOfTarget, type LogLine } from "./log-line";
-import { AccessLogError, openLogSource, readLines, type LogSource } from "./log-source";
+import { parseLogLine, parseRequestLine, pathOfTarget, type LogLine, type ReadLine } from "./log-line";
+import { anyLogReader } from "./log-formats";
+import { AT_START, readPlacedLines, type PlacedLine } from "./lines";
+import { AccessLogError, openLogSource, type LogSource } from "./log-source";
 
 export { AccessLogError } from "./log-source";
 
@@ -29,7 +31,8 @@ export const STATIC_EXTENSIONS: ReadonlySet<string> = new Set(
  * - `unparsable`: not a log line, a time that does not exist, or a request line without method and path
  * - `method`: not GET
  * - `failed`: neither a success (2xx) nor "not modified" (304, a view that the browser's cache served)
- * - `static`: the path ends in one of {@link STATIC_EXTENSIONS}
+ * - `static`: by the Content-Type of the answer where the log has it, else by the path, which ends in one of
+ *   {@link STATIC_EXTENSIONS}
  * - `bot`: the user agent is a program's, by the list of the package isbot. A common log has no user agent, so its
  *   bots cannot be told
  */
@@ -95,8 +98,7 @@ export interface AccessLog {
 }
 
 /**
- * Opens an access log in common, combined or vhost_combined format, plain or gzip; which one is found out from the
- * content.
+ * Opens an access log, plain or gzip, in any of the formats that are found out from the content.
  *
  * @param source a path, or `-` for standard input
  * @param options see {@link AccessLogOptions}
@@ -130,10 +132,11 @@ export type LineVerdict = { leftOut: LeftOutReason } | { line: LogLine; path: st
  * Judges a line by the rules of {@link LEFT_OUT_REASONS}.
  *
  * @param text the line, without its line end
+ * @param read takes it apart; default: common, combined and vhost_combined
  * @returns the reason to leave it out, or its parts and the path and query it asked for
  */
-export function judgeLine(text: string): LineVerdict {
-  const line = parseLogLine(text);
+export function judgeLine(text: string, read: ReadLine = parseLogLine): LineVerdict {
+  const line = read(text);
   const request = line && parseRequestLine(line.request);
   if (line === undefined) {
     return { leftOut: "unparsable" };
@@ -148,7 +151,7 @@ export function judgeLine(text: string): LineVerdict {
   if (!isServed(line.status)) {
     return { leftOut: "failed" };
   }
-  if (isStatic(path)) {
+  if (line.contentType === undefined ? isStatic(path) : !isPageType(line.contentType)) {
     return { leftOut: "static" };
   }
   return isbot(line.userAgent) ? { leftOut: "bot" } : { line, path };
@@ -170,6 +173,8 @@ function isServed(status: number): boolean {
   return (status >= 200 && status < 300) || status === 304;
 }
 
+const isPageType = (contentType: string): boolean => /^\s*(?:text\/html|application\/xhtml\+xml)\b/i.test(contentType);
+
 function isStatic(path: string): boolean {
   const extension = /\.([A-Za-z\d]+)$/.exec(path.replace(/[?#].*$/s, ""))?.[1];
   return extension !== undefined && STATIC_EXTENSIONS.has(extension.toLowerCase());
@@ -184,13 +189,14 @@ interface Reading extends AccessLogOptions {
 async function* readBatches(input: LogSource, reading: Reading): AsyncGenerator<Arrival[], void, undefined> {
   const { summary, batchSize = 1_000 } = reading;
   Object.assign(summary, emptySummary());
+  const read = anyLogReader();
   let latestMs = -Infinity;
   let batch: Arrival[] = [];
   let failure: { error: unknown } | undefined;
   try {
-    for await (const lines of readLines(input, progressOf("read", reading))) {
-      for (const text of lines) {
-        const event = countedEvent(text, reading);
+    for await (const lines of readLines(input, "read", reading)) {
+      for (const { text } of lines) {
+        const event = countedEvent(text, read, reading);
         if (event === undefined) {
           continue;
         }
@@ -215,9 +221,9 @@ async function* readBatches(input: LogSource, reading: Reading): AsyncGenerator<
 }
 
 /** Judges and counts a line; answers its event, or undefined where it is left out. */
-function countedEvent(text: string, reading: Reading): TrafficEvent | undefined {
+function countedEvent(text: string, read: ReadLine, reading: Reading): TrafficEvent | undefined {
   const { summary } = reading;
-  const verdict = judgeLine(text);
+  const verdict = judgeLine(text, read);
   summary.lines++;
   if ("leftOut" in verdict) {
     summary.leftOut[verdict.leftOut]++;
@@ -240,11 +246,12 @@ async function scanTimes(
   input: LogSource,
   options: AccessLogOptions,
 ): Promise<{ firstMs: number; lastMs: number } | undefined> {
+  const read = anyLogReader();
   let firstMs = Infinity;
   let lastMs = -Infinity;
-  for await (const lines of readLines(input, progressOf("scan", options))) {
-    for (const text of lines) {
-      const timeMs = parseLogLine(text)?.timeMs;
+  for await (const lines of readLines(input, "scan", options)) {
+    for (const { text } of lines) {
+      const timeMs = read(text)?.timeMs;
       if (timeMs !== undefined) {
         firstMs = Math.min(firstMs, timeMs);
         lastMs = Math.max(lastMs, timeMs);
@@ -254,8 +261,18 @@ async function scanTimes(
   return lastMs === -Infinity ? undefined : { firstMs, lastMs };
 }
 
-function progressOf(phase: AccessLogProgress["phase"], { onProgress }: AccessLogOptions) {
-  return onProgress && ((progress: Omit<AccessLogProgress, "phase">) => onProgress({ phase, ...progress }));
+async function* readLines(
+  input: LogSource,
+  phase: AccessLogProgress["phase"],
+  { onProgress }: AccessLogOptions,
+): AsyncGenerator<PlacedLine[], void, undefined> {
+  const progress: AccessLogProgress = { phase, lines: 0, bytesRead: 0, totalBytes: input.totalBytes };
+  for await (const { lines } of readPlacedLines(input, AT_START, (bytes) => (progress.bytesRead += bytes))) {
+    progress.lines += lines.length;
+    yield lines;
+    onProgress?.({ ...progress });
+  }
+  onProgress?.({ ...progress });
 }
 
 /** Answers the function that names scheme, host and port of a line. */

@@ -19,6 +19,8 @@ export interface Tally {
   lines: number;
   events: number;
   leftOut: Record<LeftOutReason, number>;
+  /** Bytes of holes in the file. */
+  holes: number;
   /** Times of the events; undefined where there is none. */
   firstMs: number | undefined;
   lastMs: number | undefined;
@@ -26,13 +28,14 @@ export interface Tally {
 
 /** Nothing read yet. */
 export function emptyTally(): Tally {
-  return { lines: 0, events: 0, leftOut: noneLeftOut(), firstMs: undefined, lastMs: undefined };
+  return { lines: 0, events: 0, leftOut: noneLeftOut(), holes: 0, firstMs: undefined, lastMs: undefined };
 }
 
 /** Adds what a chunk was. */
 export function addTally(sum: Tally, part: Tally): void {
   sum.lines += part.lines;
   sum.events += part.events;
+  sum.holes += part.holes;
   for (const reason of Object.keys(part.leftOut) as LeftOutReason[]) sum.leftOut[reason] += part.leftOut[reason];
   if (part.firstMs !== undefined) sum.firstMs = Math.min(sum.firstMs ?? Infinity, part.firstMs);
   if (part.lastMs !== undefined) sum.lastMs = Math.max(sum.lastMs ?? -Infinity, part.lastMs);
@@ -78,6 +81,7 @@ export async function* readChunks(
       break;
     }
     if (next.done) break;
+    gathering.addHoles(next.value.holes);
     for (const line of next.value.lines) yield* gathering.take(line, next.value);
   }
   yield* gathering.end();
@@ -99,6 +103,11 @@ class Gathering {
   ) {
     this.#position = start;
     this.#from = isKept ? formatPosition(start) : "-";
+  }
+
+  /** Counts bytes that hold nothing. */
+  addHoles(bytes: number): void {
+    this.#tally.holes += bytes;
   }
 
   /** Takes a line; yields what is full before it or by it. */

@@ -24,11 +24,17 @@ export interface FileOptions {
   onBytes: (bytes: number) => void;
   /** What was kept when the file was opened. */
   kept: Kept | null;
+  /** The first events. */
+  sample: readonly string[];
 }
 
 export class ImportedFile {
   readonly name: string;
   readonly source: string;
+  /** What its lines are, for people. */
+  readonly format: string;
+  /** Its first events as JSON, whether they are counted now or were before. */
+  readonly sample: readonly string[];
   readonly tally: Tally = emptyTally();
   readonly counted: Counted = nothingCounted();
   /** What was kept when it was opened. */
@@ -49,7 +55,9 @@ export class ImportedFile {
   ) {
     this.name = input.name;
     this.source = options.source;
-    this.#position = startOf(options.shiftMs);
+    this.sample = options.sample;
+    this.format = options.format.name;
+    this.#position = startOf(options.shiftMs, input.inode);
     this.before = options.kept;
   }
 
@@ -67,7 +75,8 @@ export class ImportedFile {
   async begin(kept: Kept | null): Promise<void> {
     await this.#chunks?.return();
     this.#isKept = kept !== null;
-    this.#position = kept === null ? startOf(this.options.shiftMs) : parsePosition(kept.position, this.name);
+    this.#position =
+      kept === null ? startOf(this.options.shiftMs, this.input.inode) : parsePosition(kept.position, this.name);
     const { format, website, onBytes } = this.options;
     const parse = parserOf(format, { website, shiftMs: this.#position.shiftMs });
     const onUnfinished = (): void => void (this.isUnfinished = true);

@@ -6,8 +6,8 @@ import { METRICS, rotate } from "../rotate";
 import { openLogSource, type LogSource } from "./log-source";
 import { pause } from "../../runtime/wait";
 import { ImportedFile, type Kept } from "./file";
-import { readHead } from "./identity";
-import { detectFormat, parserOf, type Format } from "./line-format";
+import { isDoubtful, readHead, type FileHead } from "./identity";
+import { formatOf, parserOf, type Format } from "./line-format";
 import { readPlacedLines } from "./lines";
 import { parsePosition } from "./position";
 import { OvertakenError, type ImportFunctions } from "./sender";
@@ -17,11 +17,15 @@ const ROTATE_EVENTS = 20_000;
 
 export interface ImportOptions {
   files: readonly string[];
-  format?: Format | undefined;
+  format?: "log" | "json" | undefined;
+  /** A name of a format of logs, or one as nginx or Apache write it. */
+  logFormat?: string | undefined;
   website?: string | undefined;
   shiftToNow?: boolean | undefined;
   /** Forgets what was imported before. */
   again?: boolean | undefined;
+  /** Takes a file that begins like a short log for that log. */
+  goesOn?: boolean | undefined;
   /** Leaves merging to the hosts. */
   rotates: boolean;
   /** Says what a person should know, a line at a time. */
@@ -35,72 +39,133 @@ export interface ImportOptions {
 /** What an import calls. */
 export type ImportTarget = ImportFunctions & RotateFunctions;
 
+/** A file that could not be opened for counting. */
+export class BrokenFile {
+  constructor(
+    readonly name: string,
+    readonly problem: unknown,
+  ) {}
+}
+
 /**
  * Opens the files, and looks at their beginnings.
  *
- * @returns files with something in them; null in the place of an empty one
- * @throws AccessLogError where one cannot be read; UserError where one is neither a log nor JSON lines
+ * @returns files with something in them; null in the place of an empty one; the problem of one that cannot be counted
+ * @throws AccessLogError where one cannot be read at all; UserError where one is neither a log nor JSON lines
  */
 export async function openFiles(
   target: Pick<ImportTarget, "getImport" | "forgetImport"> | null,
   options: ImportOptions,
-): Promise<(ImportedFile | null)[]> {
+): Promise<(ImportedFile | BrokenFile | null)[]> {
   const inputs: LogSource[] = [];
   for (const file of options.files) inputs.push(await openLogSource(file, { twice: true, stdin: options.stdin }));
   try {
-    const looked = [];
-    for (const input of inputs) looked.push(await look(input, target, options));
-    const known = looked.find((each) => each?.kept)?.kept ?? undefined;
-    const shiftMs = options.shiftToNow ? await shiftOf(known, looked) : 0;
-    const files: (ImportedFile | null)[] = [];
-    for (const each of looked) {
-      files.push(
-        each && new ImportedFile(each.input, { ...each, shiftMs, website: options.website, onBytes: options.onBytes }),
-      );
-    }
-    return files;
+    const looked: (Looked | BrokenFile | null)[] = [];
+    for (const input of inputs) looked.push(await look(input, looked, target, options));
+    if (looked.length === 1 && looked[0] instanceof BrokenFile) throw looked[0].problem;
+    const readable = looked.filter((each): each is Looked => each !== null && !(each instanceof BrokenFile));
+    const known = readable.find(({ kept }) => kept !== null)?.kept ?? undefined;
+    const shiftMs = options.shiftToNow ? await shiftOf(known, readable) : 0;
+    const { website, onBytes } = options;
+    return looked.map((each) =>
+      each === null || each instanceof BrokenFile
+        ? each
+        : new ImportedFile(each.input, { ...each, shiftMs, website, onBytes, sample: sampleOf(each, website) }),
+    );
   } catch (error) {
     for (const input of inputs) await input.close();
     throw error;
   }
 }
 
+const SAMPLE_EVENTS = 3;
+
+/** The first events of a file, for a person to look at. */
+function sampleOf({ head, format }: Looked, website: string | undefined): string[] {
+  const parse = parserOf(format, { website, shiftMs: 0 });
+  const parsed = head.lines.map(parse).filter((each) => "json" in each);
+  return parsed.slice(0, SAMPLE_EVENTS).map(({ json }) => json);
+}
+
 interface Looked {
   input: LogSource;
+  head: FileHead;
   source: string;
   format: Format;
   kept: Kept | null;
 }
 
+type Positions = Pick<ImportTarget, "getImport" | "forgetImport"> | null;
+
 async function look(
   input: LogSource,
-  target: Pick<ImportTarget, "getImport" | "forgetImport"> | null,
+  before: readonly (Looked | BrokenFile | null)[],
+  target: Positions,
   options: ImportOptions,
-): Promise<Looked | null> {
+): Promise<Looked | BrokenFile | null> {
   if (input.totalBytes === undefined)
     throw new UserError(`${input.name} is a pipe and can be read only once; pipe it into: hotpath import -`);
   const head = await readHead(input);
   if (head === undefined) return null;
-  const format = options.format ?? detectFormat(head.lines);
+  const format = formatOf(head.lines, options, input.name);
   if (format === undefined) {
+    if (head.problem !== undefined) return new BrokenFile(input.name, head.problem);
     throw new UserError(
-      `${input.name} is neither an access log nor JSON lines; --format log or --format json takes it all the same`,
+      `${input.name} is neither an access log nor JSON lines; --log-format takes the format as the server's configuration has it, ` +
+        `--format log or --format json takes the file as it is`,
     );
   }
-  for (const source of head.sources) {
-    if (options.again) await target?.forgetImport({ source });
+  const known = await findKnown(input, head, before, target, options);
+  return known instanceof BrokenFile ? known : { input, head, format, ...known };
+}
+
+/** Under which name the file is known, and what is kept of it. */
+async function findKnown(
+  input: LogSource,
+  head: FileHead,
+  before: readonly (Looked | BrokenFile | null)[],
+  target: Positions,
+  { again, goesOn }: ImportOptions,
+): Promise<Pick<Looked, "source" | "kept"> | BrokenFile> {
+  const names = [...(head.byBytes === undefined ? [] : [head.byBytes]), head.byLine, head.own];
+  let isInDoubt = before.some(
+    (other) => other !== null && !(other instanceof BrokenFile) && isLikeBeginning(head, input, other),
+  );
+  for (const source of names) {
     const kept = (await target?.getImport({ source })) ?? null;
-    if (kept !== null) return { input, source, format, kept };
+    if (kept === null) continue;
+    if (source === head.byLine && !goesOn && isDoubtful(head, input.inode, parsePosition(kept.position, input.name))) {
+      isInDoubt = true;
+      continue;
+    }
+    if (!again) return { source, kept };
+    await target!.forgetImport({ source });
+    return { source, kept: null };
   }
-  return { input, source: head.sources[0]!, format, kept: null };
+  if (!isInDoubt || goesOn) return { source: names[0]!, kept: null };
+  if (again) return { source: head.own, kept: null };
+  return new BrokenFile(
+    input.name,
+    new UserError(
+      `${input.name} begins like a short log that is another file. Whether it is that log, grown and packed or copied since, ` +
+        `cannot be told from so little: --continue takes it for that one, --again counts it from its start as one of its own`,
+    ),
+  );
+}
+
+/** Whether two files of a command begin with the same line, are not the same file, and one of them is short. */
+function isLikeBeginning(head: FileHead, input: LogSource, other: Looked): boolean {
+  if (head.byLine !== other.head.byLine || (input.inode !== undefined && input.inode === other.input.inode))
+    return false;
+  const isShort = head.byBytes === undefined || other.head.byBytes === undefined;
+  return isShort && head.length !== other.head.length;
 }
 
 /** The shift that was begun with, or the one that brings the last line of all files to now. */
-async function shiftOf(known: Kept | undefined, looked: readonly (Looked | null)[]): Promise<number> {
+async function shiftOf(known: Kept | undefined, looked: readonly Looked[]): Promise<number> {
   if (known !== undefined) return parsePosition(known.position, "a file").shiftMs;
   let lastMs: number | undefined;
   for (const each of looked) {
-    if (each === null) continue;
     const parse = parserOf(each.format, { shiftMs: 0 });
     for await (const { lines } of readPlacedLines(each.input)) {
       for (const { text } of lines) {

@@ -1,10 +1,12 @@
 /** What a line of a file stands for: an event, or a reason to leave it out. */
 import { deviceId, judgeLine, LEFT_OUT_REASONS, originFinder, originOfHost, type LeftOutReason } from "./access-log";
-import { parseLogLine } from "./log-line";
+import { UserError } from "../../runtime/errors";
+import { objectOf } from "./json-log";
+import { detectLogFormat, logFormatOf, type LogFormat } from "./log-formats";
+import { parseLogLine, type ReadLine } from "./log-line";
 
-/** `log`: common, combined and vhost_combined; `json`: an event as a JSON object a line. */
-export const FORMATS = ["log", "json"] as const;
-export type Format = (typeof FORMATS)[number];
+/** What the lines of a file are: `log`, requests in a format of logs; `json`, an event as a JSON object a line. */
+export type Format = { kind: "log"; name: string; read: () => ReadLine } | { kind: "json"; name: string };
 
 /** An event on its way, as JSON. */
 export interface ParsedEvent {
@@ -30,17 +32,41 @@ export function noneLeftOut(): Record<LeftOutReason, number> {
   return Object.fromEntries(LEFT_OUT_REASONS.map((reason) => [reason, 0])) as Record<LeftOutReason, number>;
 }
 
+/** What a person says of the files. */
+export interface GivenFormat {
+  format?: "log" | "json" | undefined;
+  /** A name or a notation of a format of logs. */
+  logFormat?: string | undefined;
+}
+
 /**
- * Tells the format from the first lines of a file.
+ * Tells the format from the first lines of a file, or takes what is given.
  *
  * @returns undefined where not one of them is an event or a line of a log
+ * @throws UserError where the format that is given is none, or the lines are JSON of another kind: their fields must not be
+ * stored as refused events
  */
-export function detectFormat(lines: readonly string[]): Format | undefined {
-  for (const line of lines) {
-    if (parseLogLine(line) !== undefined) return "log";
-    if (objectOf(line) !== undefined) return "json";
-  }
-  return undefined;
+export function formatOf(lines: readonly string[], given: GivenFormat, name: string): Format | undefined {
+  const log = ({ name, reader }: LogFormat): Format => ({ kind: "log", name, read: () => reader(lines) });
+  if (given.logFormat !== undefined) return log(logFormatOf(given.logFormat));
+  const found = detectLogFormat(lines);
+  if (found !== undefined && given.format !== "json") return log(found);
+  if (given.format === "log") return log({ name: "log", reader: () => parseLogLine });
+  const objects = lines.map(objectOf).filter((each) => each !== undefined);
+  if (objects.some(isEvent)) return { kind: "json", name: "JSON lines" };
+  if (objects.length === 0) return given.format === "json" ? { kind: "json", name: "JSON lines" } : undefined;
+  const fields = Object.keys(objects[0]!).slice(0, 8).join(", ");
+  throw new UserError(
+    `${name} is JSON, but neither events (url, uui, dt) nor an access log that is known: its fields are ${fields}. ` +
+      `--log-format takes the format as the server's configuration has it`,
+  );
+}
+
+const EVENT_FIELDS: ReadonlySet<string> = new Set(["url", "uui", "dt", "audio", "video", "podcast", "id"]);
+
+/** Whether an object has at least two of the fields that every event has. */
+function isEvent(object: Record<string, unknown>): boolean {
+  return ["url", "uui", "dt"].filter((field) => field in object).length >= 2;
 }
 
 /**
@@ -49,13 +75,13 @@ export function detectFormat(lines: readonly string[]): Format | undefined {
  * @throws AccessLogError where the website is no host name
  */
 export function parserOf(format: Format, options: ParseOptions): ParseLine {
-  return format === "log" ? logParser(options) : jsonParser(options);
+  return format.kind === "log" ? logParser(format.read(), options) : jsonParser(options);
 }
 
-function logParser({ website, shiftMs }: ParseOptions): ParseLine {
+function logParser(read: ReadLine, { website, shiftMs }: ParseOptions): ParseLine {
   const originOf = originFinder(website === undefined ? {} : { website });
   return (text) => {
-    const verdict = judgeLine(text);
+    const verdict = judgeLine(text, read);
     if ("leftOut" in verdict) return verdict;
     const { line, path } = verdict;
     const timeMs = line.timeMs + shiftMs;
@@ -68,26 +94,20 @@ function jsonParser({ website, shiftMs }: ParseOptions): ParseLine {
   const origin = website === undefined ? undefined : originOfHost("website", website);
   return (text) => {
     const event = objectOf(text);
-    if (event === undefined) return { leftOut: "unparsable" };
+    if (event === undefined || !Object.keys(event).some((field) => EVENT_FIELDS.has(field)))
+      return { leftOut: "unparsable" };
     const writtenMs = timeOf(event["dt"]);
     const timeMs = writtenMs === undefined ? undefined : writtenMs + shiftMs;
-    if (origin === undefined && shiftMs === 0) return { json: text.trim(), timeMs };
+    // Refused events are kept as they came; of fields that are no event's, nothing may be.
+    const isPlain = Object.keys(event).every((field) => EVENT_FIELDS.has(field));
+    if (origin === undefined && shiftMs === 0 && isPlain) return { json: text.trim(), timeMs };
     const changed = {
-      ...event,
+      ...Object.fromEntries(Object.entries(event).filter(([field]) => EVENT_FIELDS.has(field))),
       ...(timeMs !== undefined && { dt: timeMs }),
       ...(origin !== undefined && typeof event["url"] === "string" && { url: withOrigin(event["url"], origin) }),
     };
     return { json: JSON.stringify(changed), timeMs };
   };
-}
-
-function objectOf(text: string): Record<string, unknown> | undefined {
-  if (!/^\s*\{/.test(text)) return undefined;
-  try {
-    return JSON.parse(text) as Record<string, unknown>;
-  } catch {
-    return undefined;
-  }
 }
 
 function withOrigin(url: string, origin: string): string {

@@ -1,4 +1,5 @@
 /** Lines with their places in bytes, so that an import can go on where another ended. */
+import { isUtf8 } from "node:buffer";
 import { createHash } from "node:crypto";
 import { counted, described, MAX_LINE_LENGTH, unpacked, type LogSource } from "./log-source";
 
@@ -20,6 +21,8 @@ export interface PlacedLine {
 /** Lines that were read at once. */
 export interface LineGroup {
   lines: PlacedLine[];
+  /** Bytes of holes before or between them. */
+  holes: number;
   /** A fingerprint of the bytes before the end of one of these lines. */
   tailAt(end: number): string;
 }
@@ -44,7 +47,9 @@ export function fingerprint(bytes: Uint8Array): string {
 }
 
 /**
- * Reads lines from a place on, unpacking gzip where the content begins as gzip does.
+ * Reads lines from a place on. Bytes that are no UTF-8 come as percent escapes. Runs of NUL are holes, as copytruncate leaves at the
+ * beginning of a log and a power failure in the middle of one: they are passed over, and end the line before them. What begins
+ * as gzip does is unpacked.
  *
  * @param onBytes told of bytes of the file as it lies there, packed ones where it is packed
  * @throws AccessLogError where the source ends early or is damaged, after all that could be read was yielded;
@@ -58,10 +63,10 @@ export async function* readPlacedLines(
   const splitter = new Splitter();
   let lines = 0;
   try {
-    for await (const chunk of seek(unpacked(counted(source.open(), onBytes)), start, splitter)) {
+    for await (const chunk of seek(unpacked(counted(source.open(), onBytes), source.reopen), start, splitter)) {
       const group = splitter.push(chunk);
       lines += group.lines.length;
-      if (group.lines.length > 0) yield group;
+      if (group.lines.length > 0 || group.holes > 0) yield group;
     }
   } catch (error) {
     throw described(error, source.name, lines);
@@ -100,12 +105,35 @@ function lastOf(bytes: Buffer): Buffer {
   return bytes.subarray(Math.max(0, bytes.length - TAIL_BYTES));
 }
 
+/** UTF-8 as text, and each byte that is none as a percent escape: two addresses must not become one. */
+function textOf(bytes: Buffer): string {
+  const text = bytes.toString("utf8");
+  if (!text.includes("\uFFFD") || isUtf8(bytes)) return text;
+  const parts: string[] = [];
+  for (let at = 0; at < bytes.length;) {
+    const length = characterLength(bytes, at);
+    parts.push(length === 0 ? `%${bytes[at]!.toString(16).toUpperCase()}` : bytes.toString("utf8", at, at + length));
+    at += length === 0 ? 1 : length;
+  }
+  return parts.join("");
+}
+
+/** How many bytes make the character at a place; 0 where they make none. */
+function characterLength(bytes: Buffer, at: number): number {
+  if (bytes[at]! < 0x80) return 1;
+  for (let length = 2; length <= 4; length += 1) {
+    if (at + length <= bytes.length && isUtf8(bytes.subarray(at, at + length))) return length;
+  }
+  return 0;
+}
+
 class Splitter {
   /** What was read last: first some bytes before the line that is under way, then what there is of it. */
   #data: Buffer = Buffer.alloc(0);
   /** Where `#data` begins in the file, and the line under way in `#data`. */
   #base = 0;
   #lineAt = 0;
+  #holes = 0;
   /** The first characters of a line that is too long to be one. */
   #tooLong: string | undefined;
 
@@ -120,11 +148,31 @@ class Splitter {
     const data = Buffer.concat([this.#data, chunk]);
     this.#data = data;
     const lines: PlacedLine[] = [];
-    for (let at = data.indexOf(LINE_END, this.#lineAt); at >= 0; at = data.indexOf(LINE_END, this.#lineAt)) {
-      lines.push({ text: this.#textTo(at), end: this.#base + at + 1, isEnded: true });
-      this.#lineAt = at + 1;
+    let hole = this.#nextHole();
+    for (;;) {
+      while (hole === this.#lineAt) hole = this.#skipHole(hole);
+      const at = data.indexOf(LINE_END, this.#lineAt);
+      if (hole < 0 && at < 0) break;
+      const isCut = hole >= 0 && (at < 0 || hole < at);
+      const end = isCut ? hole : at + 1;
+      lines.push({ text: this.#textTo(isCut ? hole : at), end: this.#base + end, isEnded: true });
+      this.#lineAt = end;
     }
     return this.#group(lines);
+  }
+
+  /** Where the next NUL is, from the line under way on; -1 where there is none. */
+  #nextHole(): number {
+    return this.#data.indexOf(0, this.#lineAt);
+  }
+
+  #skipHole(from: number): number {
+    let end = from;
+    while (this.#data[end] === 0) end += 1;
+    this.#holes += end - from;
+    // It has ended the line before it already.
+    this.#lineAt = this.#data[end] === LINE_END ? end + 1 : end;
+    return this.#nextHole();
   }
 
   end(): LineGroup {
@@ -136,7 +184,7 @@ class Splitter {
   /** Lets go of what is not needed to go on, and of a line that must not fill the memory. */
   #forget(): void {
     if (this.#data.length - this.#lineAt > MAX_LINE_LENGTH) {
-      this.#tooLong ??= this.#data.toString("utf8", this.#lineAt, this.#lineAt + MAX_LINE_LENGTH);
+      this.#tooLong ??= textOf(this.#data.subarray(this.#lineAt, this.#lineAt + MAX_LINE_LENGTH));
       this.#lineAt = this.#data.length;
     }
     const from = Math.max(0, this.#lineAt - TAIL_BYTES);
@@ -150,16 +198,15 @@ class Splitter {
     this.#tooLong = undefined;
     if (long !== undefined) return long;
     const isCarriage = at > this.#lineAt && this.#data[at - 1] === CARRIAGE_RETURN;
-    return this.#data.toString(
-      "utf8",
-      this.#lineAt,
-      Math.min(isCarriage ? at - 1 : at, this.#lineAt + MAX_LINE_LENGTH),
-    );
+    const end = Math.min(isCarriage ? at - 1 : at, this.#lineAt + MAX_LINE_LENGTH);
+    return textOf(this.#data.subarray(this.#lineAt, end));
   }
 
   #group(lines: PlacedLine[]): LineGroup {
     const data = this.#data;
     const base = this.#base;
-    return { lines, tailAt: (end) => fingerprint(lastOf(data.subarray(0, end - base))) };
+    const holes = this.#holes;
+    this.#holes = 0;
+    return { lines, holes, tailAt: (end) => fingerprint(lastOf(data.subarray(0, end - base))) };
   }
 }

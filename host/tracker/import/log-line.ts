@@ -15,7 +15,12 @@ export interface LogLine {
   status: number;
   /** Undefined in the common format, which does not have it. */
   userAgent: string | undefined;
+  /** Of the answer, where the log has it. */
+  contentType?: string | undefined;
 }
+
+/** Takes a line apart; undefined where it is none of the reader's format. */
+export type ReadLine = (text: string) => LogLine | undefined;
 
 /** A request line that makes sense, taken apart. */
 export interface RequestLine {

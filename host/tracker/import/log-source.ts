@@ -2,7 +2,7 @@ import { createReadStream, createWriteStream } from "node:fs";
 import { mkdtemp, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { Readable, pipeline } from "node:stream";
+import { Readable } from "node:stream";
 import { pipeline as pipelineDone } from "node:stream/promises";
 import { createGunzip } from "node:zlib";
 
@@ -17,16 +17,13 @@ export interface LogSource {
   readonly name: string;
   /** Undefined where it is not known. */
   readonly totalBytes: number | undefined;
+  /** Tells a file from others while it is there; undefined for what is none. */
+  readonly inode?: string;
   /** Begins to read. */
   open(): AsyncIterable<Uint8Array>;
+  /** The same, where it can be read more than once. */
+  readonly reopen?: () => AsyncIterable<Uint8Array>;
   close(): Promise<void>;
-}
-
-/** Where reading lines stands. */
-export interface LineProgress {
-  lines: number;
-  bytesRead: number;
-  totalBytes: number | undefined;
 }
 
 /** Servers cut a request line off at 8 kB or so; what is far longer is no line, and must not fill the memory. */
@@ -59,7 +56,8 @@ export async function openLogSource(
   try {
     const path = join(directory, "log");
     await pipelineDone(Readable.from(stdin), createWriteStream(path));
-    return await fileSource(path, name, remove);
+    const { inode: _ofCopy, ...copy } = await fileSource(path, name, remove);
+    return copy;
   } catch (error) {
     await remove();
     throw described(error, name, 0);
@@ -73,41 +71,12 @@ async function fileSource(path: string, name: string, close: () => Promise<void>
       throw Object.assign(new Error("is a directory"), { code: "EISDIR" });
     }
     // A pipe given by path has no size.
-    return { name, totalBytes: stats.isFile() ? stats.size : undefined, open: () => createReadStream(path), close };
+    const open = (): AsyncIterable<Uint8Array> => createReadStream(path);
+    return stats.isFile()
+      ? { name, totalBytes: stats.size, inode: stats.ino.toString(36), open, reopen: open, close }
+      : { name, totalBytes: undefined, open, close };
   } catch (error) {
     throw described(error, name, 0);
-  }
-}
-
-/**
- * Reads a source line by line, unpacking gzip where the content begins as gzip does.
- *
- * @param source what to read
- * @param onProgress called after each chunk
- * @returns yields the lines of each chunk, without line ends. The last one need not have one; a line of more than
- *   {@link MAX_LINE_LENGTH} characters comes as its first ones
- * @throws AccessLogError where the source ends early or is damaged
- */
-export async function* readLines(
-  source: LogSource,
-  onProgress?: (progress: LineProgress) => void,
-): AsyncGenerator<string[], void, undefined> {
-  const progress: LineProgress = { lines: 0, bytesRead: 0, totalBytes: source.totalBytes };
-  const splitter = new LineSplitter();
-  const raw = counted(source.open(), (bytes) => (progress.bytesRead += bytes));
-  try {
-    for await (const chunk of unpacked(raw)) {
-      const lines = splitter.push(chunk);
-      progress.lines += lines.length;
-      yield lines;
-      onProgress?.({ ...progress });
-    }
-    const rest = splitter.end();
-    progress.lines += rest.length;
-    yield rest;
-    onProgress?.({ ...progress });
-  } catch (error) {
-    throw described(error, source.name, progress.lines);
   }
 }
 
@@ -122,8 +91,17 @@ export async function* counted(
   }
 }
 
-/** Passes bytes on, unpacked where they begin with the two bytes of gzip. */
-export async function* unpacked(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void, undefined> {
+/**
+ * Passes bytes on, unpacked where they begin with the two bytes of gzip.
+ *
+ * @param chunks the bytes as they lie there
+ * @param reopen reads them once more; where gzip data breaks off, this saves what was unpacked right before
+ * @throws what zlib throws, after all that could be unpacked was passed on
+ */
+export async function* unpacked(
+  chunks: AsyncIterable<Uint8Array>,
+  reopen?: () => AsyncIterable<Uint8Array>,
+): AsyncGenerator<Uint8Array, void, undefined> {
   const iterator = chunks[Symbol.asyncIterator]();
   let head = Buffer.alloc(0);
   for (let done = false; head.length < 2 && !done;) {
@@ -136,8 +114,81 @@ export async function* unpacked(chunks: AsyncIterable<Uint8Array>): AsyncGenerat
     yield* all;
     return;
   }
-  // An error of either end destroys both, and comes out of the loop that reads the second.
-  yield* pipeline(Readable.from(all, { objectMode: false }), createGunzip(), () => {}) as AsyncIterable<Uint8Array>;
+  let packed = 0;
+  let passedOn = 0;
+  try {
+    for await (const { bytes, read } of gunzipped(all, Infinity)) {
+      packed = read;
+      passedOn += bytes.length;
+      yield bytes;
+    }
+  } catch (error) {
+    if (reopen !== undefined) yield* beforeDamage(reopen(), packed, passedOn);
+    throw error;
+  }
+}
+
+/** What was unpacked of the slice that failed: zlib drops it with the error. Byte by byte there is nothing to drop. */
+async function* beforeDamage(chunks: AsyncIterable<Uint8Array>, packed: number, passedOn: number) {
+  let skipped = 0;
+  try {
+    for await (const { bytes } of gunzipped(chunks, packed)) {
+      const from = Math.min(bytes.length, passedOn - skipped);
+      skipped += from;
+      if (from < bytes.length) yield bytes.subarray(from);
+    }
+  } catch {
+    // The damage that is known already.
+  }
+}
+
+/** Bytes given to gunzip at once: what it made of them is held before it is passed on. */
+const SLICE_BYTES = 16_384;
+
+/**
+ * Unpacks gzip, by hand: a stream that fails throws away what it has unpacked and nobody has read yet.
+ *
+ * @param bytewiseFrom from this packed byte on, each byte is given by itself
+ * @returns yields what a slice became, with the packed bytes read up to its end
+ */
+async function* gunzipped(chunks: AsyncIterable<Uint8Array>, bytewiseFrom: number) {
+  const gunzip = createGunzip();
+  let made: Uint8Array[] = [];
+  let failure: Error | undefined;
+  gunzip.on("data", (bytes: Uint8Array) => made.push(bytes));
+  const ended = new Promise<void>((resolve) => {
+    gunzip.once("end", resolve).once("error", (error) => {
+      failure = error;
+      resolve();
+    });
+  });
+  const take = (): { bytes: Uint8Array; read: number } => {
+    const bytes = made.length === 1 ? made[0]! : Buffer.concat(made);
+    made = [];
+    return { bytes, read };
+  };
+  let read = 0;
+  try {
+    for await (const chunk of chunks) {
+      for (let from = 0; from < chunk.length && failure === undefined;) {
+        const slice = chunk.subarray(
+          from,
+          from + (read < bytewiseFrom ? Math.min(SLICE_BYTES, bytewiseFrom - read) : 1),
+        );
+        await Promise.race([new Promise<void>((resolve) => gunzip.write(slice, () => resolve())), ended]);
+        from += slice.length;
+        if (failure === undefined) read += slice.length;
+        yield take();
+      }
+      if (failure !== undefined) break;
+    }
+    if (failure === undefined) gunzip.end();
+    await ended;
+    yield take();
+  } finally {
+    gunzip.destroy();
+  }
+  if (failure !== undefined) throw failure;
 }
 
 async function* rejoined(head: Uint8Array, rest: AsyncIterable<Uint8Array>) {
@@ -145,28 +196,6 @@ async function* rejoined(head: Uint8Array, rest: AsyncIterable<Uint8Array>) {
     yield head;
   }
   yield* rest;
-}
-
-class LineSplitter {
-  private readonly decoder = new TextDecoder();
-  private pending = "";
-
-  push(chunk: Uint8Array): string[] {
-    const parts = this.decoder.decode(chunk, { stream: true }).split("\n");
-    parts[0] = this.pending + parts[0];
-    this.pending = parts.pop()!.slice(0, MAX_LINE_LENGTH);
-    return parts.map(trimmed);
-  }
-
-  end(): string[] {
-    const last = this.pending + this.decoder.decode();
-    this.pending = "";
-    return last === "" ? [] : [trimmed(last)];
-  }
-}
-
-function trimmed(line: string): string {
-  return (line.endsWith("\r") ? line.slice(0, -1) : line).slice(0, MAX_LINE_LENGTH);
 }
 
 const CAUSES: Readonly<Record<string, string>> = {
