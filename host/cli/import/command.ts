@@ -3,6 +3,12 @@ import { Option, type Command } from "commander";
 import { examples, lazily } from "../declaring";
 import { ANY_PARTITION } from "../partition";
 
+const listed = (text: string): string[] =>
+  text
+    .split(",")
+    .map((each) => each.trim())
+    .filter((each) => each !== "");
+
 export function declareImport(program: Command): void {
   program
     .command("import")
@@ -21,6 +27,13 @@ export function declareImport(program: Command): void {
       "the format of the logs as nginx or Apache have it ('$remote_addr …', '%h …'), or a name: COMBINED, CADDY, W3C …",
     )
     .option("--website <host>", "the host that all addresses get")
+    .option("--static <extensions>", "further extensions of static files, with commas between them", listed)
+    .option("--pages <list>", "extensions, or beginnings of paths such as /wiki/, of pages", listed)
+    .option(
+      "--session-parameters <names>",
+      "parameters behind a path (;jsessionid=…) that are no part of a page",
+      listed,
+    )
     .option("--shift-to-now", "shift all times by the same amount, so that the last line is now")
     .option("--again", "forget what was imported before, and count it anew")
     .option(

@@ -15,6 +15,9 @@ export interface ImportCommandOptions extends PartitionOptions {
   format?: "log" | "json";
   logFormat?: string;
   website?: string;
+  static?: string[];
+  pages?: string[];
+  sessionParameters?: string[];
   shiftToNow?: boolean;
   again?: boolean;
   continue?: boolean;
@@ -103,6 +106,7 @@ async function run(
     format: options.format,
     logFormat: options.logFormat,
     website: options.website,
+    pages: { static: options.static, pages: options.pages, sessionParameters: options.sessionParameters },
     shiftToNow: options.shiftToNow,
     again: options.again,
     goesOn: options.continue,

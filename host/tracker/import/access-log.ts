@@ -4,35 +4,18 @@ import type { Arrival, TrafficEvent } from "./event";
 import { parseLogLine, parseRequestLine, pathOfTarget, type LogLine, type ReadLine } from "./log-line";
 import { anyLogReader } from "./log-formats";
 import { AT_START, readPlacedLines, type PlacedLine } from "./lines";
+import { pagesBy, type Pages } from "./page-rules";
 import { AccessLogError, openLogSource, type LogSource } from "./log-source";
 
 export { AccessLogError } from "./log-source";
-
-/**
- * Extensions of what pages and programs fetch, as opposed to what people view: looks and behaviour of a page, pictures,
- * sound and video, fonts, downloads, data and feeds. A path without an extension, or with another, is a page.
- */
-export const STATIC_EXTENSIONS: ReadonlySet<string> = new Set(
-  [
-    "css js mjs map wasm",
-    "avif bmp gif ico jpeg jpg png svg tif tiff webp",
-    "aac avi flac flv m4a m4v mkv mov mp3 mp4 mpeg mpg oga ogg ogv swf wav webm",
-    "eot otf ttf woff woff2",
-    "7z apk bz2 deb dmg exe gz iso jar msi rar rpm tar tgz war xz zip zst",
-    "csv doc docx ods odt pdf ppt pptx xls xlsx",
-    "atom json rdf rss txt webmanifest xml xsl",
-  ]
-    .join(" ")
-    .split(" "),
-);
 
 /**
  * Why a line is no page view. A line counts for the first reason that holds, in this order:
  * - `unparsable`: not a log line, a time that does not exist, or a request line without method and path
  * - `method`: not GET
  * - `failed`: neither a success (2xx) nor "not modified" (304, a view that the browser's cache served)
- * - `static`: by the Content-Type of the answer where the log has it, else by the path, which ends in one of
- *   {@link STATIC_EXTENSIONS}
+ * - `static`: by the Content-Type of the answer where the log has it, else by the path: see
+ *   page-rules.ts
  * - `bot`: the user agent is a program's, by the list of the package isbot. A common log has no user agent, so its
  *   bots cannot be told
  */
@@ -128,14 +111,17 @@ export async function openAccessLog(source: string, options: AccessLogOptions = 
 /** Whether and why a line is left out, else the page view it stands for. */
 export type LineVerdict = { leftOut: LeftOutReason } | { line: LogLine; path: string };
 
+const USUAL = pagesBy();
+
 /**
  * Judges a line by the rules of {@link LEFT_OUT_REASONS}.
  *
  * @param text the line, without its line end
  * @param read takes it apart; default: common, combined and vhost_combined
+ * @param pages tells pages from static files
  * @returns the reason to leave it out, or its parts and the path and query it asked for
  */
-export function judgeLine(text: string, read: ReadLine = parseLogLine): LineVerdict {
+export function judgeLine(text: string, read: ReadLine = parseLogLine, pages: Pages = USUAL): LineVerdict {
   const line = read(text);
   const request = line && parseRequestLine(line.request);
   if (line === undefined) {
@@ -144,14 +130,15 @@ export function judgeLine(text: string, read: ReadLine = parseLogLine): LineVerd
   if (request !== undefined && request.method !== "GET") {
     return { leftOut: "method" };
   }
-  const path = request && pathOfTarget(request.target);
+  const asked = request && pathOfTarget(request.target);
+  const path = asked === undefined ? undefined : pages.withoutSession(asked);
   if (path === undefined) {
     return { leftOut: "unparsable" };
   }
   if (!isServed(line.status)) {
     return { leftOut: "failed" };
   }
-  if (line.contentType === undefined ? isStatic(path) : !isPageType(line.contentType)) {
+  if (line.contentType === undefined ? pages.isStatic(path) : !isPageType(line.contentType)) {
     return { leftOut: "static" };
   }
   return isbot(line.userAgent) ? { leftOut: "bot" } : { line, path };
@@ -174,11 +161,6 @@ function isServed(status: number): boolean {
 }
 
 const isPageType = (contentType: string): boolean => /^\s*(?:text\/html|application\/xhtml\+xml)\b/i.test(contentType);
-
-function isStatic(path: string): boolean {
-  const extension = /\.([A-Za-z\d]+)$/.exec(path.replace(/[?#].*$/s, ""))?.[1];
-  return extension !== undefined && STATIC_EXTENSIONS.has(extension.toLowerCase());
-}
 
 interface Reading extends AccessLogOptions {
   originOf: (line: LogLine) => string;

@@ -4,6 +4,7 @@ import type { LogSource } from "./log-source";
 import { addTally, emptyTally, readChunks, type PlacedChunk, type Tally } from "./chunks";
 import { parserOf, type Format } from "./line-format";
 import { ChangedFileError } from "./lines";
+import type { PageRules } from "./page-rules";
 import { formatPosition, parsePosition, startOf, type FilePosition } from "./position";
 import { nothingCounted, Sender, type Counted, type ImportFunctions } from "./sender";
 
@@ -19,6 +20,7 @@ export interface FileOptions {
   source: string;
   format: Format;
   website?: string | undefined;
+  pages?: PageRules | undefined;
   /** Added to the times of a file that is begun; one that was begun goes on with its own. */
   shiftMs: number;
   onBytes: (bytes: number) => void;
@@ -77,8 +79,8 @@ export class ImportedFile {
     this.#isKept = kept !== null;
     this.#position =
       kept === null ? startOf(this.options.shiftMs, this.input.inode) : parsePosition(kept.position, this.name);
-    const { format, website, onBytes } = this.options;
-    const parse = parserOf(format, { website, shiftMs: this.#position.shiftMs });
+    const { format, website, pages, onBytes } = this.options;
+    const parse = parserOf(format, { website, pages, shiftMs: this.#position.shiftMs });
     const onUnfinished = (): void => void (this.isUnfinished = true);
     this.isUnfinished = false;
     this.#chunks = readChunks(this.input, this.#position, this.#isKept, {

@@ -10,6 +10,7 @@ import { isDoubtful, readHead, type FileHead } from "./identity";
 import { formatOf, parserOf, type Format } from "./line-format";
 import { readPlacedLines } from "./lines";
 import { parsePosition } from "./position";
+import type { PageRules } from "./page-rules";
 import { OvertakenError, type ImportFunctions } from "./sender";
 
 /** Windows are merged behind the import after so many events: what is not merged yet takes memory. */
@@ -21,6 +22,8 @@ export interface ImportOptions {
   /** A name of a format of logs, or one as nginx or Apache write it. */
   logFormat?: string | undefined;
   website?: string | undefined;
+  /** What is a page of a log, beside what is usual. */
+  pages?: PageRules | undefined;
   shiftToNow?: boolean | undefined;
   /** Forgets what was imported before. */
   again?: boolean | undefined;
@@ -66,11 +69,11 @@ export async function openFiles(
     const readable = looked.filter((each): each is Looked => each !== null && !(each instanceof BrokenFile));
     const known = readable.find(({ kept }) => kept !== null)?.kept ?? undefined;
     const shiftMs = options.shiftToNow ? await shiftOf(known, readable) : 0;
-    const { website, onBytes } = options;
+    const { website, pages, onBytes } = options;
     return looked.map((each) =>
       each === null || each instanceof BrokenFile
         ? each
-        : new ImportedFile(each.input, { ...each, shiftMs, website, onBytes, sample: sampleOf(each, website) }),
+        : new ImportedFile(each.input, { ...each, shiftMs, website, pages, onBytes, sample: sampleOf(each, options) }),
     );
   } catch (error) {
     for (const input of inputs) await input.close();
@@ -81,8 +84,8 @@ export async function openFiles(
 const SAMPLE_EVENTS = 3;
 
 /** The first events of a file, for a person to look at. */
-function sampleOf({ head, format }: Looked, website: string | undefined): string[] {
-  const parse = parserOf(format, { website, shiftMs: 0 });
+function sampleOf({ head, format }: Looked, { website, pages }: ImportOptions): string[] {
+  const parse = parserOf(format, { website, pages, shiftMs: 0 });
   const parsed = head.lines.map(parse).filter((each) => "json" in each);
   return parsed.slice(0, SAMPLE_EVENTS).map(({ json }) => json);
 }

@@ -4,6 +4,7 @@ import { UserError } from "../../runtime/errors";
 import { objectOf } from "./json-log";
 import { detectLogFormat, logFormatOf, type LogFormat } from "./log-formats";
 import { parseLogLine, type ReadLine } from "./log-line";
+import { pagesBy, type PageRules } from "./page-rules";
 
 /** What the lines of a file are: `log`, requests in a format of logs; `json`, an event as a JSON object a line. */
 export type Format = { kind: "log"; name: string; read: () => ReadLine } | { kind: "json"; name: string };
@@ -25,6 +26,8 @@ export interface ParseOptions {
   website?: string | undefined;
   /** Added to all times. */
   shiftMs: number;
+  /** What is a page of a log, beside what is usual. */
+  pages?: PageRules | undefined;
 }
 
 /** How many of each reason there are: none yet. */
@@ -78,10 +81,11 @@ export function parserOf(format: Format, options: ParseOptions): ParseLine {
   return format.kind === "log" ? logParser(format.read(), options) : jsonParser(options);
 }
 
-function logParser(read: ReadLine, { website, shiftMs }: ParseOptions): ParseLine {
+function logParser(read: ReadLine, { website, shiftMs, pages }: ParseOptions): ParseLine {
+  const rules = pagesBy(pages);
   const originOf = originFinder(website === undefined ? {} : { website });
   return (text) => {
-    const verdict = judgeLine(text, read);
+    const verdict = judgeLine(text, read, rules);
     if ("leftOut" in verdict) return verdict;
     const { line, path } = verdict;
     const timeMs = line.timeMs + shiftMs;
