@@ -6,6 +6,7 @@
  * has at least as many as all windows together show at this depth: nobody below can have more. On traffic as it is,
  * a few hundred pages are met.
  */
+import { inChunks } from "../runtime/chunks";
 import {
   choice,
   command,
@@ -42,9 +43,6 @@ const MAX_TIE_LOOKUPS = 2000;
 
 /** How far down the windows to go at first, beyond what is asked for; doubled each round. */
 const FIRST_DEPTH = 20;
-
-/** Members asked for in one command. */
-const CHUNK = 1000;
 
 interface Ranked {
   id: string;
@@ -107,13 +105,6 @@ function leadersOfMinutes(sums: LuaMap<string, number>): Leaders {
   };
 }
 
-/** So many of some ids as one command takes. */
-function partOf(ids: string[], from: number): string[] {
-  const part: string[] = [];
-  for (const position of $range(from + 1, Math.min(from + CHUNK, ids.length))) part.push(ids[position - 1]!);
-  return part;
-}
-
 /** Look-ups that adding up one id takes. */
 function lookupsOfOne({ sets, minutes }: Search): number {
   return sets.length + minutes.lookups + 1;
@@ -130,14 +121,13 @@ function addFound(sums: number[], found: (string | false)[]): void {
 function addUp(search: Search, ids: string[]): void {
   const { sets, minutes, found } = search;
   const { sums: summed, hashes } = minutes;
-  for (const from of $range(0, ids.length - 1, CHUNK)) {
-    const part = partOf(ids, from);
+  inChunks(ids, (part) => {
     const sums: number[] = [];
     for (const id of part) sums.push(summed.get(id) ?? 0);
     for (const hash of hashes) addFound(sums, fields(hash, part));
     for (const set of sets) addFound(sums, scores(set, part));
     for (const position of $range(1, part.length)) found.push({ id: part[position - 1]!, views: sums[position - 1]! });
-  }
+  });
   search.lookups += ids.length * lookupsOfOne(search);
 }
 
@@ -213,13 +203,12 @@ function belongsTo(members: string | undefined): Belongs {
   if (members === undefined) return (ids) => ids;
   return (ids) => {
     const own: string[] = [];
-    for (const from of $range(0, ids.length - 1, CHUNK)) {
-      const part = partOf(ids, from);
+    inChunks(ids, (part) => {
       const known = scores(members, part);
       for (const position of $range(1, part.length)) {
         if (known[position - 1] !== false) own.push(part[position - 1]!);
       }
-    }
+    });
     return own;
   };
 }
