@@ -3,6 +3,7 @@ import { z } from "zod";
 import { readable, type Issue } from "../runtime/config-issues";
 import { parsePattern } from "../jobs/slots";
 import { TASK_TYPES, type TaskType } from "./task-types";
+import { NEEDS_PARTITION } from "../redis/partitions";
 import { vendorsSchema } from "./vendor-config";
 import { DAY_SECONDS } from "../runtime/time";
 
@@ -52,7 +53,7 @@ type TaskSettings = z.output<typeof typeSchema>;
 export function findCatalogContradictions({ vendors, partition, tasks }: CatalogConfig, isCluster: boolean): Issue[] {
   const issues: Issue[] = [];
   if (isCluster && vendors.length > 0 && partition === undefined) {
-    issues.push({ path: ["catalog", "partition"], message: "a cluster needs it, to say where the keys are" });
+    issues.push({ path: ["catalog", "partition"], message: NEEDS_PARTITION });
   }
   for (const [type, { pre, post }] of Object.entries(tasks) as [TaskType, TaskSettings][]) {
     for (const [name, hooks] of Object.entries({ pre, post })) {

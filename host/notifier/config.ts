@@ -2,6 +2,7 @@
 import { z } from "zod";
 import type { Issue } from "../runtime/config-issues";
 import { showUrl } from "../fetch/show-url";
+import { NEEDS_PARTITION } from "../redis/partitions";
 import { isOneAddress } from "./couriers/address";
 import { checkTemplate, DEFAULT_MAX_ITEMS, DEFAULT_SUBJECT, DEFAULT_TEXT, render } from "./couriers/templates";
 import { DAY_SECONDS, HOUR_SECONDS } from "../runtime/time";
@@ -150,7 +151,7 @@ export function findNotifierContradictions({ topics }: NotifierConfig, isCluster
       const path = ["notifier", "topics", name];
       const issues: Issue[] = [];
       if (isCluster && partition === undefined) {
-        issues.push({ path: [...path, "partition"], message: "a cluster needs it, to say where the keys are" });
+        issues.push({ path: [...path, "partition"], message: NEEDS_PARTITION });
       }
       if (
         quietSeconds !== undefined &&

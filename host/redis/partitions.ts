@@ -1,5 +1,8 @@
 /** How a partition stands in the names of keys. */
 
+/** What is wrong where a setting of a partition is left out. */
+export const NEEDS_PARTITION = "a cluster needs it, to say where the keys are";
+
 /**
  * A key of the contract in a partition: `ST:TRACKER::{rtl}::`. The fourth of its six fields is the id, and the hash tag
  * stands before it.

@@ -19,6 +19,7 @@ import {
   type Product,
 } from "./tables";
 import { functionsOf } from "../../deploy/client";
+import { NEEDS_PARTITION } from "../../redis/partitions";
 import { withLibrary } from "../access";
 import type { TaskState } from "./command";
 import type { ListedTask } from "../../catalog/sync";
@@ -213,8 +214,7 @@ async function showQueues(functions: HotpathFunctions, { json }: JsonOption): Pr
 
 async function withCatalog(work: (functions: HotpathFunctions) => Promise<void>): Promise<void> {
   await withLibrary("catalogue", async ({ catalog: { partition } }: Config, connection: Connection) => {
-    if (connection.isCluster && partition === undefined)
-      throw new UserError("catalog.partition: a cluster needs it, to say where the keys are");
+    if (connection.isCluster && partition === undefined) throw new UserError(`catalog.partition: ${NEEDS_PARTITION}`);
     await work(functionsOf(connection, { partition: partition ?? null }));
   });
 }
