@@ -1,6 +1,6 @@
 /** Single calls as GigAPI's services make them: a flush of one file or ten, a worker that takes a plan and ends it, or finds none. */
 import type { Bench } from "../bench";
-import { originalScript } from "../gigapi";
+import { addingEntry, originalScript } from "../gigapi";
 import { interleave, median, ratioOf, type Side } from "../measure";
 import { encode } from "../pipeline";
 import type { Findings, Group, Row } from "../row";
@@ -22,27 +22,14 @@ type Name = (typeof SCRIPTS)[number];
 /** How a side calls a function of this name. */
 type Call = (name: Name, keys: readonly string[], args: readonly string[]) => Buffer;
 
-/** Entries as the Go client prints them, all of one hour. */
+/** Entries of one moment, in one folder. */
 function entries(count: number): string[] {
-  const ns = `${Date.UTC(2024, 0, 15, 12)}000000`;
+  const ms = Date.UTC(2024, 0, 15, 12);
   return Array.from({ length: count }, (_, at) =>
-    JSON.stringify({
-      layer: "l1",
-      database: "default",
-      table: "test",
+    addingEntry({
       path: `${FOLDER}/${at.toString(16).padStart(8, "0")}-4b1d-4c3e-9a6f-0123456789ab.1.parquet`,
-      size_bytes: SIZE_BYTES,
-      row_count: 0,
-      chunk_time: 0,
-      min: null,
-      max: null,
-      min_time: 0,
-      max_time: 0,
-      writer_id: "",
-      str_min_time: ns,
-      str_max_time: ns,
-      str_chunk_time: ns,
-      cmd: "ADD",
+      sizeBytes: SIZE_BYTES,
+      ...{ fromMs: ms, toMs: ms, chunkMs: ms },
     }),
   );
 }

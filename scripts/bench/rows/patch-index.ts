@@ -1,6 +1,6 @@
 /** Files added to the index: three days of them in one batch, and thousands into one plan. */
 import type { Bench } from "../bench";
-import { originalScript } from "../gigapi";
+import { addingEntry, originalScript } from "../gigapi";
 import { interleave, median, rateOf, ratioOf, type Samples, type Side } from "../measure";
 import { encode } from "../pipeline";
 import { milliseconds, perSecond, type Findings, type Group, type Row } from "../row";
@@ -13,33 +13,18 @@ const STEP_MS = 15_000;
 /** The script takes the square of them: the target is of so many. */
 const TARGET_ENTRIES = 8_000;
 
-const ns = (ms: number): string => `${ms}000000`;
 const uuid = (at: number): string =>
   `${((at * 2654435761) >>> 0).toString(16).padStart(8, "0")}-4b1d-4c3e-9a6f-${at.toString(16).padStart(12, "0")}`;
 
-/** Entries as the Go client prints them. */
+/** Entries from midnight on, one a step. */
 function entries(count: number, stepMs: number, sizeBytes: number): string[] {
   const from = Date.UTC(2024, 0, 15);
   return Array.from({ length: count }, (_, at) => {
     const ms = from + at * stepMs;
     const iso = new Date(ms).toISOString();
-    return JSON.stringify({
-      layer: "l1",
-      database: "default",
-      table: "test",
+    return addingEntry({
       path: `date=${iso.slice(0, 10)}/hour=${iso.slice(11, 13)}/${uuid(at)}.1.parquet`,
-      size_bytes: sizeBytes,
-      row_count: 0,
-      chunk_time: 0,
-      min: null,
-      max: null,
-      min_time: 0,
-      max_time: 0,
-      writer_id: "",
-      str_min_time: ns(ms),
-      str_max_time: ns(ms + STEP_MS),
-      str_chunk_time: ns(from),
-      cmd: "ADD",
+      ...{ sizeBytes, fromMs: ms, toMs: ms + STEP_MS, chunkMs: from },
     });
   });
 }
