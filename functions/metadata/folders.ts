@@ -63,7 +63,7 @@ function keepStep(db: string, table: string): void {
   redis.call("HSET", names.tableKey(db, table), KNOWN_FOLDERS, `${redis.call("HLEN", folders)}`);
 }
 
-/** Reads bounds as they are stored; undefined if there are none, or somebody has written something else. */
+/** Reads bounds as they are stored; undefined if there are none, or the text is no bounds. */
 export function parseBounds(stored: string | false | undefined): Bounds | undefined {
   if (stored === undefined || stored === false) return undefined;
   const [partial, minNs, maxNs] = string.match(stored, "^(~?)(%-?%d+) (%-?%d+)$");

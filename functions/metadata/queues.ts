@@ -421,7 +421,7 @@ export function endPlan(kind: PlanKind, db: string, table: string, id: string): 
   return true;
 }
 
-/** Ends a plan that is out in a queue, whoever gave it out; does nothing where there is none. */
+/** Ends a plan that is out in a queue, if there is one; GigAPI's scripts may have given it out. */
 export function endPlanIn(queue: Queue, id: string): void {
   const { db, table, name } = queue;
   const lease = names.leaseKey(db, table, id);

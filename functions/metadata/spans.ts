@@ -18,7 +18,7 @@ interface Span {
   count: string;
 }
 
-/** Reads a span as it is stored; undefined if there is none, or somebody has written something else. */
+/** Reads a span as it is stored; undefined if there is none, or the text is no span. */
 export function parseSpan(stored: string | false | undefined): Span | undefined {
   if (stored === undefined || stored === false) return undefined;
   const [minNs, maxNs, count] = string.match(stored, "^(%-?%d+) (%-?%d+) (%d+)$");

@@ -70,7 +70,7 @@ function fail(error: unknown): void {
   process.exitCode = error instanceof UsageError ? EXIT_USAGE : EXIT_FAILURE;
 }
 
-/** Whoever reads our output has enough of it, as in `| head`: there is nobody to tell, unless the command wants to know. */
+/** A closed pipe, as after `| head`, ends the program quietly, unless the command listens for it. */
 for (const output of [process.stdout, process.stderr]) {
   output.on("error", (error: NodeJS.ErrnoException) => {
     if (output.listenerCount("error") > 1) return;
