@@ -42,23 +42,27 @@ function numberOr(stored: string | false | undefined, otherwise: number): number
   return stored === false || stored === undefined ? otherwise : tonumber(stored)!;
 }
 
-type Stored = [
-  rotated: string | false,
-  unknown: string | false,
-  hosts: string | false,
-  clock: string | false,
-  renamed: string | false,
-];
+type Stored = [rotated: string | false, unknown: string | false, naming: string | false, clock: string | false];
 
 let latestStored: Stored | undefined;
 let latestState: State;
 
+/**
+ * The fingerprint of the table of hosts, empty where there is none, and after a space, where there is one, up to when pages may have
+ * been counted for other websites. One field, because every event reads it.
+ */
+function parseNaming(stored: string | false): LuaMultiReturn<[hosts: string, renamed: string | undefined]> {
+  const [hosts, renamed] = string.match(stored === false ? "" : stored, "^(%x*) ?(%d*)$");
+  return $multi(hosts!, renamed !== "" ? renamed : undefined);
+}
+
 function parseState(stored: Stored): State {
-  const [rotated, unknown, hosts, clockMs, renamed] = stored;
+  const [rotated, unknown, naming, clockMs] = stored;
+  const [hosts, renamed] = parseNaming(naming);
   return {
     rotatedMs: numberOr(rotated, 0),
     unknown: unknown === false ? DEFAULTS.unknown : unknown,
-    hosts: hosts === false ? "" : hosts,
+    hosts,
     clockMs: numberOr(clockMs, 0),
     renamedMs: numberOr(renamed, 0),
   };
@@ -70,7 +74,7 @@ function parseState(stored: Stored): State {
  */
 export function readState(): State {
   const name = names.state();
-  const stored = redis.pcall("HMGET", name, "rotated", "config:unknown", "config:hosts", "clock", "renamed") as Stored;
+  const stored = redis.pcall("HMGET", name, "rotated", "config:unknown", "config:hosts", "clock") as Stored;
   if (stored[0] === undefined) requirePass("HMGET", name, stored);
   const known = latestStored;
   if (
@@ -78,8 +82,7 @@ export function readState(): State {
     stored[0] !== known[0] ||
     stored[1] !== known[1] ||
     stored[2] !== known[2] ||
-    stored[3] !== known[3] ||
-    stored[4] !== known[4]
+    stored[3] !== known[3]
   ) {
     latestStored = stored;
     latestState = parseState(stored);
@@ -174,23 +177,24 @@ function parseHosts(text: string): string[] {
   return flat;
 }
 
-/** Replaces the table, and its fingerprint: equal tables have equal fingerprints, however they came to be. */
-function replaceHosts(flat: string[], text: string): void {
+function replaceHosts(flat: string[]): void {
   redis.call("DEL", names.hosts());
   for (const at of $range(1, flat.length, 2)) redis.call("HSET", names.hosts(), flat[at - 1]!, flat[at]!);
-  redis.call("HSET", names.state(), "config:hosts", flat.length > 0 ? redis.sha1hex(text) : "");
 }
 
 /**
- * Notes up to when pages may have been counted for other websites than from now on: in the windows that are open. There a
- * page that was seen in its minute is not known to its website yet.
+ * Notes the fingerprint of the table of hosts (equal tables have equal ones, however they came to be), and up to when pages may
+ * have been counted for other websites than from now on: in the windows that are open. There a page that was seen in its minute is
+ * not known to its website yet.
+ *
+ * @param fingerprint undefined where the table stays as it is
  */
-function noteRenaming(open: string): void {
-  const [last] = redis.call("ZRANGE", open, "-1", "-1");
-  if (last === undefined) return;
-  const endMs = tonumber(last)! + TIERS[PARENT]!.lengthMs;
-  const known = numberOr(redis.call("HGET", names.state(), "renamed"), 0);
-  if (endMs > known) redis.call("HSET", names.state(), "renamed", `${endMs}`);
+function noteNaming(fingerprint: string | undefined, openWindows: string): void {
+  const [hosts, renamed] = parseNaming(redis.call("HGET", names.state(), "config:hosts"));
+  const [last] = redis.call("ZRANGE", openWindows, "-1", "-1");
+  const openMs = last === undefined ? 0 : tonumber(last)! + TIERS[PARENT]!.lengthMs;
+  const renamedMs = Math.max(numberOr(renamed, 0), openMs);
+  redis.call("HSET", names.state(), "config:hosts", (fingerprint ?? hosts) + (renamedMs > 0 ? ` ${renamedMs}` : ""));
 }
 
 const days = (min: number) => integer(min, 3650);
@@ -261,8 +265,9 @@ export const configureTracker = command(
     set("enrich", args.enrich);
     set("refresh_days", args.refresh_days);
     if (changes.length > 0) redis.call("HSET", names.state(), ...changes);
-    if (hosts !== undefined) replaceHosts(hosts, args.hosts!);
-    if (renames) noteRenaming(openWindows);
+    if (hosts !== undefined) replaceHosts(hosts);
+    const fingerprint = hosts === undefined ? undefined : hosts.length > 0 ? redis.sha1hex(args.hosts!) : "";
+    if (renames) noteNaming(fingerprint, openWindows);
     return 1;
   },
 );
