@@ -110,6 +110,31 @@ export interface HotpathFunctions {
     /** clock of the call, in place of the server's */
     now?: number;
   }): Promise<{ windows: number; merged: number; remaining: number }>;
+  /** Devices that the partition at home has to learn, those that were merged first first. */
+  getCarry(args?: {
+    /** how many at most, of up to 12 KB each (default 50) */
+    count?: number;
+  }): Promise<([serial: string, dimension: string, id: string, tier: string, window: number, devices: Buffer | null])[]>;
+  /** Unites devices that another partition has seen with a window at home. */
+  putCarry(args: {
+    /** website, section, audio, video or podcast */
+    dimension: "W" | "S" | "A" | "V" | "PC";
+    /** id of the record */
+    id: string;
+    /** length of the window */
+    tier: "5MINUTES" | "10MINUTES" | "1HOUR" | "3HOURS";
+    /** start of the window */
+    window: number;
+    /** the HyperLogLog, as `get_carry` answered it */
+    devices: Buffer;
+    /** clock of the call, in place of the server's */
+    now?: number;
+  }): Promise<number>;
+  /** Says that devices have arrived at home. */
+  endCarry(args: {
+    /** the last one of `get_carry` that has arrived */
+    serial: string;
+  }): Promise<number>;
   /** Page views of a stretch of time, exact. */
   countPg(args: {
     /** website, section, page, audio, video or podcast */
@@ -136,6 +161,19 @@ export interface HotpathFunctions {
     /** clock of the call, in place of the server's */
     now?: number;
   }): Promise<{ value: number; from: number; to: number } | null>;
+  /** Unique devices of a stretch of time as HyperLogLogs. */
+  getDevices(args: {
+    /** website, section, page, audio, video or podcast */
+    dimension: "W" | "S" | "P" | "A" | "V" | "PC";
+    /** id of the record */
+    id: string;
+    /** start of the time in question, included */
+    from: number;
+    /** end of the time in question, not included */
+    to: number;
+    /** clock of the call, in place of the server's */
+    now?: number;
+  }): Promise<{ from: number; to: number; devices: (Buffer)[] } | null>;
   /** The most viewed of a stretch of time. */
   rankPg(args: {
     /** website, section, page, audio, video or podcast */
@@ -277,9 +315,11 @@ export interface HotpathFunctions {
     enrich?: number;
     /** days after which refresh_documents asks for the metadata of a page again */
     refreshDays?: number;
+    /** whether websites of this partition are counted in others as well: `away` notes for `take_devices` what devices rotation has merged, `home` is where `merge_devices` brings them; both keep HyperLogLogs for 3 hours at least */
+    shared?: "no" | "home" | "away";
   }): Promise<number>;
   /** The options of the tracker that are in force, defaults included. */
-  getTrackerConfig(): Promise<{ hosts: string; unknown: string; maxlen: number; documentDays: number; seriesFineDays: number; seriesCoarseDays: number; enrich: number; refreshDays: number }>;
+  getTrackerConfig(): Promise<{ hosts: string; unknown: string; maxlen: number; documentDays: number; seriesFineDays: number; seriesCoarseDays: number; enrich: number; refreshDays: number; shared: string }>;
   /** Lag of streams and tiers, what was refused and why, and how much there is. */
   getTrackerStatus(args?: {
     /** clock of the call, in place of the server's */
@@ -894,7 +934,7 @@ export interface HotpathFunctions {
  * holds, or what comes after the items of a tuple.
  */
 export interface ReplySpecification {
-  kind: "integer" | "text" | "json" | "nullable" | "list" | "tuple" | "record";
+  kind: "integer" | "text" | "bytes" | "json" | "nullable" | "list" | "tuple" | "record";
   of?: ReplySpecification;
   items?: [string, string, ReplySpecification][];
 }
@@ -919,8 +959,12 @@ export const SPECIFICATIONS: Record<keyof HotpathFunctions, FunctionSpecificatio
   forgetImport: {"name":"forget_import","library":"tracker","readOnly":false,"role":"admin","positional":["source"],"rest":null,"options":[],"reply":{"kind":"integer"}},
   rotatePg: {"name":"rotate_pg","library":"tracker","readOnly":false,"role":"scheduler","positional":[],"rest":null,"options":[["TIER","tier",1],["DIMENSION","dimension",1],["LIMIT","limit",1],["NOW","now",1]],"reply":{"kind":"record","items":[["windows","windows",{"kind":"integer"}],["merged","merged",{"kind":"integer"}],["remaining","remaining",{"kind":"integer"}]]}},
   rotateUd: {"name":"rotate_ud","library":"tracker","readOnly":false,"role":"scheduler","positional":[],"rest":null,"options":[["TIER","tier",1],["DIMENSION","dimension",1],["LIMIT","limit",1],["NOW","now",1]],"reply":{"kind":"record","items":[["windows","windows",{"kind":"integer"}],["merged","merged",{"kind":"integer"}],["remaining","remaining",{"kind":"integer"}]]}},
+  getCarry: {"name":"get_carry","library":"tracker","readOnly":true,"role":"scheduler","positional":[],"rest":null,"options":[["COUNT","count",1]],"reply":{"kind":"list","of":{"kind":"tuple","items":[["serial","serial",{"kind":"text"}],["dimension","dimension",{"kind":"text"}],["id","id",{"kind":"text"}],["tier","tier",{"kind":"text"}],["window","window",{"kind":"integer"}],["devices","devices",{"kind":"nullable","of":{"kind":"bytes"}}]]}}},
+  putCarry: {"name":"put_carry","library":"tracker","readOnly":false,"role":"scheduler","positional":["dimension","id","tier","window","devices"],"rest":null,"options":[["NOW","now",1]],"reply":{"kind":"integer"}},
+  endCarry: {"name":"end_carry","library":"tracker","readOnly":false,"role":"scheduler","positional":["serial"],"rest":null,"options":[],"reply":{"kind":"integer"}},
   countPg: {"name":"count_pg","library":"tracker","readOnly":true,"role":"reader","positional":["dimension","id"],"rest":null,"options":[["FROM","from",1],["TO","to",1],["NOW","now",1]],"reply":{"kind":"nullable","of":{"kind":"record","items":[["value","value",{"kind":"integer"}],["from","from",{"kind":"integer"}],["to","to",{"kind":"integer"}]]}}},
   countUd: {"name":"count_ud","library":"tracker","readOnly":false,"role":"reader","positional":["dimension","id"],"rest":null,"options":[["FROM","from",1],["TO","to",1],["NOW","now",1]],"reply":{"kind":"nullable","of":{"kind":"record","items":[["value","value",{"kind":"integer"}],["from","from",{"kind":"integer"}],["to","to",{"kind":"integer"}]]}}},
+  getDevices: {"name":"get_devices","library":"tracker","readOnly":true,"role":"reader","positional":["dimension","id"],"rest":null,"options":[["FROM","from",1],["TO","to",1],["NOW","now",1]],"reply":{"kind":"nullable","of":{"kind":"record","items":[["from","from",{"kind":"integer"}],["to","to",{"kind":"integer"}],["devices","devices",{"kind":"list","of":{"kind":"bytes"}}]]}}},
   rankPg: {"name":"rank_pg","library":"tracker","readOnly":true,"role":"reader","positional":["dimension"],"rest":null,"options":[["FROM","from",1],["TO","to",1],["WEBSITE","website",1],["SECTION","section",1],["COUNT","count",1],["NOW","now",1]],"reply":{"kind":"nullable","of":{"kind":"record","items":[["from","from",{"kind":"integer"}],["to","to",{"kind":"integer"}],["exact","exact",{"kind":"integer"}],["ranking","ranking",{"kind":"list","of":{"kind":"tuple","items":[["id","id",{"kind":"text"}],["views","views",{"kind":"integer"}]]}}]]}}},
   rangePg: {"name":"range_pg","library":"tracker","readOnly":true,"role":"reader","positional":["dimension","id"],"rest":null,"options":[["TIER","tier",1],["FROM","from",1],["TO","to",1]],"reply":{"kind":"list","of":{"kind":"tuple","items":[["window","window",{"kind":"integer"}],["value","value",{"kind":"integer"}]]}}},
   rangeUd: {"name":"range_ud","library":"tracker","readOnly":true,"role":"reader","positional":["dimension","id"],"rest":null,"options":[["TIER","tier",1],["FROM","from",1],["TO","to",1]],"reply":{"kind":"list","of":{"kind":"tuple","items":[["window","window",{"kind":"integer"}],["value","value",{"kind":"integer"}]]}}},
@@ -932,8 +976,8 @@ export const SPECIFICATIONS: Record<keyof HotpathFunctions, FunctionSpecificatio
   expireDocuments: {"name":"expire_documents","library":"tracker","readOnly":false,"role":"scheduler","positional":[],"rest":null,"options":[["LIMIT","limit",1],["NOW","now",1]],"reply":{"kind":"record","items":[["removed","removed",{"kind":"integer"}],["remaining","remaining",{"kind":"integer"}]]}},
   identifyUrl: {"name":"identify_url","library":"tracker","readOnly":true,"role":"reader","positional":["url"],"rest":null,"options":[],"reply":{"kind":"record","items":[["website_id","websiteId",{"kind":"text"}],["website","website",{"kind":"text"}],["section_id","sectionId",{"kind":"text"}],["section","section",{"kind":"text"}],["page_id","pageId",{"kind":"text"}],["page","page",{"kind":"text"}]]}},
   identifyName: {"name":"identify_name","library":"tracker","readOnly":true,"role":"reader","positional":["website"],"rest":null,"options":[["SECTION","section",1]],"reply":{"kind":"record","items":[["website_id","websiteId",{"kind":"text"}],["website","website",{"kind":"text"}],["section_id","sectionId",{"kind":"nullable","of":{"kind":"text"}}]]}},
-  configureTracker: {"name":"configure_tracker","library":"tracker","readOnly":false,"role":"admin","positional":[],"rest":null,"options":[["HOSTS","hosts",1],["UNKNOWN","unknown",1],["MAXLEN","maxlen",1],["DOCUMENT_DAYS","documentDays",1],["SERIES_FINE_DAYS","seriesFineDays",1],["SERIES_COARSE_DAYS","seriesCoarseDays",1],["ENRICH","enrich",1],["REFRESH_DAYS","refreshDays",1]],"reply":{"kind":"integer"}},
-  getTrackerConfig: {"name":"get_tracker_config","library":"tracker","readOnly":true,"role":"reader","positional":[],"rest":null,"options":[],"reply":{"kind":"record","items":[["hosts","hosts",{"kind":"json"}],["unknown","unknown",{"kind":"text"}],["maxlen","maxlen",{"kind":"integer"}],["document_days","documentDays",{"kind":"integer"}],["series_fine_days","seriesFineDays",{"kind":"integer"}],["series_coarse_days","seriesCoarseDays",{"kind":"integer"}],["enrich","enrich",{"kind":"integer"}],["refresh_days","refreshDays",{"kind":"integer"}]]}},
+  configureTracker: {"name":"configure_tracker","library":"tracker","readOnly":false,"role":"admin","positional":[],"rest":null,"options":[["HOSTS","hosts",1],["UNKNOWN","unknown",1],["MAXLEN","maxlen",1],["DOCUMENT_DAYS","documentDays",1],["SERIES_FINE_DAYS","seriesFineDays",1],["SERIES_COARSE_DAYS","seriesCoarseDays",1],["ENRICH","enrich",1],["REFRESH_DAYS","refreshDays",1],["SHARED","shared",1]],"reply":{"kind":"integer"}},
+  getTrackerConfig: {"name":"get_tracker_config","library":"tracker","readOnly":true,"role":"reader","positional":[],"rest":null,"options":[],"reply":{"kind":"record","items":[["hosts","hosts",{"kind":"json"}],["unknown","unknown",{"kind":"text"}],["maxlen","maxlen",{"kind":"integer"}],["document_days","documentDays",{"kind":"integer"}],["series_fine_days","seriesFineDays",{"kind":"integer"}],["series_coarse_days","seriesCoarseDays",{"kind":"integer"}],["enrich","enrich",{"kind":"integer"}],["refresh_days","refreshDays",{"kind":"integer"}],["shared","shared",{"kind":"text"}]]}},
   getTrackerStatus: {"name":"get_tracker_status","library":"tracker","readOnly":true,"role":"reader","positional":[],"rest":null,"options":[["NOW","now",1]],"reply":{"kind":"record","items":[["streams","streams",{"kind":"list","of":{"kind":"tuple","items":[["stream","stream",{"kind":"text"}],["cursor","cursor",{"kind":"text"}],["length","length",{"kind":"integer"}],["lag_ms","lagMs",{"kind":"integer"}],["missing","missing",{"kind":"integer"}],["missing_at","missingAt",{"kind":"integer"}],["begun_anew","begunAnew",{"kind":"integer"}]]}}],["tiers","tiers",{"kind":"list","of":{"kind":"tuple","items":[["tier","tier",{"kind":"text"}],["windows","windows",{"kind":"integer"}],["records","records",{"kind":"integer"}],["pg_pending","pgPending",{"kind":"integer"}],["pg_lag_ms","pgLagMs",{"kind":"integer"}],["ud_pending","udPending",{"kind":"integer"}],["ud_lag_ms","udLagMs",{"kind":"integer"}]]}}],["rejected","rejected",{"kind":"list","of":{"kind":"tuple","items":[["reason","reason",{"kind":"text"}],["events","events",{"kind":"integer"}]]}}],["late","late",{"kind":"integer"}],["websites","websites",{"kind":"integer"}],["sections","sections",{"kind":"integer"}],["pages","pages",{"kind":"integer"}],["enrich_waiting","enrichWaiting",{"kind":"integer"}],["enriched","enriched",{"kind":"integer"}],["enrich_abandoned","enrichAbandoned",{"kind":"list","of":{"kind":"tuple","items":[["reason","reason",{"kind":"text"}],["pages","pages",{"kind":"integer"}]]}}],["rotated_until","rotatedUntil",{"kind":"nullable","of":{"kind":"integer"}}]]}},
   getTrackerDelays: {"name":"get_tracker_delays","library":"tracker","readOnly":true,"role":"reader","positional":[],"rest":null,"options":[["NOW","now",1]],"reply":{"kind":"record","items":[["streams","streams",{"kind":"list","of":{"kind":"tuple","items":[["stream","stream",{"kind":"text"}],["unread","unread",{"kind":"integer"}],["waited_ms","waitedMs",{"kind":"integer"}]]}}],["tiers","tiers",{"kind":"list","of":{"kind":"tuple","items":[["tier","tier",{"kind":"text"}],["pg_ms","pgMs",{"kind":"integer"}],["ud_ms","udMs",{"kind":"integer"}]]}}]]}},
   getTrackerMemory: {"name":"get_tracker_memory","library":"tracker","readOnly":true,"role":"reader","positional":["part"],"rest":null,"options":[["DIMENSION","dimension",1],["SAMPLES","samples",1],["NOW","now",1]],"reply":{"kind":"list","of":{"kind":"tuple","items":[["what","what",{"kind":"text"}],["dimension","dimension",{"kind":"text"}],["keys","keys",{"kind":"integer"}],["bytes","bytes",{"kind":"integer"}],["samples","samples",{"kind":"integer"}]]}}},

@@ -9,6 +9,8 @@ function describe(expected: ArgumentType<unknown>): string {
   switch (expected.kind) {
     case "text":
       return `text of ${expected.min} to ${expected.max} bytes`;
+    case "bytes":
+      return `${expected.min} to ${expected.max} bytes`;
     case "integer":
       return `an integer from ${expected.min} to ${expected.max}`;
     case "time":
@@ -53,6 +55,8 @@ function parseJson(value: string, max: number): string | undefined {
 /** The value as it is bound; undefined if it is none of its kind. */
 type Parser = (this: void, value: string, expected: ArgumentType<unknown>) => unknown;
 
+const parseLength: Parser = (value, { min, max }) => (value.length >= min! && value.length <= max! ? value : undefined);
+
 const parseNumber: Parser = (value, { min, max }) => parseInteger(value, min!, max!);
 
 /** By kind: a table is one look-up, where a switch compares with one kind after the other. */
@@ -62,7 +66,8 @@ const PARSERS: Record<string, Parser> = {
   choice: (value, { values }) => parseChoice(value, values!),
   id: parseId,
   json: (value, { max }) => parseJson(value, max!),
-  text: (value, { min, max }) => (value.length >= min! && value.length <= max! ? value : undefined),
+  text: parseLength,
+  bytes: parseLength,
 };
 
 function bindValue(name: string, value: string, expected: ArgumentType<unknown>): unknown {

@@ -9,8 +9,8 @@ import type { ErrorCode } from "./errors";
 
 /** What a value on the wire is; `T` is its type once bound. */
 export interface ArgumentType<T> {
-  kind: "text" | "integer" | "time" | "choice" | "id" | "json" | "pair";
-  /** Bytes for text, value for integers; both included. */
+  kind: "text" | "bytes" | "integer" | "time" | "choice" | "id" | "json" | "pair";
+  /** Bytes for text and bytes, value for integers; both included. */
   min?: number;
   max?: number;
   values?: readonly string[];
@@ -30,6 +30,11 @@ export interface Part {
 /** Text of `min` to `max` bytes. */
 export function text(min: number, max: number): ArgumentType<string> {
   return { kind: "text", min, max };
+}
+
+/** Any bytes, `min` to `max` of them: what is no text, and must not be decoded on the way. */
+export function bytes(min: number, max: number): ArgumentType<string> {
+  return { kind: "bytes", min, max };
 }
 
 /** A whole number from `min` to `max`. */
@@ -87,7 +92,7 @@ export interface Rest {
 
 /** What a reply holds. A record is a flat array of field, value, field, value. */
 export interface ReplyType {
-  kind: "integer" | "text" | "json" | "nullable" | "list" | "tuple" | "record";
+  kind: "integer" | "text" | "bytes" | "json" | "nullable" | "list" | "tuple" | "record";
   /** What is nullable, what a list holds, or what comes after the places of a tuple. */
   of?: ReplyType | undefined;
   items?: readonly ReplyField[];
@@ -102,6 +107,7 @@ export interface ReplyField {
 
 export const integerReply: ReplyType = { kind: "integer" };
 export const textReply: ReplyType = { kind: "text" };
+export const bytesReply: ReplyType = { kind: "bytes" };
 export const jsonReply: ReplyType = { kind: "json" };
 
 /** `of`, or nil where there is nothing. */

@@ -15,6 +15,10 @@ const MAX_HOSTS_BYTES = 1048576;
 /** What becomes of an event whose host is not in the table: named after the host, put under `other`, or refused. */
 const UNKNOWN_HOSTS = ["host", "other", "refuse"] as const;
 
+/** Whether websites of this partition are counted in others as well; devices are then brought together in the one at home. */
+const SHARED = ["no", "home", "away"] as const;
+type Shared = (typeof SHARED)[number];
+
 const DEFAULTS = {
   unknown: "host",
   maxlen: 10000,
@@ -22,6 +26,7 @@ const DEFAULTS = {
   seriesFineDays: 30,
   seriesCoarseDays: 400,
   refreshDays: 7,
+  shared: "no" as Shared,
 };
 
 /** How far rotation has come. */
@@ -121,16 +126,18 @@ export function readRetention(): Retention {
 }
 
 /** What rotation needs to know, in one read; CONFLICT if the state hash is no hash. */
-export function readRotation(): RotationState & PointRetention {
-  const [rotated, clockMs, fine, coarse] = onKey(
+export function readRotation(): RotationState & PointRetention & { shared: Shared } {
+  const [rotated, clockMs, fine, coarse, shared] = onKey(
     "HMGET",
     names.state(),
     "rotated",
     "clock",
     "config:series_fine_days",
     "config:series_coarse_days",
+    "config:shared",
   );
   return {
+    shared: shared === false || shared === undefined ? DEFAULTS.shared : (shared as Shared),
     rotatedMs: numberOr(rotated, 0),
     clockMs: numberOr(clockMs, 0),
     seriesFineDays: numberOr(fine, DEFAULTS.seriesFineDays),
@@ -240,6 +247,13 @@ export const configureTracker = command(
         type: days(1),
         doc: "days after which refresh_documents asks for the metadata of a page again",
       },
+      {
+        name: "SHARED",
+        type: choice(SHARED),
+        doc:
+          "whether websites of this partition are counted in others as well: `away` notes for `take_devices` what " +
+          "devices rotation has merged, `home` is where `merge_devices` brings them; both keep HyperLogLogs for 3 hours at least",
+      },
     ],
     reply: integerReply,
     errors: ["BADARG", "BADCONFIG", "LIMIT", "CONFLICT"],
@@ -264,6 +278,7 @@ export const configureTracker = command(
     set("series_coarse_days", args.series_coarse_days);
     set("enrich", args.enrich);
     set("refresh_days", args.refresh_days);
+    set("shared", args.shared);
     if (changes.length > 0) redis.call("HSET", names.state(), ...changes);
     if (hosts !== undefined) replaceHosts(hosts);
     const fingerprint = hosts === undefined ? undefined : hosts.length > 0 ? redis.sha1hex(args.hosts!) : "";
@@ -296,6 +311,7 @@ export const getTrackerConfig = command(
       { name: "series_coarse_days", type: integerReply, doc: "days that points of 1 and 3 hours are kept" },
       { name: "enrich", type: integerReply, doc: "1 if pages are announced for enrichment" },
       { name: "refresh_days", type: integerReply, doc: "days after which metadata is asked for again" },
+      { name: "shared", type: textReply, doc: "whether websites of this partition are counted in others as well" },
     ]),
     errors: ["BADARG", "CONFLICT"],
   },
@@ -312,6 +328,7 @@ export const getTrackerConfig = command(
       series_coarse_days: seriesCoarseDays,
       enrich: isOn ? 1 : 0,
       refresh_days: refreshDays,
+      shared: readRotation().shared,
     };
   },
 );

@@ -1,6 +1,7 @@
 /** The tracker: what is registered, in reading order. */
 import { callbacks as byName, libraryInfo } from "../runtime/library";
 import { doneCommand, leadCommand } from "../runtime/ticks";
+import { endCarry, getCarry, putCarry } from "./carry";
 import { configureTracker, getTrackerConfig } from "./configuration";
 import { getTrackerDelays } from "./delays";
 import { getDocument } from "./document-json";
@@ -10,7 +11,7 @@ import { identifyName, identifyUrl } from "./identify";
 import { forgetImport, getImport, importEvents } from "./import";
 import { ingestEvents, trackEvents } from "./ingest";
 import { getTrackerMemory } from "./memory";
-import { countPg, countUd } from "./queries";
+import { countPg, countUd, getDevices } from "./queries";
 import { rankPg } from "./ranking";
 import { rotatePg, rotateUd } from "./rotation";
 import { findDocuments } from "./search";
@@ -25,8 +26,12 @@ export const commands = [
   forgetImport,
   rotatePg,
   rotateUd,
+  getCarry,
+  putCarry,
+  endCarry,
   countPg,
   countUd,
+  getDevices,
   rankPg,
   rangePg,
   rangeUd,

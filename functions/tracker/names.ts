@@ -95,6 +95,16 @@ export function devices(tier: number, dimension: string, id: string, start: stri
   return key("HLL", TIER_NAMES[tier]!, dimension, id, start, "UD");
 }
 
+/** A HyperLogLog that is there for one call alone: of another partition, or on its way to one. */
+export function lentDevices(position: string): string {
+  return key("HLL", "LENT", "", position, "", "UD");
+}
+
+/** What other partitions have to learn: `dimension tier window id`, by serial number. */
+export function carriedDevices(): string {
+  return key("SS", "CARRY", "", "", "", "UD");
+}
+
 /** The ids with devices that a window of `tier` still has to take over from the tier before. */
 export function openDevices(tier: number, dimension: string, start: string): string {
   return key("S", OPEN_NAMES[tier]!, dimension, "", start, "UD");

@@ -3,7 +3,18 @@
  * into them yet, so that an answer is right in the middle of a merge too.
  */
 import { clock } from "../runtime/clock";
-import { choice, command, integerReply, NOW, nullable, record, recordId, unixMs } from "../runtime/declare";
+import {
+  bytesReply,
+  choice,
+  command,
+  integerReply,
+  list,
+  NOW,
+  nullable,
+  record,
+  recordId,
+  unixMs,
+} from "../runtime/declare";
 import { fail } from "../runtime/errors";
 import { onKey, requireHyperLogLog } from "../runtime/types";
 import { readState } from "./configuration";
@@ -176,5 +187,48 @@ export const countUd = command(
     if (covered === undefined) return undefined;
     const value = countDevices(devicesKeys(covered, args.dimension, args.id));
     return { value, from: covered.fromMs, to: covered.toMs };
+  },
+);
+
+/** What a reply may hold: a website's seven days are 60 to 120 HyperLogLogs of at most 12 KB. */
+const MAX_REPLY_BYTES = 4194304;
+
+export const getDevices = command(
+  {
+    name: "get_devices",
+    summary: "Unique devices of a stretch of time as HyperLogLogs",
+    doc:
+      "Their union is what `count_ud` estimates: for a record that is counted in several partitions, where devices do " +
+      "not add up, and for a replica, which cannot call count_ud. As GET answers them, one for each key behind " +
+      `the answer. ${BOUNDS_DOC} Nil where nothing is left. LIMIT beyond 4 MB, as after days without rotation.`,
+    role: "reader",
+    flags: ["no-writes"],
+    positional: COUNT_POSITIONAL,
+    options: [FROM, TO, NOW],
+    reply: nullable(
+      record([
+        { name: "from", type: integerReply, doc: "start of the time covered" },
+        { name: "to", type: integerReply, doc: "end of the time covered" },
+        { name: "devices", type: list(bytesReply), doc: "HyperLogLogs; none where no devices were seen" },
+      ]),
+    ),
+    errors: ["BADARG", "LIMIT", "CONFLICT"],
+  },
+  (args) => {
+    const covered = coverOf(args);
+    if (covered === undefined) return undefined;
+    const devices: string[] = [];
+    let size = 0;
+    for (const name of devicesKeys(covered, args.dimension, args.id)) {
+      const found = onKey("GET", name);
+      if (found === false) continue;
+      if (string.sub(found, 1, 4) !== "HYLL") fail("CONFLICT", `${name} holds something that is no HyperLogLog`);
+      size += found.length;
+      if (size > MAX_REPLY_BYTES) {
+        fail("LIMIT", `the devices between FROM and TO take more than ${MAX_REPLY_BYTES} bytes; ask for less time`);
+      }
+      devices.push(found);
+    }
+    return { from: covered.fromMs, to: covered.toMs, devices };
   },
 );

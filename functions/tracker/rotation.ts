@@ -6,10 +6,11 @@
  * whose devices are still to be taken over. What a crash, a repeated call or a late event leaves behind is simply more to
  * move. A window is pending while its sources have anything open.
  */
-import { clock } from "../runtime/clock";
+import { clock, serialAfter } from "../runtime/clock";
 import { choice, command, integer, integerReply, NOW, record } from "../runtime/declare";
 import { asRaised } from "../runtime/errors";
 import { member, members } from "../runtime/keys";
+import { HOUR_MS } from "../runtime/time";
 import { onKey, requireHyperLogLog, requireType } from "../runtime/types";
 import { backfillClock } from "./backfill";
 import { noteRotation, readRotation, type PointRetention } from "./configuration";
@@ -48,6 +49,9 @@ interface Work {
   windowsLeft: number;
   windows: number;
   merged: number;
+  /** Whether websites of this partition are counted in others as well. */
+  isShared: boolean;
+  isAway: boolean;
   /** The first error that a foreign key raised. */
   problem: unknown;
 }
@@ -105,7 +109,11 @@ function without(failed: number[], flat: string[], size: number): string[] {
   return kept;
 }
 
-function pointOf({ tier, dimension, startMs }: Target, metric: Metric, work: Work): PointPlace {
+function pointOf(
+  { tier, dimension, startMs }: Target,
+  metric: Metric,
+  work: Pick<Work, "nowMs" | "retention">,
+): PointPlace {
   const clockMs = pointClock(startMs + TIERS[tier]!.lengthMs, work.nowMs);
   return placePoint(tier, dimension, startMs, metric, work.retention, clockMs);
 }
@@ -251,19 +259,25 @@ interface DevicesPlan {
   point: PointPlace;
 }
 
+/** In which what another partition has seen arrives, and unites with what was merged here. */
+const SHARED_KEEP_MS = 3 * HOUR_MS;
+
 /** A life as PEXPIRE takes it: a key whose window is not kept any more goes with the end of the call. */
-function lifeOf(lifeMs: number): string {
-  return lifeMs > 0 ? `${lifeMs + KEEP_SLACK_MS}` : "1";
+function lifeOf(lifeMs: number, waitsForOthers: boolean): string {
+  const leastMs = waitsForOthers ? Math.max(lifeMs, SHARED_KEEP_MS) : lifeMs;
+  return leastMs > 0 ? `${leastMs + KEEP_SLACK_MS}` : "1";
 }
 
-function planDevices(target: Target, work: Work): DevicesPlan {
+function planDevices(target: Target, work: Pick<Work, "nowMs" | "retention" | "isShared">): DevicesPlan {
   const { tier, dimension, startMs } = target;
   const sourceTier = TIERS[tier - 1]!;
+  // What others have seen comes by windows of five minutes, and of pages they have seen nothing.
+  const waits = work.isShared && dimension !== "P";
   const plan: DevicesPlan = {
     target,
     family: names.devicesFamily(tier, dimension),
     end: names.devicesSuffix(`${startMs}`),
-    life: lifeOf(tier === COARSEST ? remainingMs(TIERS[tier]!, startMs, work.nowMs) : UNMERGED_KEEP_MS),
+    life: lifeOf(tier === COARSEST ? remainingMs(TIERS[tier]!, startMs, work.nowMs) : UNMERGED_KEEP_MS, waits),
     sourceFamily: names.devicesFamily(tier - 1, dimension),
     sourceEnds: [],
     sourceLives: [],
@@ -272,7 +286,7 @@ function planDevices(target: Target, work: Work): DevicesPlan {
   const lastMs = startMs + TIERS[tier]!.lengthMs - sourceTier.lengthMs;
   for (const sourceMs of $range(startMs, lastMs, sourceTier.lengthMs)) {
     plan.sourceEnds.push(names.devicesSuffix(`${sourceMs}`));
-    plan.sourceLives.push(lifeOf(remainingMs(sourceTier, sourceMs, work.nowMs)));
+    plan.sourceLives.push(lifeOf(remainingMs(sourceTier, sourceMs, work.nowMs), waits && tier - 1 > FINEST));
   }
   return plan;
 }
@@ -310,9 +324,35 @@ function mergeId(plan: DevicesPlan, id: string): void {
   for (const position of $range(1, sources.length)) {
     redis.call("PEXPIRE", sources[position - 1]!, sourceLives[position - 1]!);
   }
+  notePoint(plan, name, hash, before);
+}
+
+/** Notes how many devices a window has by now. */
+function notePoint({ point, life }: DevicesPlan, name: string, hash: string, before: number): void {
   const devices = redis.call("PFCOUNT", name);
   if (devices > before) setPoint(point, hash, devices);
-  redis.call("PEXPIRE", name, plan.life);
+  redis.call("PEXPIRE", name, life);
+}
+
+/** Notes devices that the partition at home has to learn; each id has a serial number of its own, by which it is taken. */
+function noteCarried({ tier, dimension, startMs }: Target, ids: string[]): void {
+  const carried = names.carriedDevices();
+  const [, last] = redis.call("ZRANGE", carried, "-1", "-1", "WITHSCORES");
+  const taken = redis.call("HGET", names.state(), "carried");
+  let serial = serialAfter(laterOf(last ?? false, taken));
+  const noted: string[] = [];
+  for (const id of ids) {
+    noted.push(serial);
+    noted.push(`${dimension} ${tier} ${startMs} ${id}`);
+    serial = serialAfter(serial);
+  }
+  redis.call("ZADD", carried, ...noted);
+  redis.call("PEXPIRE", carried, UNMERGED_KEEP);
+}
+
+function laterOf(a: string | false, b: string | false): string | false {
+  if (a === false || b === false) return a === false ? b : a;
+  return tonumber(a)! > tonumber(b)! ? a : b;
 }
 
 /** Announces ids to the window above. */
@@ -338,13 +378,20 @@ function mergeSlice(plan: DevicesPlan, open: string, above: string | undefined, 
   const finished = without(failed, ids, 1);
   if (finished.length === 0) return false;
   announceAbove(plan.target, above, finished);
+  if (work.isAway && isCarried(plan.target)) noteCarried(plan.target, finished);
   redis.call("SREM", open, ...finished);
   work.left -= finished.length;
   work.merged += finished.length;
   return finished.length === ids.length;
 }
 
-function checkDevices(open: string, above: string | undefined): void {
+/** A page belongs to one partition; all else may be seen in several. The tiers above follow by themselves. */
+function isCarried({ tier, dimension }: Target): boolean {
+  return tier === FINEST + 1 && dimension !== "P";
+}
+
+function checkDevices(open: string, above: string | undefined, isNoted: boolean): void {
+  if (isNoted) requireType(names.carriedDevices(), "zset");
   requireType(open, "set");
   if (above !== undefined) requireType(above, "set");
 }
@@ -353,13 +400,40 @@ function checkDevices(open: string, above: string | undefined): void {
 const mergeDevices: Merge = (target, work) => {
   const open = names.openDevices(target.tier, target.dimension, `${target.startMs}`);
   const above = openAbove(target);
-  if (!attempted(work, () => checkDevices(open, above))) return false;
+  const isNoted = work.isAway && isCarried(target);
+  if (!attempted(work, () => checkDevices(open, above, isNoted))) return false;
   const plan = planDevices(target, work);
   while (redis.call("EXISTS", open) === 1) {
     if (work.left <= 0 || !mergeSlice(plan, open, above, work)) return false;
   }
   return true;
 };
+
+/**
+ * Unites what another partition has seen of an id with a window here, as if late events had come; the windows above follow by
+ * rotation. CONFLICT, and nothing written, where a key is something else.
+ */
+export function uniteWithWindow(target: Target, id: string, devices: string, now: number | undefined): void {
+  const state = readRotation();
+  const work = { nowMs: clock(now), retention: state, isShared: true };
+  const plan = planDevices(target, work);
+  const name = member(plan.family, id, plan.end);
+  const hash = pointHash(plan.point, id);
+  const before = readPoint(plan.point, hash);
+  const above = openAbove(target);
+  if (above !== undefined) {
+    requireType(above, "set");
+    requireType(names.pendingWindows(target.tier + 1, target.dimension, "UD"), "zset");
+  }
+  requireHyperLogLog(name);
+  const lent = names.lentDevices("0");
+  redis.call("SET", lent, devices, "PX", "1000");
+  const united = redis.pcall("PFMERGE", name, lent);
+  redis.call("DEL", lent);
+  if ((united as RedisError).err !== undefined) error(united as RedisError);
+  notePoint(plan, name, hash, before);
+  announceAbove(target, above, [id]);
+}
 
 // Windows
 
@@ -467,6 +541,8 @@ function rotate(args: RotateArguments, metric: Metric, merge: Merge): unknown[] 
     windowsLeft: MAX_WINDOWS,
     windows: 0,
     merged: 0,
+    isShared: state.shared !== "no",
+    isAway: state.shared === "away",
     problem: undefined,
   };
   const tiers: readonly string[] = args.tier === undefined ? MADE_TIERS : [args.tier];

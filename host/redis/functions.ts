@@ -9,9 +9,10 @@ import { performance } from "node:perf_hooks";
 import { backoffMs } from "../runtime/backoff";
 import { HotpathError, ReplyError, SlotMovingError } from "../runtime/errors";
 import { pause } from "../runtime/wait";
+import type { Argument } from "./wire";
 
 /** Sends one command; see `Connection.send`. */
-export type Send = (args: string[], options: { routingKey?: string }) => Promise<unknown>;
+export type Send = (args: Argument[], options: { routingKey?: string; asBuffers?: boolean }) => Promise<unknown>;
 
 export interface FunctionsOptions {
   /** Carries the hash tag of the partition: `{rtl}`. Without it, no key is passed and names have no braces. */
@@ -57,9 +58,10 @@ async function call(
 ): Promise<unknown> {
   const { routingKey, heal } = options;
   const command = encodeCall(spec, args, routingKey);
-  const routing = routingKey === undefined ? {} : { routingKey };
+  const isBytes = holdsBytes(spec.reply);
+  const sent = { ...(routingKey !== undefined && { routingKey }), ...(isBytes && { asBuffers: true }) };
   try {
-    return decodeReply(spec.reply, await healing(() => sending(() => send(command, routing), spec), spec, heal));
+    return decodeReply(spec.reply, await healing(() => sending(() => send(command, sent), spec), spec, heal));
   } catch (error) {
     if (error instanceof ReplyError) throw new HotpathError(error.code, error.sentence, spec.name);
     throw error;
@@ -109,7 +111,7 @@ export function isMissingFunction(error: unknown): boolean {
 }
 
 /** Positional arguments, then the JSONs, then the options that are given: as the function binds them. */
-function encodeCall(spec: FunctionSpecification, args: Values, routingKey: string | undefined): string[] {
+function encodeCall(spec: FunctionSpecification, args: Values, routingKey: string | undefined): Argument[] {
   const known = new Set([
     ...spec.positional,
     ...(spec.rest ? [spec.rest] : []),
@@ -118,7 +120,7 @@ function encodeCall(spec: FunctionSpecification, args: Values, routingKey: strin
   for (const property of Object.keys(args)) {
     if (!known.has(property)) throw new TypeError(`${spec.name} has no argument '${property}'`);
   }
-  const command = [spec.readOnly ? "FCALL_RO" : "FCALL", spec.name, routingKey === undefined ? "0" : "1"];
+  const command: Argument[] = [spec.readOnly ? "FCALL_RO" : "FCALL", spec.name, routingKey === undefined ? "0" : "1"];
   if (routingKey !== undefined) command.push(routingKey);
   for (const property of spec.positional) command.push(encodeValue(spec, property, args[property]));
   for (const each of (spec.rest ? (args[spec.rest] as unknown[] | undefined) : undefined) ?? []) {
@@ -130,15 +132,21 @@ function encodeCall(spec: FunctionSpecification, args: Values, routingKey: strin
   return command;
 }
 
-function encodeOption(spec: FunctionSpecification, property: string, value: unknown, count: number): string[] {
+function encodeOption(spec: FunctionSpecification, property: string, value: unknown, count: number): Argument[] {
   if (count === 1) return [encodeValue(spec, property, value)];
   if (Array.isArray(value) && value.length === count) return value.map((each) => encodeValue(spec, property, each));
   throw new TypeError(`${spec.name}: ${property} must be an array of ${count} values, got ${String(value)}`);
 }
 
-function encodeValue(spec: FunctionSpecification, property: string, value: unknown): string {
+function encodeValue(spec: FunctionSpecification, property: string, value: unknown): Argument {
+  if (Buffer.isBuffer(value)) return value;
   if (typeof value === "string" || typeof value === "number") return String(value);
   throw new TypeError(`${spec.name}: ${property} must be text or a number, got ${String(value)}`);
+}
+
+/** Whether a reply has anything in it that is no text. */
+function holdsBytes({ kind, of, items = [] }: ReplySpecification): boolean {
+  return kind === "bytes" || (of !== undefined && holdsBytes(of)) || items.some(([, , type]) => holdsBytes(type));
 }
 
 function decodeReply(spec: ReplySpecification, reply: unknown): unknown {
@@ -151,8 +159,11 @@ function decodeReply(spec: ReplySpecification, reply: unknown): unknown {
       return decodeTuple(spec, reply as unknown[]);
     case "record":
       return decodeRecord(spec, reply as unknown[]);
-    default:
+    case "bytes":
       return reply;
+    default:
+      // Text, where others of the reply are bytes.
+      return Buffer.isBuffer(reply) ? reply.toString() : reply;
   }
 }
 
@@ -165,7 +176,7 @@ function decodeTuple({ items = [], of }: ReplySpecification, reply: unknown[]): 
 /** By name and not by place: a server may hold a newer library, whose records have more fields. */
 function decodeRecord(spec: ReplySpecification, flat: unknown[]): Values {
   const fields = new Map<unknown, unknown>();
-  for (let at = 0; at + 1 < flat.length; at += 2) fields.set(flat[at], flat[at + 1]);
+  for (let at = 0; at + 1 < flat.length; at += 2) fields.set(String(flat[at]), flat[at + 1]);
   return Object.fromEntries(
     spec.items!.map(([name, property, type]) => [property, decodeReply(type, fields.get(name))]),
   );

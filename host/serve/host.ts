@@ -59,7 +59,8 @@ export class Host implements NotifierHost {
         else if (present.own?.code !== library.code) this.#warnOnce(primary.address, library.name);
       }
     }
-    for (const partition of this.partitions) await configure(this.functions(partition), this.config.tracker);
+    for (const group of this.config.tracker.groups)
+      for (const partition of group) await configure(this.functions(partition), this.config.tracker, group, partition);
     for (const topic of this.topics)
       this.#topicSettings.set(topic.name, await applyTopic(this.functions(topic.partition), topic));
   }
@@ -107,9 +108,16 @@ export class Host implements NotifierHost {
 }
 
 /** Applies those settings that the configuration names; the others stay as they are in Redis. */
-async function configure(functions: HotpathFunctions, tracker: TrackerConfig): Promise<void> {
-  const { hosts, unknown, maxlen, documentDays, seriesFineDays, seriesCoarseDays, enrichment } = tracker;
-  const given = {
+async function configure(
+  functions: HotpathFunctions,
+  tracker: TrackerConfig,
+  group: readonly (string | null)[],
+  partition: string | null,
+): Promise<void> {
+  const { hosts, unknown, maxlen, documentDays, seriesFineDays, seriesCoarseDays, enrichment, websites } = tracker;
+  const shared = group.length === 1 ? "no" : partition === group[0] ? "home" : "away";
+  const given: Parameters<HotpathFunctions["configureTracker"]>[0] = {
+    ...(Object.keys(websites).length > 0 && { shared }),
     ...(hosts && { hosts: JSON.stringify(hosts) }),
     ...(unknown !== undefined && { unknown }),
     ...(maxlen !== undefined && { maxlen }),

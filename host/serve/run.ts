@@ -4,6 +4,7 @@ import type { Config } from "../config";
 import { describeError, UserError } from "../runtime/errors";
 import { Host } from "./host";
 import type { Job } from "./jobs";
+import { carry } from "../tracker/carry";
 import { drain } from "../tracker/ingest";
 import { notifyOnce } from "../notifier/once";
 import { addSummaries, METRICS, NOTHING_ROTATED, rotate, type Metric } from "../tracker/rotate";
@@ -129,7 +130,7 @@ async function ingestAll(host: Host, config: Config, signal: AbortSignal) {
 }
 
 async function rotateAll(host: Host, config: Config, job: RotationJob, signal: AbortSignal) {
-  let total = NOTHING_ROTATED;
+  let total = { ...NOTHING_ROTATED };
   for (const partition of requirePartitions(config.tracker)) {
     for (const metric of METRICS_OF[job]) {
       const functions = host.functions(partition);
@@ -139,5 +140,17 @@ async function rotateAll(host: Host, config: Config, job: RotationJob, signal: A
       );
     }
   }
+  if (METRICS_OF[job].includes("ud")) total.finished &&= await carryAll(host, config, signal);
   return total;
+}
+
+/** Brings devices home that rotation has merged elsewhere; whether it came to an end. */
+async function carryAll(host: Host, config: Config, signal: AbortSignal): Promise<boolean> {
+  for (const [home, ...away] of config.tracker.groups) {
+    for (const partition of away) {
+      const { finished } = await carry(host.functions(partition), host.functions(home!), () => !signal.aborted);
+      if (!finished) return false;
+    }
+  }
+  return true;
 }

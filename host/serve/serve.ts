@@ -10,6 +10,7 @@ import { SCRAPE_MS, within } from "../runtime/deadline";
 import { Troubles } from "../runtime/troubles";
 import { VERSION } from "../runtime/version";
 import { requirePartitions } from "../tracker/config";
+import { serveCarry } from "../tracker/carry";
 import { serveIngest } from "../tracker/ingest";
 import type { Lags } from "../tracker/metrics";
 import { serveRotation } from "../tracker/rotate";
@@ -49,6 +50,7 @@ export async function serve(config: Config, log: Logger, signal: AbortSignal): P
     await Promise.all([
       ...tracker.streams.map((stream) => serveIngest(service, stream, metrics.tracker)),
       ...host.partitions.map((partition) => serveRotation(service, tracker, metrics.tracker, partition)),
+      ...tracker.groups.map((group) => serveCarry(service, tracker, group)),
       ...host.partitions.map((partition) => serveUpkeep(service, tracker, metrics.tracker, partition)),
       serveEnrichment(service),
       serveCatalog(service),

@@ -25,11 +25,14 @@ const limit = whole(BOUNDS.rotatePg.limit);
 
 const streamSchema = z.strictObject({ key: z.string().min(1).max(512), limit: z.int().min(1).max(1000).optional() });
 
+const partitionSchema = z.string().regex(/^[^{}:\s]{1,128}$/, "must be text without braces, colons and spaces");
+
 export const trackerSchema = z.strictObject({
   streams: z.array(streamSchema).optional(),
-  partitions: z
-    .array(z.string().regex(/^[^{}:\s]{1,128}$/, "must be text without braces, colons and spaces"))
-    .default([]),
+  partitions: z.array(partitionSchema).default([]),
+  websites: z
+    .record(z.string().min(1).max(128), z.strictObject({ partitions: z.array(partitionSchema).min(1).max(64) }))
+    .default({}),
   hosts: z.record(z.string().min(1), z.string().min(1).max(128)).optional(),
   unknown: z.enum(UNKNOWN_HOSTS).optional(),
   maxlen: whole(BOUNDS.configureTracker.maxlen).optional(),
@@ -66,6 +69,8 @@ export type TrackerConfig = Omit<ParsedTracker, "streams" | "partitions"> & {
   streams: StreamConfig[];
   /** One without a name on a single server that names none; none in a cluster where the tracker is not used. */
   partitions: readonly (string | null)[];
+  /** The same, those that count the same websites together; the first of each is the one at home. */
+  groups: readonly (readonly (string | null)[])[];
 };
 
 const NEEDS_PARTITIONS = "a cluster needs at least one, which says where the keys are";
@@ -77,10 +82,22 @@ export function resolveTracker(tracker: ParsedTracker, isCluster: boolean): Trac
   return {
     ...tracker,
     partitions,
+    groups: groupsOf(partitions, tracker.websites),
     streams: streams
       ? streams.map((stream) => ({ ...stream, partition: partitionOf(stream.key) ?? null }))
       : partitions.map((partition) => ({ key: keyIn(KEYS.events, partition), partition })),
   };
+}
+
+/** Partitions by what they count: those of a website together, every other one by itself. */
+function groupsOf(
+  partitions: readonly (string | null)[],
+  websites: ParsedTracker["websites"],
+): (readonly (string | null)[])[] {
+  const together = Object.values(websites).map((website) => website.partitions);
+  const groups = new Set(partitions.map((each) => together.find(([home]) => home === each) ?? [each]));
+  const away = new Set<string | null>(together.flatMap((each) => each.slice(1)));
+  return [...groups].filter(([home]) => !away.has(home!));
 }
 
 /**
@@ -99,7 +116,7 @@ export function requirePartitions({ partitions }: Pick<TrackerConfig, "partition
  * @param isUsed whether the configuration says anything about the tracker: in a cluster it then has to say where it is
  */
 export function findTrackerContradictions(
-  { partitions, streams = [] }: ParsedTracker,
+  { partitions, websites, streams = [] }: ParsedTracker,
   { isCluster, isUsed }: { isCluster: boolean; isUsed: boolean },
 ): Issue[] {
   const issues: Issue[] = [];
@@ -107,6 +124,7 @@ export function findTrackerContradictions(
     if (partitions.indexOf(name) !== at)
       issues.push({ path: ["tracker", "partitions", at], message: `'${name}' is named twice` });
   });
+  issues.push(...findWebsiteContradictions(partitions, websites));
   streams.forEach(({ key }, at) => {
     const partition = partitionOf(key);
     if (partition === undefined ? partitions.length > 0 : !partitions.includes(partition)) {
@@ -116,5 +134,27 @@ export function findTrackerContradictions(
   });
   if (isCluster && isUsed && partitions.length === 0)
     issues.push({ path: ["tracker", "partitions"], message: NEEDS_PARTITIONS });
+  return issues;
+}
+
+/** Two websites share all of their partitions or none: devices of a partition are brought to one home. */
+function findWebsiteContradictions(partitions: readonly string[], websites: ParsedTracker["websites"]): Issue[] {
+  const issues: Issue[] = [];
+  const groups = new Map<string, readonly string[]>();
+  for (const [name, { partitions: own }] of Object.entries(websites)) {
+    own.forEach((partition, at) => {
+      const path = ["tracker", "websites", name, "partitions", at];
+      const others = groups.get(partition);
+      if (!partitions.includes(partition))
+        issues.push({ path, message: `'${partition}' is none of tracker.partitions` });
+      else if (own.indexOf(partition) !== at) issues.push({ path, message: `'${partition}' is named twice` });
+      else if (others !== undefined && others.join(" ") !== own.join(" "))
+        issues.push({
+          path,
+          message: `'${partition}' belongs to ${others.join(", ")} already; name the same ones, or others`,
+        });
+    });
+    for (const partition of own) groups.set(partition, groups.get(partition) ?? own);
+  }
   return issues;
 }

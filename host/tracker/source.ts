@@ -1,13 +1,15 @@
-/** Where commands that look at the tracker read: its functions, once for each partition. */
+/** Where commands that look at the tracker read: the partitions that count the same websites are one source. */
 import { requirePartitions, type TrackerConfig } from "./config";
-import type { HotpathFunctions } from "../contract";
 import { functionsOf } from "../deploy/client";
 import type { Connection } from "../redis/connection";
+import { unitedReads, type TrackerReads } from "./shared";
 
 export interface Source {
-  /** Null outside of clusters. */
+  /** What tells it from others: the partition at home; null outside of clusters. */
   partition: string | null;
-  functions: HotpathFunctions;
+  functions: TrackerReads;
+  /** End of what rotation has made in all its partitions, unix milliseconds; null if it never ran in one. */
+  rotatedUntil(): Promise<number | null>;
 }
 
 /**
@@ -17,10 +19,20 @@ export interface Source {
  */
 export function sourcesOf(
   connection: Connection,
-  { tracker }: { tracker: Pick<TrackerConfig, "partitions"> },
+  { tracker }: { tracker: Pick<TrackerConfig, "partitions" | "groups"> },
 ): Source[] {
-  return requirePartitions(tracker).map((partition) => ({
-    partition,
-    functions: functionsOf(connection, { partition }),
-  }));
+  requirePartitions(tracker);
+  return tracker.groups.map((group) => {
+    const each = group.map((partition) => functionsOf(connection, { partition }));
+    return {
+      partition: group[0]!,
+      functions: unitedReads(each),
+      rotatedUntil: async () => leastOf(await Promise.all(each.map((one) => one.getTrackerStatus()))),
+    };
+  });
+}
+
+function leastOf(statuses: readonly { rotatedUntil: number | null }[]): number | null {
+  const ends = statuses.map(({ rotatedUntil }) => rotatedUntil);
+  return ends.includes(null) ? null : Math.min(...ends.map(Number));
 }

@@ -7,6 +7,7 @@ function argumentTs(type: ArgumentType<unknown>): string {
   if (type.kind === "pair")
     return `[${type.parts!.map((part) => `${part.name}: ${argumentTs(part.type)}`).join(", ")}]`;
   if (type.kind === "choice") return type.values!.map((value) => JSON.stringify(value)).join(" | ");
+  if (type.kind === "bytes") return "Buffer";
   return type.kind === "integer" || type.kind === "time" ? "number" : "string";
 }
 
@@ -17,6 +18,8 @@ function replyTs(type: ReplyType): string {
     case "text":
     case "json":
       return "string";
+    case "bytes":
+      return "Buffer";
     case "nullable":
       return `${replyTs(type.of!)} | null`;
     case "list":
@@ -106,7 +109,7 @@ ${all.map(({ declaration }) => method(declaration)).join("\n")}
  * holds, or what comes after the items of a tuple.
  */
 export interface ReplySpecification {
-  kind: "integer" | "text" | "json" | "nullable" | "list" | "tuple" | "record";
+  kind: "integer" | "text" | "bytes" | "json" | "nullable" | "list" | "tuple" | "record";
   of?: ReplySpecification;
   items?: [string, string, ReplySpecification][];
 }

@@ -14,6 +14,8 @@ function argumentText(type: ArgumentType<unknown>): string {
       return "id, 40 hex digits";
     case "json":
       return `JSON object, at most ${type.max} bytes`;
+    case "bytes":
+      return `${type.min} to ${type.max} bytes`;
     case "text":
       return `text, ${type.min} to ${type.max} bytes`;
     case "pair":
@@ -50,6 +52,8 @@ function replyText(type: ReplyType): string {
       return "integer";
     case "text":
       return "text";
+    case "bytes":
+      return "bytes";
     case "json":
       return "JSON text";
     case "nullable":

@@ -117,14 +117,43 @@ describeWithOwnServer("a cluster of three primaries", () => {
   describe("calling functions", () => {
     beforeEach(async () => void (await deploy(connection, { libraries: readBundle() })));
 
+    const functionsIn = (partition: string) => functionsOf(connection, { partition });
+
+    it("shows a website of several partitions once", async () => {
+      const [source] = sourcesOf(connection, { tracker: { partitions: PARTITIONS, groups: [PARTITIONS] } });
+      const dt = Date.now() - 120_000;
+      for (const [at, partition] of PARTITIONS.entries()) {
+        const visits = Array.from({ length: at + 2 }, (_, device) =>
+          JSON.stringify({ url: `https://news.example/s/${partition}`, uui: `d${device}`, dt }),
+        );
+        await functionsIn(partition).trackEvents({ events: visits });
+      }
+      const reader = new TopReader([source!], () => readClock(connection));
+      const query = { dimension: "W" as const, window: "30m" as const, count: 10 };
+      const { rows, totalViews, exact } = await reader.read(query, { first: 0, count: 10 });
+      expect(rows.map(({ rank, name, views, devices }) => [rank, name, views, devices])).toEqual([
+        [1, "news.example", 9, 4],
+      ]);
+      expect([totalViews, exact]).toEqual([9, true]);
+      const filter = await findFilter([source!], { website: "news.example" });
+      const pages = await reader.read({ ...query, dimension: "P", filter }, { first: 0, count: 10 });
+      expect(pages.rows.map(({ name, views, devices }) => [name, views, devices])).toEqual([
+        ["news.example/s/infos", 4, 4],
+        ["news.example/s/rtl", 3, 3],
+        ["news.example/s/today", 2, 2],
+      ]);
+    });
+
     it("ranks over all partitions, and finds what is filtered by where it is", async () => {
-      const sources = sourcesOf(connection, { tracker: { partitions: PARTITIONS } });
+      const sources = sourcesOf(connection, {
+        tracker: { partitions: PARTITIONS, groups: PARTITIONS.map((partition) => [partition]) },
+      });
       const nowMs = Date.now();
-      for (const [at, { partition, functions }] of sources.entries()) {
+      for (const [at, partition] of PARTITIONS.entries()) {
         const visits = Array.from({ length: at + 1 }, (_, device) =>
           JSON.stringify({ url: `https://${partition}.example/a`, uui: `d${device}`, dt: nowMs - 120_000 }),
         );
-        await functions.trackEvents({ events: visits });
+        await functionsIn(partition).trackEvents({ events: visits });
       }
       const reader = new TopReader(sources, () => readClock(connection));
       const query = { dimension: "P" as const, window: "30m" as const, count: 10 };
@@ -140,8 +169,6 @@ describeWithOwnServer("a cluster of three primaries", () => {
       const filtered = await reader.read({ ...query, filter }, { first: 0, count: 10 });
       expect([filtered.rows.map(({ name }) => name), filtered.totalViews]).toEqual([["rtl.example/a"], 2]);
     });
-
-    const functionsIn = (partition: string) => functionsOf(connection, { partition });
 
     it("sends the call to the shard of its partition", async () => {
       for (const partition of PARTITIONS) {

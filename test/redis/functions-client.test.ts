@@ -9,8 +9,8 @@ import { describeWithOwnServer, useServer } from "../support/server";
 import { until } from "../support/wait";
 
 /** Records what is sent and answers with what is given. */
-function recorder(reply: unknown): { sent: [string[], object][]; send: Send } {
-  const sent: [string[], object][] = [];
+function recorder(reply: unknown): { sent: [unknown[], object][]; send: Send } {
+  const sent: [unknown[], object][] = [];
   return {
     sent,
     send: (args, options) => {

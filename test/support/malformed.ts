@@ -13,6 +13,8 @@ export interface Known {
   id: string;
   timeMs: number;
   rest?: (at: number) => string;
+  /** Arguments of which more is asked than their length. */
+  shaped?: readonly string[];
   /** More that is wrong with a function. */
   more?: (declaration: Declaration, calls: Calls) => Malformed[];
 }
@@ -77,6 +79,7 @@ export class Calls {
   #goodValue(type: ArgumentType<unknown>): string {
     switch (type.kind) {
       case "text":
+      case "bytes":
         return "x".repeat(Math.max(type.min!, 1));
       case "integer":
         return String(Math.max(type.min!, Math.min(type.max!, 1000)));
@@ -125,6 +128,7 @@ export class Calls {
     const { id } = this.#known;
     switch (type.kind) {
       case "text":
+      case "bytes":
         return [...(type.min! > 0 ? ["x".repeat(type.min! - 1)] : []), "x".repeat(type.max! + 1)];
       case "integer":
       case "time":
@@ -141,10 +145,13 @@ export class Calls {
   }
 
   /** The ends of what an argument allows. */
-  bounds({ type }: Parameter): string[] {
+  bounds({ name, type }: Parameter): string[] {
+    if (this.#known.shaped?.includes(name)) return [];
     switch (type.kind) {
       case "text":
         return ["x".repeat(type.min!), "x".repeat(type.max!)];
+      case "bytes":
+        throw new Error(`no bytes are good for ${name} by their number alone`);
       case "integer":
       case "time":
         return [String(type.min), String(type.max)];

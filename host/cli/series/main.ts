@@ -32,7 +32,7 @@ export async function runSeries(what: string, options: SeriesOptions): Promise<v
   const lastMs = parseLast(options.last);
   await withLibrary("tracker", async (config, connection) => {
     const target = await findTarget(sourcesOf(connection, config), what, options.dimension);
-    const { rotatedUntil } = await target.source.functions.getTrackerStatus();
+    const rotatedUntil = await target.source.rotatedUntil();
     if (rotatedUntil === null)
       throw new UserError(
         "rotation has never run, and series are made by it; run: hotpath serve, or hotpath run rotate",

@@ -1,6 +1,7 @@
 /** Reads one refresh: a few calls for the rankings, and up to four for each row that is visible. */
 import pLimit from "p-limit";
-import { BOUNDS, type HotpathFunctions } from "../../contract";
+import { BOUNDS } from "../../contract";
+import type { TrackerReads } from "../../tracker/shared";
 import type { Source } from "../../tracker/source";
 import type { TopData, TopRow } from "./data";
 import { Memo } from "./memo";
@@ -125,7 +126,7 @@ export class TopReader {
     return filter === undefined ? this.sources : this.sources.filter(({ partition }) => partition === filter.partition);
   }
 
-  #ask<T>(source: Source, what: string, lifeMs: number, call: (functions: HotpathFunctions) => Promise<T>): Promise<T> {
+  #ask<T>(source: Source, what: string, lifeMs: number, call: (functions: TrackerReads) => Promise<T>): Promise<T> {
     return this.#memo.get(`${source.partition ?? ""} ${what}`, lifeMs, () => this.#limit(() => call(source.functions)));
   }
 
@@ -198,14 +199,7 @@ export class TopReader {
   /** End of what all partitions have made; null if one never did. */
   async #rotated(): Promise<number | null> {
     const ends = await Promise.all(
-      this.sources.map((source) =>
-        this.#ask(
-          source,
-          "status",
-          RANKING_LIFE_MS,
-          async (functions) => (await functions.getTrackerStatus()).rotatedUntil,
-        ),
-      ),
+      this.sources.map((source) => this.#ask(source, "rotated", RANKING_LIFE_MS, () => source.rotatedUntil())),
     );
     return ends.reduce<number | null>(
       (least, end) => (least === null || end === null ? null : Math.min(least, end)),

@@ -8,6 +8,8 @@ const PAGE = sha1(PATH);
 const OTHER = sha1("a.example/news/national/y.html");
 const WEBSITE = sha1("a.example");
 const SECTION = sha1("a.example/news/national");
+/** Runs of registers that happen to be ASCII. */
+const EMPTY_HYPERLOGLOG = `HYLL\x01${"\0".repeat(11)}${"?".repeat(256)}`;
 const view = (device: string, atMs: number, path = PATH): string =>
   event(`http://${path}`, device, atMs, { audio: "song", video: "film", podcast: "talk" });
 const SPAN = ["FROM", NOON, "TO", NOON + HOUR] as const;
@@ -89,6 +91,17 @@ export const TRACKER_STEPS: Step[] = [
     args: ["LIMIT", 10_000, "NOW", LATER],
     reply: record({ remaining: 0, merged: expect.toSatisfy((merged: number) => merged > 10) }),
   },
+  { name: "configure_tracker", args: ["SHARED", "away"], reply: 1 },
+  {
+    name: "put_carry",
+    args: ["W", WEBSITE, "5MINUTES", NOON, EMPTY_HYPERLOGLOG, "NOW", LATER],
+    reply: 1,
+  },
+  {
+    name: "get_devices",
+    args: ["P", PAGE, ...SPAN, "NOW", LATER],
+    reply: record({ devices: expect.arrayContaining([expect.any(String)]) }),
+  },
   ...["5MINUTES", "10MINUTES", "1HOUR", "3HOURS"].map((part): Step => ({
     name: "get_tracker_memory",
     args: [part, "NOW", LATER],
@@ -105,6 +118,13 @@ export const TRACKER_STEPS: Step[] = [
     args: ["LIMIT", 10_000, "NOW", LATER],
     reply: record({ remaining: 0, merged: expect.toSatisfy((merged: number) => merged > 0) }),
   },
+  { name: "get_carry", args: [], reply: expect.arrayContaining([expect.any(Array)]) },
+  {
+    name: "end_carry",
+    args: (replies) => [(replies.get("get_carry") as string[][]).at(-1)![0]!],
+    reply: expect.toSatisfy((ended: number) => ended > 0),
+  },
+  { name: "configure_tracker", args: ["SHARED", "no"], reply: 1 },
   { name: "count_pg", args: ["P", PAGE, ...SPAN, "NOW", LATER], reply: record({ value: 5 }) },
   { name: "count_ud", args: ["P", PAGE, ...SPAN, "NOW", LATER], reply: record({ value: 4 }) },
   {
