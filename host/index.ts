@@ -16,4 +16,8 @@ export { dateOf, formatNanoseconds, nanosecondsOf, parseNanoseconds } from "./me
 export type { DropPlan, MergePlan, MovePlan } from "./metadata/plans";
 export type { QueueStatus, TableStatus } from "./metadata/status";
 export { TableIndex, type QueryOptions, type Queue, type TableIndexOptions } from "./metadata/table-index";
+export { countUnion } from "./tracker/hyperloglog";
+export { unitedReads, type PartitionReads, type TrackerReads } from "./tracker/shared";
+export { partitionOfPage } from "./tracker/spread";
+export { sharedTracker, type SharedTracker } from "./tracker/website";
 export { VERSION } from "./runtime/version";

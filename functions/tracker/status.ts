@@ -130,6 +130,12 @@ function held(tier: number, nowMs: number): LuaMultiReturn<[windows: number, rec
   return $multi(windows, records);
 }
 
+/** How long the first that the partition at home has to learn waits: its serial number is the time it was noted at. */
+function carryLag(): number {
+  const [, serial] = onKey("ZRANGE", names.carriedDevices(), "0", "0", "WITHSCORES");
+  return serial === undefined ? 0 : Math.max(0, clock(undefined) - Math.floor(tonumber(serial)! / 1000));
+}
+
 type TierStatus = [
   tier: string,
   windows: number,
@@ -224,6 +230,12 @@ export const getTrackerStatus = command(
         type: nullable(integerReply),
         doc: "end of the last five-minute window that rotation has looked at, or nil",
       },
+      {
+        name: "carry_waiting",
+        type: integerReply,
+        doc: "with SHARED `away`: windows of a record whose devices the partition at home has still to learn",
+      },
+      { name: "carry_lag_ms", type: integerReply, doc: "how long the oldest of them waits, by the server's clock" },
     ]),
     errors: ["BADARG", "CONFLICT"],
   },
@@ -244,6 +256,8 @@ export const getTrackerStatus = command(
       enriched: numberField(stored, ENRICHED_FIELD),
       enrich_abandoned: abandoned(),
       rotated_until: stored["rotated"] === undefined ? undefined : tonumber(stored["rotated"]),
+      carry_waiting: onKey("ZCARD", names.carriedDevices()),
+      carry_lag_ms: carryLag(),
     };
   },
 );

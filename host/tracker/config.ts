@@ -151,7 +151,7 @@ function findWebsiteContradictions(partitions: readonly string[], websites: Pars
       else if (others !== undefined && others.join(" ") !== own.join(" "))
         issues.push({
           path,
-          message: `'${partition}' belongs to ${others.join(", ")} already; name the same ones, or others`,
+          message: `'${partition}' belongs to ${others.join(", ")} already, and websites share all of their partitions or none`,
         });
     });
     for (const partition of own) groups.set(partition, groups.get(partition) ?? own);

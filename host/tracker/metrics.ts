@@ -4,7 +4,10 @@ import type { HotpathFunctions } from "../contract";
 import type { EnrichReport } from "./enrichment/enrich";
 
 /** How far behind streams and tiers are; a part of what `get_tracker_status` answers. */
-export interface Lags extends Pick<Awaited<ReturnType<HotpathFunctions["getTrackerStatus"]>>, "streams" | "tiers"> {
+export interface Lags extends Pick<
+  Awaited<ReturnType<HotpathFunctions["getTrackerStatus"]>>,
+  "streams" | "tiers" | "carryLagMs"
+> {
   /** Empty where there are none. */
   partition: string;
 }
@@ -16,6 +19,7 @@ export class TrackerMetrics {
   readonly #ingestLag: Gauge;
   readonly #missing: Gauge;
   readonly #rotationLag: Gauge;
+  readonly #carryLag: Gauge;
   readonly #keptUp: Counter;
   readonly #pages: Counter;
   readonly #pageDurations: Histogram;
@@ -57,6 +61,12 @@ export class TrackerMetrics {
       name: "hotpath_rotation_lag_seconds",
       help: "How long the oldest window that waits to be merged has been over",
       labelNames: ["partition", "tier", "metric"],
+      registers,
+    });
+    this.#carryLag = new Gauge({
+      name: "hotpath_carry_lag_seconds",
+      help: "How long devices that rotation has merged wait to be brought to the partition at home",
+      labelNames: ["partition"],
       registers,
     });
     this.#keptUp = new Counter({
@@ -122,11 +132,13 @@ export class TrackerMetrics {
     this.#ingestLag.reset();
     this.#missing.reset();
     this.#rotationLag.reset();
-    for (const { partition, streams, tiers } of await readLags().catch(() => [])) {
+    this.#carryLag.reset();
+    for (const { partition, streams, tiers, carryLagMs } of await readLags().catch(() => [])) {
       for (const [stream, , , lagMs, missing] of streams) {
         this.#ingestLag.set({ stream }, lagMs / 1000);
         this.#missing.set({ stream }, missing);
       }
+      this.#carryLag.set({ partition }, carryLagMs / 1000);
       for (const [tier, , , , pgLagMs, , udLagMs] of tiers) {
         this.#rotationLag.set({ partition, tier, metric: "pg" }, pgLagMs / 1000);
         this.#rotationLag.set({ partition, tier, metric: "ud" }, udLagMs / 1000);

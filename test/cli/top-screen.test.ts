@@ -527,6 +527,8 @@ describe("what is wrong", () => {
           enrichWaiting: 0,
           enriched: 0,
           enrichAbandoned: [],
+          carryWaiting: 0,
+          carryLagMs: 0,
         },
         delays: { streams: [], tiers: [] },
         memory: [],

@@ -267,6 +267,40 @@ describeWithOwnServer("a cluster of three primaries", () => {
     expect(await host.exit).toEqual({ code: 0, signal: null });
   });
 
+  it("counts a website on three shards, and shows one", async () => {
+    const dir = await mkdtemp(join(tmpdir(), "hotpath-test-"));
+    onTestFinished(() => rm(dir, { recursive: true, force: true }));
+    const websites = { "news.example": { partitions: PARTITIONS } };
+    await writeFile(join(dir, "config.json"), JSON.stringify({ tracker: { partitions: PARTITIONS, websites } }));
+    const env = { REDIS_URL: cluster.url, CONFIG_PATH: join(dir, "config.json") };
+    const json = async (...args: string[]): Promise<Record<string, unknown>> => {
+      const command = runHotpath(args, { env });
+      expect(await command.exit, command.errors.join("\n")).toEqual({ code: 0, signal: null });
+      return JSON.parse(command.lines.join("\n")) as Record<string, unknown>;
+    };
+    const dt = Date.now() - 15 * 60_000;
+    for (const [at, partition] of PARTITIONS.entries()) {
+      // The second device of each is the first of the next.
+      for (const uui of [`d${at}`, `d${at + 1}`]) {
+        const event = ["url", `https://news.example/s/${partition}.html`, "uui", uui, "dt", String(dt)];
+        await connection.send(["XADD", `ST:TRACKER::{${partition}}::`, "*", ...event], {
+          routingKey: `{${partition}}`,
+        });
+      }
+    }
+    await json("run", "ingest");
+    await json("run", "rotate");
+    const top = await json("top", "--dimension", "W", "--window", "1h", "--json");
+    expect(top["rows"]).toMatchObject([{ name: "news.example", views: 6, devices: 4 }]);
+    const series = await json("series", "news.example", "--last", "30m", "--json");
+    expect(series).toMatchObject({ views: 6, devices: { value: 4 } });
+    expect((series["points"] as { devices: number }[]).map(({ devices }) => devices)).toContain(4);
+    const status = await json("status", "--json");
+    expect((status["tracker"] as { status: object }[]).map((each) => each.status)).toEqual(
+      PARTITIONS.map(() => expect.objectContaining({ carryWaiting: 0 }) as object),
+    );
+  });
+
   it("says so when no node answers", async () => {
     await expect(connect("redis+cluster://127.0.0.1:1,127.0.0.1:2")).rejects.toThrow("no node of the cluster answers");
   });

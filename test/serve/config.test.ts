@@ -141,6 +141,33 @@ describe("what is refused", () => {
     ]);
   });
 
+  it("puts the partitions of a website together, and leaves every other one alone", () => {
+    const partitions = ["a", "b", "c", "d", "e"];
+    const of = (...names: string[]) => ({ partitions: names });
+    const groups = (websites: object) => {
+      write("config/default.json", { tracker: { partitions, websites } });
+      return load().tracker.groups;
+    };
+    expect(groups({})).toEqual([["a"], ["b"], ["c"], ["d"], ["e"]]);
+    expect(groups({ "x.example": of("c", "a"), "y.example": of("c", "a"), "z.example": of("e") })).toEqual([
+      ["b"],
+      ["c", "a"],
+      ["d"],
+      ["e"],
+    ]);
+    const wrong = (websites: object) => problems({ tracker: { partitions, websites } });
+    expect(wrong({ "x.example": of("a", "f") })).toEqual([
+      "tracker.websites.\"x.example\".partitions[1]: 'f' is none of tracker.partitions",
+    ]);
+    expect(wrong({ "x.example": of("a", "a") })).toEqual([
+      "tracker.websites.\"x.example\".partitions[1]: 'a' is named twice",
+    ]);
+    expect(wrong({ "x.example": of("a", "b"), "y.example": of("b", "c") })).toEqual([
+      "tracker.websites.\"y.example\".partitions[0]: 'b' belongs to a, b already, and websites share all of their partitions or none",
+    ]);
+    expect(wrong({ "x.example": of() })).toHaveLength(1);
+  });
+
   it("wants partitions for a cluster, and gives each its stream", () => {
     const redis = { url: "redis+cluster://a,b:7000" };
     expect(problems({ redis, tracker: { maxlen: 5 } })).toEqual([

@@ -6,6 +6,7 @@ import { carry } from "../../host/tracker/carry";
 import { rotate } from "../../host/tracker/rotate";
 import { unitedReads, type TrackerReads } from "../../host/tracker/shared";
 import { partitionOfPage } from "../../host/tracker/spread";
+import { sharedTracker } from "../../host/tracker/website";
 import { loadLibrary } from "../support/functions";
 import { useServer } from "../support/server";
 import { EPOCH_MS, HOUR_MS, idOf, MINUTE_MS, type SentEvent } from "../support/tracker-model";
@@ -318,6 +319,19 @@ describe("bringing devices home", () => {
     expect(Math.min(...serials)).toBeGreaterThan(9e15);
   });
 
+  it("tells what waits, and for how long", async () => {
+    const away = parts.get(AWAY[0]!)!;
+    expect(await away.getTrackerStatus()).toMatchObject({ carryWaiting: 0, carryLagMs: 0 });
+    await seen(AWAY[0]!, ["a"], EPOCH_MS, EPOCH_MS);
+    await rotateOne(AWAY[0]!, EPOCH_MS + 5 * MINUTE_MS);
+    const key = `SS:CARRY::{${AWAY[0]!}}::UD`;
+    const [first] = await redis.client.zRange(key, 0, 0);
+    await redis.client.zIncrBy(key, -3_600e6, first!);
+    const { carryWaiting, carryLagMs } = await away.getTrackerStatus();
+    expect(carryWaiting).toBe(2);
+    expect(carryLagMs).toBeGreaterThanOrEqual(3_600e3);
+  });
+
   it("notes nothing in a partition that shares nothing", async () => {
     await whole.trackEvents({ events: [view("a", EPOCH_MS)], now: EPOCH_MS });
     await whole.rotateUd({ now: EPOCH_MS + 5 * MINUTE_MS });
@@ -373,6 +387,27 @@ describe("bringing devices home", () => {
       /^window must be the start/,
     );
     expect(await home.putCarry({ ...put, devices: Buffer.concat([header, Buffer.from([0x7f, 0xff])]) })).toBe(1);
+  });
+});
+
+describe("the typed client of a shared website", () => {
+  it("counts each event in the partition of its page, and tells errors by their place", async () => {
+    const client = sharedTracker(connection, NAMES);
+    const events = makeEvents(300, EPOCH_MS, MINUTE_MS).map((each) => JSON.stringify(each));
+    events[7] = "{}";
+    events[250] = '{"url":"no address"}';
+    const { accepted, rejected, errors } = await client.trackEvents({ events, now: EPOCH_MS + MINUTE_MS });
+    expect([accepted, rejected, errors.map(([at]) => at)]).toEqual([298, 2, [7, 250]]);
+    const span = { from: EPOCH_MS, to: EPOCH_MS + MINUTE_MS, now: EPOCH_MS + MINUTE_MS };
+    const sites = await client.rankPg({ dimension: "W", ...span });
+    expect(sites!.ranking.reduce((sum, [, views]) => sum + views, 0)).toBe(298);
+    for (const { url } of makeEvents(20, EPOCH_MS, MINUTE_MS)) {
+      const { pageId: id } = await client.identifyUrl({ url });
+      for (const [name, functions] of parts)
+        expect((await functions.getDocument({ dimension: "P", id })) !== null).toBe(
+          name === partitionOfPage(url, NAMES),
+        );
+    }
   });
 });
 

@@ -13,6 +13,9 @@ export interface Problem {
 /** A host reads a stream within moments; an entry that waits for longer waits in vain. */
 const STREAM_WAIT_MS = MINUTE_MS;
 
+/** Devices are brought home each minute. */
+const CARRY_WAIT_MS = 10 * MINUTE_MS;
+
 /** What went missing cannot be brought back: it is wrong for as long as somebody should hear of it, and told by the figures after. */
 const LOSS_MS = DAY_MS;
 
@@ -66,7 +69,7 @@ function libraryProblems({ address, libraries }: Status["primaries"][number]): P
   });
 }
 
-function trackerProblems({ partition, error, delays, unread }: Status["tracker"][number]): Problem[] {
+function trackerProblems({ partition, error, status, delays, unread }: Status["tracker"][number]): Problem[] {
   const where = partition === null ? "" : `{${partition}}: `;
   if (error !== null) return [{ kind: "tracker", message: `${where}${error}` }];
   const streams = (delays?.streams ?? []).flatMap(([stream, entries, waitedMs]): Problem[] =>
@@ -83,7 +86,8 @@ function trackerProblems({ partition, error, delays, unread }: Status["tracker"]
     kind: "stream",
     message: `${where}${stream} has ${formatCount(entries)} entries and was never ingested; run: hotpath serve`,
   }));
-  return [...streams, ...never, ...(delays?.tiers ?? []).flatMap((tier) => rotationProblems(where, tier))];
+  const rotation = (delays?.tiers ?? []).flatMap((tier) => rotationProblems(where, tier));
+  return [...streams, ...never, ...rotation, ...carryProblems(where, status?.carryLagMs ?? 0)];
 }
 
 function rotationProblems(
@@ -100,6 +104,16 @@ function rotationProblems(
     {
       kind: "rotation",
       message: `${where}${tier} is not rotated: a window that is over waits for its ${late.join(" and ")}; is hotpath serve running?`,
+    },
+  ];
+}
+
+function carryProblems(where: string, lagMs: number): Problem[] {
+  if (lagMs <= CARRY_WAIT_MS) return [];
+  return [
+    {
+      kind: "rotation",
+      message: `${where}devices of websites that are counted in several partitions wait to be brought home, since ${formatDuration(lagMs)}; is the shard at home there, and hotpath serve running?`,
     },
   ];
 }
