@@ -40,7 +40,7 @@ export const UNKNOWN_HOSTS = ["host","other","refuse"] as const;
 export const LIMITS = {"urlBytes":2048,"deviceBytes":256,"eventAgeMs":604800000,"eventAheadMs":300000,"eventsPerCall":1000,"pointsPerCall":10000,"entriesPerCall":1000} as const;
 
 /** Least and most of options that are whole numbers, by function. */
-export const BOUNDS = {"configureTracker":{"maxlen":[0,1000000000],"documentDays":[8,3650],"seriesFineDays":[8,3650],"seriesCoarseDays":[8,3650],"enrich":[0,1],"refreshDays":[1,3650]},"ingestEvents":{"limit":[1,10000]},"rotatePg":{"limit":[1,10000]},"rotateUd":{"limit":[1,10000]},"rankPg":{"count":[1,1000]},"trackerLead":{"lease":[1000,3600000]},"configureTopic":{"quiet":[1,2592000000],"maxwait":[0,31536000000],"lease":[1,86400000],"attempts":[1,1000],"backoff":[0,3600000],"maxlen":[0,1000000000]},"ingestScans":{"limit":[1,10000]},"configureCatalog":{"auditMaxlen":[1,5000],"auditDays":[0,36500],"removedDays":[0,36500]},"defineTask":{"attempts":[1,1000],"backoff":[0,3600000],"lease":[1,86400000],"keep":[0,31536000000]}} as const;
+export const BOUNDS = {"configureTracker":{"maxlen":[0,1000000000],"documentDays":[8,3650],"seriesFineDays":[8,3650],"seriesCoarseDays":[8,3650],"enrich":[0,1],"refreshDays":[1,3650],"shared":[0,1]},"ingestEvents":{"limit":[1,10000]},"rotatePg":{"limit":[1,10000]},"rotateUd":{"limit":[1,10000]},"rankPg":{"count":[1,1000]},"trackerLead":{"lease":[1000,3600000]},"configureTopic":{"quiet":[1,2592000000],"maxwait":[0,31536000000],"lease":[1,86400000],"attempts":[1,1000],"backoff":[0,3600000],"maxlen":[0,1000000000]},"ingestScans":{"limit":[1,10000]},"configureCatalog":{"auditMaxlen":[1,5000],"auditDays":[0,36500],"removedDays":[0,36500]},"defineTask":{"attempts":[1,1000],"backoff":[0,3600000],"lease":[1,86400000],"keep":[0,31536000000]}} as const;
 
 /** Keys that a host names itself, outside of partitions. */
 export const KEYS = {"events":"ST:TRACKER::::","announcements":"ST:ENRICH:P:::","courier":"H:COURIER::::","deploy":"H:DEPLOY::::"} as const;
@@ -110,12 +110,12 @@ export interface HotpathFunctions {
     /** clock of the call, in place of the server's */
     now?: number;
   }): Promise<{ windows: number; merged: number; remaining: number }>;
-  /** Devices that the partition at home has to learn, those that were merged first first. */
+  /** Devices that rotation has merged and other partitions have to learn, those merged first first. */
   getCarry(args?: {
     /** how many at most, of up to 12 KB each (default 50) */
     count?: number;
   }): Promise<([serial: string, dimension: string, id: string, tier: string, window: number, devices: Buffer | null])[]>;
-  /** Unites devices that another partition has seen with a window at home. */
+  /** Unites devices that another partition has seen with a window of this one. */
   putCarry(args: {
     /** website, section, audio, video or podcast */
     dimension: "W" | "S" | "A" | "V" | "PC";
@@ -130,7 +130,7 @@ export interface HotpathFunctions {
     /** clock of the call, in place of the server's */
     now?: number;
   }): Promise<number>;
-  /** Says that devices have arrived at home. */
+  /** Says that devices have arrived where they belong. */
   endCarry(args: {
     /** the last one of `get_carry` that has arrived */
     serial: string;
@@ -315,11 +315,11 @@ export interface HotpathFunctions {
     enrich?: number;
     /** days after which refresh_documents asks for the metadata of a page again */
     refreshDays?: number;
-    /** whether websites of this partition are counted in others as well: `away` notes for `take_devices` what devices rotation has merged, `home` is where `merge_devices` brings them; both keep HyperLogLogs for 3 hours at least */
-    shared?: "no" | "home" | "away";
+    /** 1: websites of this partition are counted in others as well; rotation notes for `get_carry` what devices it has merged, and HyperLogLogs of all but pages are kept for 3 hours at least; 0: they are not (default) */
+    shared?: number;
   }): Promise<number>;
   /** The options of the tracker that are in force, defaults included. */
-  getTrackerConfig(): Promise<{ hosts: string; unknown: string; maxlen: number; documentDays: number; seriesFineDays: number; seriesCoarseDays: number; enrich: number; refreshDays: number; shared: string }>;
+  getTrackerConfig(): Promise<{ hosts: string; unknown: string; maxlen: number; documentDays: number; seriesFineDays: number; seriesCoarseDays: number; enrich: number; refreshDays: number; shared: number }>;
   /** Lag of streams and tiers, what was refused and why, and how much there is. */
   getTrackerStatus(args?: {
     /** clock of the call, in place of the server's */
@@ -977,7 +977,7 @@ export const SPECIFICATIONS: Record<keyof HotpathFunctions, FunctionSpecificatio
   identifyUrl: {"name":"identify_url","library":"tracker","readOnly":true,"role":"reader","positional":["url"],"rest":null,"options":[],"reply":{"kind":"record","items":[["website_id","websiteId",{"kind":"text"}],["website","website",{"kind":"text"}],["section_id","sectionId",{"kind":"text"}],["section","section",{"kind":"text"}],["page_id","pageId",{"kind":"text"}],["page","page",{"kind":"text"}]]}},
   identifyName: {"name":"identify_name","library":"tracker","readOnly":true,"role":"reader","positional":["website"],"rest":null,"options":[["SECTION","section",1]],"reply":{"kind":"record","items":[["website_id","websiteId",{"kind":"text"}],["website","website",{"kind":"text"}],["section_id","sectionId",{"kind":"nullable","of":{"kind":"text"}}]]}},
   configureTracker: {"name":"configure_tracker","library":"tracker","readOnly":false,"role":"admin","positional":[],"rest":null,"options":[["HOSTS","hosts",1],["UNKNOWN","unknown",1],["MAXLEN","maxlen",1],["DOCUMENT_DAYS","documentDays",1],["SERIES_FINE_DAYS","seriesFineDays",1],["SERIES_COARSE_DAYS","seriesCoarseDays",1],["ENRICH","enrich",1],["REFRESH_DAYS","refreshDays",1],["SHARED","shared",1]],"reply":{"kind":"integer"}},
-  getTrackerConfig: {"name":"get_tracker_config","library":"tracker","readOnly":true,"role":"reader","positional":[],"rest":null,"options":[],"reply":{"kind":"record","items":[["hosts","hosts",{"kind":"json"}],["unknown","unknown",{"kind":"text"}],["maxlen","maxlen",{"kind":"integer"}],["document_days","documentDays",{"kind":"integer"}],["series_fine_days","seriesFineDays",{"kind":"integer"}],["series_coarse_days","seriesCoarseDays",{"kind":"integer"}],["enrich","enrich",{"kind":"integer"}],["refresh_days","refreshDays",{"kind":"integer"}],["shared","shared",{"kind":"text"}]]}},
+  getTrackerConfig: {"name":"get_tracker_config","library":"tracker","readOnly":true,"role":"reader","positional":[],"rest":null,"options":[],"reply":{"kind":"record","items":[["hosts","hosts",{"kind":"json"}],["unknown","unknown",{"kind":"text"}],["maxlen","maxlen",{"kind":"integer"}],["document_days","documentDays",{"kind":"integer"}],["series_fine_days","seriesFineDays",{"kind":"integer"}],["series_coarse_days","seriesCoarseDays",{"kind":"integer"}],["enrich","enrich",{"kind":"integer"}],["refresh_days","refreshDays",{"kind":"integer"}],["shared","shared",{"kind":"integer"}]]}},
   getTrackerStatus: {"name":"get_tracker_status","library":"tracker","readOnly":true,"role":"reader","positional":[],"rest":null,"options":[["NOW","now",1]],"reply":{"kind":"record","items":[["streams","streams",{"kind":"list","of":{"kind":"tuple","items":[["stream","stream",{"kind":"text"}],["cursor","cursor",{"kind":"text"}],["length","length",{"kind":"integer"}],["lag_ms","lagMs",{"kind":"integer"}],["missing","missing",{"kind":"integer"}],["missing_at","missingAt",{"kind":"integer"}],["begun_anew","begunAnew",{"kind":"integer"}]]}}],["tiers","tiers",{"kind":"list","of":{"kind":"tuple","items":[["tier","tier",{"kind":"text"}],["windows","windows",{"kind":"integer"}],["records","records",{"kind":"integer"}],["pg_pending","pgPending",{"kind":"integer"}],["pg_lag_ms","pgLagMs",{"kind":"integer"}],["ud_pending","udPending",{"kind":"integer"}],["ud_lag_ms","udLagMs",{"kind":"integer"}]]}}],["rejected","rejected",{"kind":"list","of":{"kind":"tuple","items":[["reason","reason",{"kind":"text"}],["events","events",{"kind":"integer"}]]}}],["late","late",{"kind":"integer"}],["websites","websites",{"kind":"integer"}],["sections","sections",{"kind":"integer"}],["pages","pages",{"kind":"integer"}],["enrich_waiting","enrichWaiting",{"kind":"integer"}],["enriched","enriched",{"kind":"integer"}],["enrich_abandoned","enrichAbandoned",{"kind":"list","of":{"kind":"tuple","items":[["reason","reason",{"kind":"text"}],["pages","pages",{"kind":"integer"}]]}}],["rotated_until","rotatedUntil",{"kind":"nullable","of":{"kind":"integer"}}],["carry_waiting","carryWaiting",{"kind":"integer"}],["carry_lag_ms","carryLagMs",{"kind":"integer"}]]}},
   getTrackerDelays: {"name":"get_tracker_delays","library":"tracker","readOnly":true,"role":"reader","positional":[],"rest":null,"options":[["NOW","now",1]],"reply":{"kind":"record","items":[["streams","streams",{"kind":"list","of":{"kind":"tuple","items":[["stream","stream",{"kind":"text"}],["unread","unread",{"kind":"integer"}],["waited_ms","waitedMs",{"kind":"integer"}]]}}],["tiers","tiers",{"kind":"list","of":{"kind":"tuple","items":[["tier","tier",{"kind":"text"}],["pg_ms","pgMs",{"kind":"integer"}],["ud_ms","udMs",{"kind":"integer"}]]}}]]}},
   getTrackerMemory: {"name":"get_tracker_memory","library":"tracker","readOnly":true,"role":"reader","positional":["part"],"rest":null,"options":[["DIMENSION","dimension",1],["SAMPLES","samples",1],["NOW","now",1]],"reply":{"kind":"list","of":{"kind":"tuple","items":[["what","what",{"kind":"text"}],["dimension","dimension",{"kind":"text"}],["keys","keys",{"kind":"integer"}],["bytes","bytes",{"kind":"integer"}],["samples","samples",{"kind":"integer"}]]}}},

@@ -1,8 +1,8 @@
 /**
- * Devices of websites, sections and media that are counted in several partitions, brought together in the one at home.
+ * Devices of websites, sections and media that are counted in several partitions, brought together in one of them, the record's home.
  *
- * Views add up over partitions, devices do not. So rotation of a partition that is `away` notes what windows of five minutes it
- * has merged, the host takes these HyperLogLogs home, and there they unite with what was seen at home, as late events do. A union
+ * Views add up over partitions, devices do not. So rotation of a shared partition notes what windows of five minutes it
+ * has merged, the host takes these HyperLogLogs to each record's home, and there they unite with what was seen at home, as late events do. A union
  * may be repeated without harm: nothing is taken off the list before it has arrived, and what was merged again meanwhile has
  * another serial number by then.
  */
@@ -24,7 +24,6 @@ import {
 } from "../runtime/declare";
 import { fail, quote } from "../runtime/errors";
 import { onKey, requireHyperLogLog, requireType } from "../runtime/types";
-import { MAX_BYTES, isHyperLogLog } from "./hyperloglog";
 import * as names from "./names";
 import type { Dimension } from "./names";
 import { uniteWithWindow } from "./rotation";
@@ -32,6 +31,9 @@ import { COARSEST, MADE_TIERS, tierIndex, TIERS, windowStart } from "./windows";
 
 /** All that may be seen in several partitions. */
 const CARRIED = ["W", "S", "A", "V", "PC"] as const;
+
+/** A header of 16 bytes and 16,384 registers of six bits: the largest HyperLogLog there is (`hyperloglog.c` of Redis). */
+const DENSE_BYTES = 12304;
 
 /** A window and an id, as `carriedDevices` lists them. */
 interface Carried {
@@ -65,9 +67,10 @@ function findDevices({
 export const getCarry = command(
   {
     name: "get_carry",
-    summary: "Devices that the partition at home has to learn, those that were merged first first",
+    summary: "Devices that rotation has merged and other partitions have to learn, those merged first first",
     doc:
-      "Of a partition with SHARED `away`. Give each to `put_carry` at home, then the last `serial` to `end_carry` here; " +
+      "Of a partition with SHARED. Each record has a home among the partitions that share it, which the caller chooses. Give " +
+      "each HyperLogLog to `put_carry` there, unless it is here, then the last `serial` to `end_carry` here; " +
       "until then the same are answered again. Where a window has ended before it was taken, it is that of the " +
       "narrowest tier which is left.",
     role: "scheduler",
@@ -101,7 +104,7 @@ export const getCarry = command(
 export const putCarry = command(
   {
     name: "put_carry",
-    summary: "Unites devices that another partition has seen with a window at home",
+    summary: "Unites devices that another partition has seen with a window of this one",
     doc:
       "Rotation carries them into the windows above, and notes the points. May be repeated: a device counts once. What " +
       "comes for a window that is not kept any more is in the windows around it that are.",
@@ -112,7 +115,7 @@ export const putCarry = command(
       { name: "id", type: recordId, doc: "id of the record" },
       { name: "tier", type: choice(MADE_TIERS), doc: "length of the window" },
       { name: "window", type: unixMs, doc: "start of the window" },
-      { name: "devices", type: bytes(1, MAX_BYTES), doc: "the HyperLogLog, as `get_carry` answered it" },
+      { name: "devices", type: bytes(1, DENSE_BYTES), doc: "the HyperLogLog, as `get_carry` answered it" },
     ],
     options: [NOW],
     reply: integerReply,
@@ -123,7 +126,9 @@ export const putCarry = command(
     if (args.window % TIERS[tier]!.lengthMs !== 0) {
       fail("BADARG", `window must be the start of one of ${args.tier}, got ${args.window}`);
     }
-    if (!isHyperLogLog(args.devices)) fail("BADARG", `devices must be a HyperLogLog, got ${quote(args.devices)}`);
+    if (string.sub(args.devices, 1, 4) !== "HYLL") {
+      fail("BADARG", `devices must be a HyperLogLog, got ${quote(args.devices)}`);
+    }
     uniteWithWindow({ tier, dimension: args.dimension, startMs: args.window }, args.id, args.devices, args.now);
     return 1;
   },
@@ -132,7 +137,7 @@ export const putCarry = command(
 export const endCarry = command(
   {
     name: "end_carry",
-    summary: "Says that devices have arrived at home",
+    summary: "Says that devices have arrived where they belong",
     doc: "All up to this serial number are taken off the list; what rotation has merged again since is not among them.",
     role: "scheduler",
     flags: [],

@@ -15,10 +15,6 @@ const MAX_HOSTS_BYTES = 1048576;
 /** What becomes of an event whose host is not in the table: named after the host, put under `other`, or refused. */
 const UNKNOWN_HOSTS = ["host", "other", "refuse"] as const;
 
-/** Whether websites of this partition are counted in others as well; devices are then brought together in the one at home. */
-const SHARED = ["no", "home", "away"] as const;
-type Shared = (typeof SHARED)[number];
-
 const DEFAULTS = {
   unknown: "host",
   maxlen: 10000,
@@ -26,7 +22,6 @@ const DEFAULTS = {
   seriesFineDays: 30,
   seriesCoarseDays: 400,
   refreshDays: 7,
-  shared: "no" as Shared,
 };
 
 /** How far rotation has come. */
@@ -126,7 +121,7 @@ export function readRetention(): Retention {
 }
 
 /** What rotation needs to know, in one read; CONFLICT if the state hash is no hash. */
-export function readRotation(): RotationState & PointRetention & { shared: Shared } {
+export function readRotation(): RotationState & PointRetention & { isShared: boolean } {
   const [rotated, clockMs, fine, coarse, shared] = onKey(
     "HMGET",
     names.state(),
@@ -137,7 +132,7 @@ export function readRotation(): RotationState & PointRetention & { shared: Share
     "config:shared",
   );
   return {
-    shared: shared === false || shared === undefined ? DEFAULTS.shared : (shared as Shared),
+    isShared: shared === "1",
     rotatedMs: numberOr(rotated, 0),
     clockMs: numberOr(clockMs, 0),
     seriesFineDays: numberOr(fine, DEFAULTS.seriesFineDays),
@@ -249,10 +244,10 @@ export const configureTracker = command(
       },
       {
         name: "SHARED",
-        type: choice(SHARED),
+        type: integer(0, 1),
         doc:
-          "whether websites of this partition are counted in others as well: `away` notes for `take_devices` what " +
-          "devices rotation has merged, `home` is where `merge_devices` brings them; both keep HyperLogLogs for 3 hours at least",
+          "1: websites of this partition are counted in others as well; rotation notes for `get_carry` what devices it " +
+          "has merged, and HyperLogLogs of all but pages are kept for 3 hours at least; 0: they are not (default)",
       },
     ],
     reply: integerReply,
@@ -311,7 +306,7 @@ export const getTrackerConfig = command(
       { name: "series_coarse_days", type: integerReply, doc: "days that points of 1 and 3 hours are kept" },
       { name: "enrich", type: integerReply, doc: "1 if pages are announced for enrichment" },
       { name: "refresh_days", type: integerReply, doc: "days after which metadata is asked for again" },
-      { name: "shared", type: textReply, doc: "whether websites of this partition are counted in others as well" },
+      { name: "shared", type: integerReply, doc: "1 if websites of this partition are counted in others as well" },
     ]),
     errors: ["BADARG", "CONFLICT"],
   },
@@ -328,7 +323,7 @@ export const getTrackerConfig = command(
       series_coarse_days: seriesCoarseDays,
       enrich: isOn ? 1 : 0,
       refresh_days: refreshDays,
-      shared: readRotation().shared,
+      shared: readRotation().isShared ? 1 : 0,
     };
   },
 );

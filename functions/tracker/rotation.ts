@@ -8,7 +8,7 @@
  */
 import { clock, serialAfter } from "../runtime/clock";
 import { choice, command, integer, integerReply, NOW, record } from "../runtime/declare";
-import { asRaised } from "../runtime/errors";
+import { asRaised, fail } from "../runtime/errors";
 import { member, members } from "../runtime/keys";
 import { HOUR_MS } from "../runtime/time";
 import { onKey, requireHyperLogLog, requireType } from "../runtime/types";
@@ -51,7 +51,6 @@ interface Work {
   merged: number;
   /** Whether websites of this partition are counted in others as well. */
   isShared: boolean;
-  isAway: boolean;
   /** The first error that a foreign key raised. */
   problem: unknown;
 }
@@ -334,7 +333,7 @@ function notePoint({ point, life }: DevicesPlan, name: string, hash: string, bef
   redis.call("PEXPIRE", name, life);
 }
 
-/** Notes devices that the partition at home has to learn; each id has a serial number of its own, by which it is taken. */
+/** Notes devices that another partition may have to learn; each id has a serial number of its own, by which it is taken. */
 function noteCarried({ tier, dimension, startMs }: Target, ids: string[]): void {
   const carried = names.carriedDevices();
   const [, last] = redis.call("ZRANGE", carried, "-1", "-1", "WITHSCORES");
@@ -378,7 +377,7 @@ function mergeSlice(plan: DevicesPlan, open: string, above: string | undefined, 
   const finished = without(failed, ids, 1);
   if (finished.length === 0) return false;
   announceAbove(plan.target, above, finished);
-  if (work.isAway && isCarried(plan.target)) noteCarried(plan.target, finished);
+  if (work.isShared && isCarried(plan.target)) noteCarried(plan.target, finished);
   redis.call("SREM", open, ...finished);
   work.left -= finished.length;
   work.merged += finished.length;
@@ -400,7 +399,7 @@ function checkDevices(open: string, above: string | undefined, isNoted: boolean)
 const mergeDevices: Merge = (target, work) => {
   const open = names.openDevices(target.tier, target.dimension, `${target.startMs}`);
   const above = openAbove(target);
-  const isNoted = work.isAway && isCarried(target);
+  const isNoted = work.isShared && isCarried(target);
   if (!attempted(work, () => checkDevices(open, above, isNoted))) return false;
   const plan = planDevices(target, work);
   while (redis.call("EXISTS", open) === 1) {
@@ -430,7 +429,7 @@ export function uniteWithWindow(target: Target, id: string, devices: string, now
   redis.call("SET", lent, devices, "PX", "1000");
   const united = redis.pcall("PFMERGE", name, lent);
   redis.call("DEL", lent);
-  if ((united as RedisError).err !== undefined) error(united as RedisError);
+  if ((united as RedisError).err !== undefined) fail("BADARG", "devices must be a HyperLogLog, got a malformed one");
   notePoint(plan, name, hash, before);
   announceAbove(target, above, [id]);
 }
@@ -541,8 +540,7 @@ function rotate(args: RotateArguments, metric: Metric, merge: Merge): unknown[] 
     windowsLeft: MAX_WINDOWS,
     windows: 0,
     merged: 0,
-    isShared: state.shared !== "no",
-    isAway: state.shared === "away",
+    isShared: state.isShared,
     problem: undefined,
   };
   const tiers: readonly string[] = args.tier === undefined ? MADE_TIERS : [args.tier];

@@ -130,7 +130,7 @@ function held(tier: number, nowMs: number): LuaMultiReturn<[windows: number, rec
   return $multi(windows, records);
 }
 
-/** How long the first that the partition at home has to learn waits: its serial number is the time it was noted at. */
+/** How long the first that other partitions have to learn waits: its serial number is the time it was noted at. */
 function carryLag(): number {
   const [, serial] = onKey("ZRANGE", names.carriedDevices(), "0", "0", "WITHSCORES");
   return serial === undefined ? 0 : Math.max(0, clock(undefined) - Math.floor(tonumber(serial)! / 1000));
@@ -233,7 +233,7 @@ export const getTrackerStatus = command(
       {
         name: "carry_waiting",
         type: integerReply,
-        doc: "with SHARED `away`: windows of a record whose devices the partition at home has still to learn",
+        doc: "with SHARED: windows of a record whose devices other partitions may have to learn",
       },
       { name: "carry_lag_ms", type: integerReply, doc: "how long the oldest of them waits, by the server's clock" },
     ]),

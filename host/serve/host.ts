@@ -60,7 +60,7 @@ export class Host implements NotifierHost {
       }
     }
     for (const group of this.config.tracker.groups)
-      for (const partition of group) await configure(this.functions(partition), this.config.tracker, group, partition);
+      for (const partition of group) await configure(this.functions(partition), this.config.tracker, group);
     for (const topic of this.topics)
       this.#topicSettings.set(topic.name, await applyTopic(this.functions(topic.partition), topic));
   }
@@ -112,12 +112,10 @@ async function configure(
   functions: HotpathFunctions,
   tracker: TrackerConfig,
   group: readonly (string | null)[],
-  partition: string | null,
 ): Promise<void> {
   const { hosts, unknown, maxlen, documentDays, seriesFineDays, seriesCoarseDays, enrichment, websites } = tracker;
-  const shared = group.length === 1 ? "no" : partition === group[0] ? "home" : "away";
   const given: Parameters<HotpathFunctions["configureTracker"]>[0] = {
-    ...(Object.keys(websites).length > 0 && { shared }),
+    ...(Object.keys(websites).length > 0 && { shared: group.length > 1 ? 1 : 0 }),
     ...(hosts && { hosts: JSON.stringify(hosts) }),
     ...(unknown !== undefined && { unknown }),
     ...(maxlen !== undefined && { maxlen }),

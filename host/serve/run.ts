@@ -4,7 +4,7 @@ import type { Config } from "../config";
 import { describeError, UserError } from "../runtime/errors";
 import { Host } from "./host";
 import type { Job } from "./jobs";
-import { carry } from "../tracker/carry";
+import { carry, functionsByName } from "../tracker/carry";
 import { drain } from "../tracker/ingest";
 import { notifyOnce } from "../notifier/once";
 import { addSummaries, METRICS, NOTHING_ROTATED, rotate, type Metric } from "../tracker/rotate";
@@ -144,11 +144,12 @@ async function rotateAll(host: Host, config: Config, job: RotationJob, signal: A
   return total;
 }
 
-/** Brings devices home that rotation has merged elsewhere; whether it came to an end. */
+/** Brings devices that rotation has merged to their records' homes; whether it came to an end. */
 async function carryAll(host: Host, config: Config, signal: AbortSignal): Promise<boolean> {
-  for (const [home, ...away] of config.tracker.groups) {
-    for (const partition of away) {
-      const { finished } = await carry(host.functions(partition), host.functions(home!), () => !signal.aborted);
+  for (const partitions of config.tracker.groups.filter(({ length }) => length > 1)) {
+    const group = functionsByName(host, partitions);
+    for (const partition of group.keys()) {
+      const { finished } = await carry(partition, group, () => !signal.aborted);
       if (!finished) return false;
     }
   }

@@ -49,7 +49,9 @@ export async function serve(config: Config, log: Logger, signal: AbortSignal): P
     await availability.start();
     await Promise.all([
       ...tracker.streams.map((stream) => serveIngest(service, stream, metrics.tracker)),
-      ...host.partitions.map((partition) => serveRotation(service, tracker, metrics.tracker, partition)),
+      ...tracker.groups.flatMap((group) =>
+        group.map((partition) => serveRotation(service, tracker, metrics.tracker, partition, group.length > 1)),
+      ),
       ...tracker.groups.map((group) => serveCarry(service, tracker, group)),
       ...host.partitions.map((partition) => serveUpkeep(service, tracker, metrics.tracker, partition)),
       serveEnrichment(service),

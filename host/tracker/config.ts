@@ -69,7 +69,7 @@ export type TrackerConfig = Omit<ParsedTracker, "streams" | "partitions"> & {
   streams: StreamConfig[];
   /** One without a name on a single server that names none; none in a cluster where the tracker is not used. */
   partitions: readonly (string | null)[];
-  /** The same, those that count the same websites together; the first of each is the one at home. */
+  /** The same, those that count the same websites together. */
   groups: readonly (readonly (string | null)[])[];
 };
 
@@ -95,9 +95,9 @@ function groupsOf(
   websites: ParsedTracker["websites"],
 ): (readonly (string | null)[])[] {
   const together = Object.values(websites).map((website) => website.partitions);
-  const groups = new Set(partitions.map((each) => together.find(([home]) => home === each) ?? [each]));
-  const away = new Set<string | null>(together.flatMap((each) => each.slice(1)));
-  return [...groups].filter(([home]) => !away.has(home!));
+  const groups = new Set(partitions.map((each) => together.find(([first]) => first === each) ?? [each]));
+  const others = new Set<string | null>(together.flatMap((each) => each.slice(1)));
+  return [...groups].filter(([first]) => !others.has(first!));
 }
 
 /**
@@ -137,7 +137,7 @@ export function findTrackerContradictions(
   return issues;
 }
 
-/** Two websites share all of their partitions or none: devices of a partition are brought to one home. */
+/** Two websites share all of their partitions or none: what one has seen is brought to all others that count the same. */
 function findWebsiteContradictions(partitions: readonly string[], websites: ParsedTracker["websites"]): Issue[] {
   const issues: Issue[] = [];
   const groups = new Map<string, readonly string[]>();

@@ -65,7 +65,7 @@ export class TrackerMetrics {
     });
     this.#carryLag = new Gauge({
       name: "hotpath_carry_lag_seconds",
-      help: "How long devices that rotation has merged wait to be brought to the partition at home",
+      help: "How long devices that rotation has merged wait to be brought to the partitions that they belong to",
       labelNames: ["partition"],
       registers,
     });

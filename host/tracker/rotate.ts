@@ -90,16 +90,21 @@ async function rotateUpTo(
   return summary;
 }
 
+/** In which devices that other partitions have seen are brought together: coarser windows are made once, and not again for them. */
+const CARRY_MS = 90_000;
+
 /**
  * Rotates until the host stops: each tier on its own schedule, each tick led by one of all hosts.
  *
  * @param partition of a cluster; null without one
+ * @param isShared whether its websites are counted in other partitions as well
  */
 export async function serveRotation(
   service: Service,
   config: TrackerConfig,
   metrics: TrackerMetrics,
   partition: string | null,
+  isShared: boolean,
 ): Promise<void> {
   const { log } = service;
   const { settleSeconds, leaseSeconds } = config;
@@ -125,5 +130,10 @@ export async function serveRotation(
       },
     });
   });
-  await serveSchedule(service, "schedule", jobs, { settleMs: settleSeconds * 1000, retryMs: leaseSeconds * 1000 });
+  const [finest, ...coarser] = jobs;
+  const [settleMs, retryMs] = [settleSeconds * 1000, leaseSeconds * 1000];
+  await Promise.all([
+    serveSchedule(service, "schedule", [finest!], { settleMs, retryMs }),
+    serveSchedule(service, "schedule", coarser, { settleMs: settleMs + (isShared ? CARRY_MS : 0), retryMs }),
+  ]);
 }

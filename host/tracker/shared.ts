@@ -33,18 +33,18 @@ const MOST_RANKED = BOUNDS.rankPg.count[1];
  * - `countUd`: the union of what all have seen, as exact as one HyperLogLog; live as well.
  * - `rankPg`: the records with the most views over all partitions. `exact` is 0 where a partition says so, or where
  *   so many records have nearly the same views that the longest lists do not tell who is next.
- * - `rangeUd`: of websites, sections and media the points of the partition at home, where devices are brought together within
- *   minutes after rotation; of a page, those of the partition that has most of it.
+ * - `rangeUd`: of websites, sections and media the points of the record's home, where devices are brought together within minutes
+ *   after rotation; of a page, those of the partition that has most of it.
  * - `getDocument`: that of the last visit; lists of sections and pages are merged.
  *
  * Errors are those of any of the calls: an answer without a partition would be a wrong one.
  *
- * @param partitions the functions of each; the first is the one at home
+ * @param partitions the functions of each
  */
 export function unitedReads(partitions: readonly PartitionReads[]): TrackerReads {
-  const [home] = partitions;
-  if (home === undefined) throw new RangeError("there must be one partition at least");
-  if (partitions.length === 1) return home;
+  const [any] = partitions;
+  if (any === undefined) throw new RangeError("there must be one partition at least");
+  if (partitions.length === 1) return any;
   return {
     countPg: (args) => countPg(partitions, args),
     countUd: (args) => countUd(partitions, args),
@@ -53,8 +53,8 @@ export function unitedReads(partitions: readonly PartitionReads[]): TrackerReads
     rangeUd: async (args) => mergePoints(await Promise.all(partitions.map((each) => each.rangeUd(args))), Math.max),
     getDocument: async (args) =>
       mergeDocuments(await Promise.all(partitions.map((each) => each.getDocument(args))), args.count ?? LISTED),
-    identifyUrl: (args) => home.identifyUrl(args),
-    identifyName: (args) => home.identifyName(args),
+    identifyUrl: (args) => any.identifyUrl(args),
+    identifyName: (args) => any.identifyName(args),
   };
 }
 

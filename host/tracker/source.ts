@@ -5,7 +5,7 @@ import type { Connection } from "../redis/connection";
 import { unitedReads, type TrackerReads } from "./shared";
 
 export interface Source {
-  /** What tells it from others: the partition at home; null outside of clusters. */
+  /** What tells it from others: its first partition; null outside of clusters. */
   partition: string | null;
   functions: TrackerReads;
   /** End of what rotation has made in all its partitions, unix milliseconds; null if it never ran in one. */

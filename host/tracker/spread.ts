@@ -13,11 +13,19 @@ import { createHash } from "node:crypto";
  * @param partitions names, in any order
  */
 export function partitionOfPage(url: string, partitions: readonly string[]): string {
-  const page = pageOf(url);
+  return chosenFor(pageOf(url), partitions);
+}
+
+/** The home of a record: where devices that several partitions have seen of it are brought together. Chosen as for a page. */
+export function homeOfRecord(id: string, partitions: readonly string[]): string {
+  return chosenFor(id, partitions);
+}
+
+function chosenFor(what: string, partitions: readonly string[]): string {
   let chosen = "";
   let greatest = "";
   for (const name of partitions) {
-    const hash = createHash("sha1").update(`${name} ${page}`).digest("hex");
+    const hash = createHash("sha1").update(`${name} ${what}`).digest("hex");
     if (hash > greatest) [chosen, greatest] = [name, hash];
   }
   return chosen;

@@ -19,7 +19,7 @@ export interface SharedTracker extends TrackerReads {
 /**
  * The tracker of websites that several partitions count together, as `tracker.websites` of the configuration names them.
  *
- * @param partitions the one at home first, as in the configuration
+ * @param partitions the same as in the configuration
  */
 export function sharedTracker(
   connection: Connection,

@@ -20,6 +20,7 @@ import { ranking } from "./rows/ranking";
 import { rankingOfAnHour } from "./rows/rank-hour";
 import { rotationOfDevices } from "./rows/rotate-ud";
 import { rotationOfViews } from "./rows/rotate-pg";
+import { websiteInFour } from "./rows/shards";
 import { tableOf } from "./table";
 
 const GROUPS: readonly Group[] = [
@@ -28,6 +29,7 @@ const GROUPS: readonly Group[] = [
   rotationOfViews,
   ranking,
   rankingOfAnHour,
+  websiteInFour,
   documents,
   memory,
   notifier,

@@ -490,7 +490,7 @@ describe("websites by host", () => {
       series_coarse_days: 400,
       enrich: 0,
       refresh_days: 7,
-      shared: "no",
+      shared: 0,
     };
     expect(await record("get_tracker_config")).toEqual({ hosts: "{}", ...defaults });
     await call("configure_tracker", "HOSTS", '{"A.example":"X"}', "UNKNOWN", "OTHER", "MAXLEN", 5, "DOCUMENT_DAYS", 8);
@@ -523,7 +523,7 @@ describe("websites by host", () => {
       series_coarse_days: 9,
       enrich: 1,
       refresh_days: 2,
-      shared: "no",
+      shared: 0,
     });
   });
 

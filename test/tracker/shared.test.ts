@@ -5,7 +5,7 @@ import { connect, type Connection } from "../../host/redis/connection";
 import { carry } from "../../host/tracker/carry";
 import { rotate } from "../../host/tracker/rotate";
 import { unitedReads, type TrackerReads } from "../../host/tracker/shared";
-import { partitionOfPage } from "../../host/tracker/spread";
+import { homeOfRecord, partitionOfPage } from "../../host/tracker/spread";
 import { sharedTracker } from "../../host/tracker/website";
 import { loadLibrary } from "../support/functions";
 import { useServer } from "../support/server";
@@ -13,7 +13,8 @@ import { EPOCH_MS, HOUR_MS, idOf, MINUTE_MS, type SentEvent } from "../support/t
 
 const redis = useServer();
 const NAMES = ["news-0", "news-1", "news-2", "news-3"];
-const [HOME, ...AWAY] = NAMES;
+const HOME = homeOfRecord(idOf("news.example"), NAMES);
+const AWAY = NAMES.filter((name) => name !== HOME);
 const TIERS: MadeTier[] = ["5MINUTES", "10MINUTES", "1HOUR", "3HOURS"];
 const always = (): boolean => true;
 
@@ -34,10 +35,9 @@ beforeEach(async () => {
   parts = new Map(NAMES.map((partition) => [partition, functionsOf(connection, { partition })]));
   whole = functionsOf(connection, { partition: "whole" });
   // It keeps HyperLogLogs for as long as those do.
-  await whole.configureTracker({ shared: "home" });
+  await whole.configureTracker({ shared: 1 });
   united = unitedReads([...parts.values()]);
-  for (const [name, functions] of parts)
-    await functions.configureTracker({ shared: name === HOME ? "home" : "away", unknown: "host" });
+  for (const functions of parts.values()) await functions.configureTracker({ shared: 1, unknown: "host" });
 });
 
 /** Repeats itself, and is as good as chance for this. */
@@ -93,12 +93,18 @@ async function rotateAll(nowMs: number): Promise<void> {
 }
 
 async function carryAll(nowMs: number): Promise<number> {
-  const home = parts.get(HOME!)!;
-  const put = {
-    putCarry: (args: Parameters<HotpathFunctions["putCarry"]>[0]) => home.putCarry({ ...args, now: nowMs }),
-  };
+  const group = new Map(
+    [...parts].map(([name, functions]) => [
+      name,
+      {
+        getCarry: (args?: object) => functions.getCarry(args),
+        endCarry: (args: { serial: string }) => functions.endCarry(args),
+        putCarry: (args: Parameters<HotpathFunctions["putCarry"]>[0]) => functions.putCarry({ ...args, now: nowMs }),
+      },
+    ]),
+  );
   let carried = 0;
-  for (const name of AWAY) carried += (await carry(parts.get(name)!, put, always)).carried;
+  for (const name of NAMES) carried += (await carry(name, group, always)).carried;
   return carried;
 }
 
@@ -247,16 +253,16 @@ describe("bringing devices home", () => {
   }
   const rotateOne = (partition: string, now: number) => parts.get(partition)!.rotateUd({ now, limit: 5000 });
   const pointsAtHome = async (): Promise<[number, number][]> =>
-    parts.get(HOME!)!.rangeUd({ ...site, tier: "5MINUTES", from: EPOCH_MS, to: EPOCH_MS + HOUR_MS });
+    parts.get(HOME)!.rangeUd({ ...site, tier: "5MINUTES", from: EPOCH_MS, to: EPOCH_MS + HOUR_MS });
 
   it("may be repeated, and broken off between any two calls", async () => {
     const nowMs = EPOCH_MS + 10 * MINUTE_MS;
     const away = parts.get(AWAY[0]!)!;
-    const home = parts.get(HOME!)!;
+    const home = parts.get(HOME)!;
     await seen(AWAY[0]!, ["a", "b"], EPOCH_MS, nowMs);
-    await seen(HOME!, ["b", "c"], EPOCH_MS, nowMs);
+    await seen(HOME, ["b", "c"], EPOCH_MS, nowMs);
     await rotateOne(AWAY[0]!, nowMs);
-    await rotateOne(HOME!, nowMs);
+    await rotateOne(HOME, nowMs);
     const [first] = (await away.getCarry()).filter(([, dimension]) => dimension === "W");
     const [, , id, , window, devices] = first!;
     const put = { dimension: "W", id, tier: "5MINUTES", window, devices: devices!, now: nowMs } as const;
@@ -292,7 +298,7 @@ describe("bringing devices home", () => {
     const [, , , tier, window] = (await away.getCarry()).find(([, dimension]) => dimension === "W")!;
     expect([tier, window]).toEqual(["10MINUTES", EPOCH_MS]);
     await carryAll(nowMs);
-    expect(await parts.get(HOME!)!.countUd({ ...site, from: EPOCH_MS, to: nowMs, now: nowMs })).toMatchObject({
+    expect(await parts.get(HOME)!.countUd({ ...site, from: EPOCH_MS, to: nowMs, now: nowMs })).toMatchObject({
       value: 1,
     });
     await redis.client.del(`HLL:10MINUTES:S:{${AWAY[0]!}}${site.id}:${EPOCH_MS}:UD`);
@@ -334,6 +340,7 @@ describe("bringing devices home", () => {
 
   it("notes nothing in a partition that shares nothing", async () => {
     await whole.trackEvents({ events: [view("a", EPOCH_MS)], now: EPOCH_MS });
+    await whole.configureTracker({ shared: 0 });
     await whole.rotateUd({ now: EPOCH_MS + 5 * MINUTE_MS });
     expect(await whole.getCarry()).toEqual([]);
   });
@@ -362,27 +369,27 @@ describe("bringing devices home", () => {
     const nowMs = EPOCH_MS + 5 * MINUTE_MS;
     await seen(AWAY[0]!, ["a"], EPOCH_MS, nowMs);
     await rotateOne(AWAY[0]!, nowMs);
-    await seen(HOME!, ["b"], EPOCH_MS, nowMs);
-    await rotateOne(HOME!, nowMs);
-    const [key] = await redis.client.keys(pattern.replace("*", `*{${HOME!}}*`));
+    await seen(HOME, ["b"], EPOCH_MS, nowMs);
+    await rotateOne(HOME, nowMs);
+    const [key] = await redis.client.keys(pattern.replace("*", `*{${HOME}}*`));
     await redis.client.set(key!, "x");
-    const before = await redis.client.keys("*");
+    const keys = async () => (await redis.client.keys("*")).filter((each) => !each.startsWith("SS:CARRY:")).sort();
+    const before = await keys();
     await expect(carryAll(nowMs)).rejects.toThrow(key!);
-    expect((await redis.client.keys("*")).sort()).toEqual(before.sort());
+    expect(await keys()).toEqual(before);
     expect(await redis.client.get(key!)).toBe("x");
     await redis.client.del(key!);
     await carryAll(nowMs);
-    expect(await parts.get(HOME!)!.countUd({ ...site, from: EPOCH_MS, to: nowMs, now: nowMs })).not.toBeNull();
+    expect(await parts.get(HOME)!.countUd({ ...site, from: EPOCH_MS, to: nowMs, now: nowMs })).not.toBeNull();
   });
 
-  it("refuses what is no HyperLogLog before Redis sees it", async () => {
+  it("refuses what is no HyperLogLog, and windows that are none", async () => {
     const header = Buffer.from("HYLL\x01\0\0\0\0\0\0\0\0\0\0\0", "latin1");
     const put = { dimension: "W", id: site.id, tier: "5MINUTES", window: EPOCH_MS, now: EPOCH_MS } as const;
-    const home = parts.get(HOME!)!;
-    for (const runs of [[], [0x7f], [0x7f, 0xff, 0], [0x7f, 0xfe], [0xff]])
-      await expect(home.putCarry({ ...put, devices: Buffer.concat([header, Buffer.from(runs)]) })).rejects.toThrow(
-        /^devices must be a HyperLogLog/,
-      );
+    const home = parts.get(HOME)!;
+    for (const devices of [Buffer.from("no HyperLogLog"), header, Buffer.from([...header, 0x7f])])
+      await expect(home.putCarry({ ...put, devices })).rejects.toThrow(/^devices must be a HyperLogLog/);
+    expect(await redis.client.keys("HLL:*")).toEqual([]);
     await expect(home.putCarry({ ...put, window: EPOCH_MS + 1, devices: header })).rejects.toThrow(
       /^window must be the start/,
     );

@@ -13,7 +13,7 @@ export interface Problem {
 /** A host reads a stream within moments; an entry that waits for longer waits in vain. */
 const STREAM_WAIT_MS = MINUTE_MS;
 
-/** Devices are brought home each minute. */
+/** Devices are brought together each minute. */
 const CARRY_WAIT_MS = 10 * MINUTE_MS;
 
 /** What went missing cannot be brought back: it is wrong for as long as somebody should hear of it, and told by the figures after. */
@@ -113,7 +113,7 @@ function carryProblems(where: string, lagMs: number): Problem[] {
   return [
     {
       kind: "rotation",
-      message: `${where}devices of websites that are counted in several partitions wait to be brought home, since ${formatDuration(lagMs)}; is the shard at home there, and hotpath serve running?`,
+      message: `${where}devices of websites that are counted in several partitions wait to be brought together, since ${formatDuration(lagMs)}; are the other shards there, and is hotpath serve running?`,
     },
   ];
 }

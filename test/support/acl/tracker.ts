@@ -91,7 +91,7 @@ export const TRACKER_STEPS: Step[] = [
     args: ["LIMIT", 10_000, "NOW", LATER],
     reply: record({ remaining: 0, merged: expect.toSatisfy((merged: number) => merged > 10) }),
   },
-  { name: "configure_tracker", args: ["SHARED", "away"], reply: 1 },
+  { name: "configure_tracker", args: ["SHARED", 1], reply: 1 },
   {
     name: "put_carry",
     args: ["W", WEBSITE, "5MINUTES", NOON, EMPTY_HYPERLOGLOG, "NOW", LATER],
@@ -124,7 +124,7 @@ export const TRACKER_STEPS: Step[] = [
     args: (replies) => [(replies.get("get_carry") as string[][]).at(-1)![0]!],
     reply: expect.toSatisfy((ended: number) => ended > 0),
   },
-  { name: "configure_tracker", args: ["SHARED", "no"], reply: 1 },
+  { name: "configure_tracker", args: ["SHARED", 0], reply: 1 },
   { name: "count_pg", args: ["P", PAGE, ...SPAN, "NOW", LATER], reply: record({ value: 5 }) },
   { name: "count_ud", args: ["P", PAGE, ...SPAN, "NOW", LATER], reply: record({ value: 4 }) },
   {
