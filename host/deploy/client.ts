@@ -3,13 +3,13 @@ import type { HotpathFunctions } from "../contract";
 import type { Connection } from "../redis/connection";
 import { createFunctions } from "../redis/functions";
 import { routingOf } from "../redis/partitions";
-import { healLibrary } from "./deploy";
+import { healPrimary } from "./deploy";
 import { readBundle } from "./libraries";
 
 export interface ClientOptions {
   /** In a cluster: whose keys the calls are about. Without it names have no braces. */
   partition?: string | null;
-  /** Loads this package's library where the server has none, as after a failover to an empty replica. Default: no. */
+  /** Loads this package's libraries where the server has none, as after a failover to an empty replica. Default: no. */
   heal?: boolean;
 }
 
@@ -20,6 +20,10 @@ export function functionsOf(
 ): HotpathFunctions {
   return createFunctions((args, options) => connection.send(args, options), {
     ...routingOf(partition),
-    ...(heal && { heal: (library: string) => healLibrary(connection, readBundle(), library) }),
+    ...(heal && {
+      heal: async () => {
+        await healPrimary(await connection.primaryOf(routingOf(partition).routingKey), readBundle());
+      },
+    }),
   });
 }

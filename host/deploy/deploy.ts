@@ -201,24 +201,32 @@ function report(plans: readonly Plan[], options: DeployOptions): DeployReport {
 }
 
 /**
- * Loads a library where it is missing, and nowhere else: a host that meets a server without functions heals it, but never
- * replaces the library of another version, so that an old host does not undo a deploy.
+ * Loads the libraries that one server misses, as a primary that was promoted from an empty replica, or that came back without its file.
+ * It looks at no other server, which may be away. What is there is left as it is, whatever its version.
  *
- * @param library its name
- * @throws UserError where our user may not load it
+ * @returns names of those that were loaded
+ * @throws UserError where our user may not load them; ReplyError where another library holds the name of one of their functions
  */
-export async function healLibrary(
-  connection: Connection,
-  bundle: readonly BundledLibrary[],
-  library: string,
-): Promise<void> {
-  try {
-    await deploy(connection, { libraries: bundle.filter(({ name }) => name === library), missingOnly: true });
-  } catch (error) {
-    if (!(error instanceof ReplyError) || error.code !== "NOPERM") throw error;
-    throw new UserError(
-      `library '${library}' is not loaded, and this user may not load it; run hotpath deploy as one who may`,
-      { cause: error },
-    );
+export async function healPrimary(primary: Primary, bundle: readonly BundledLibrary[]): Promise<string[]> {
+  const present = new Set((await listLoaded(primary, [])).map(({ name }) => name));
+  const healed: string[] = [];
+  for (const { name, code } of bundle.filter((library) => !present.has(library.name))) {
+    try {
+      await primary.send(["FUNCTION", "LOAD", code]);
+      healed.push(name);
+    } catch (error) {
+      if (!(error instanceof ReplyError)) throw error;
+      // Another host was faster.
+      if (/^Library '.*' already exists/.test(error.sentence)) continue;
+      throw error.code === "NOPERM" ? mayNotLoad(name, error) : error;
+    }
   }
+  return healed;
+}
+
+function mayNotLoad(library: string, cause: ReplyError): UserError {
+  return new UserError(
+    `library '${library}' is not loaded, and this user may not load it; run hotpath deploy as one who may`,
+    { cause },
+  );
 }

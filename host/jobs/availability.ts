@@ -1,4 +1,4 @@
-/** Whether Redis can be reached: one state for the whole host, one log line at each change. */
+/** Whether Redis can be reached: one state for each place where a host works, one log line at each change. */
 import { backoffMs } from "../runtime/backoff";
 import { describeError, UnavailableError } from "../runtime/errors";
 import type { Logger } from "../runtime/log";
@@ -7,6 +7,7 @@ import { pause } from "../runtime/wait";
 export class Availability {
   #up = false;
   #since = Date.now();
+  #starting: Promise<void> | undefined;
   #returning: Promise<void> | undefined;
   #lastProblem: string | undefined;
 
@@ -30,11 +31,16 @@ export class Availability {
   }
 
   /**
-   * The first attempt; if Redis is away, waits as {@link whenReady}.
+   * The first attempt, the same for all callers; if Redis is away, waits as {@link whenReady}.
    *
    * @throws whatever else `prepare` throws: a mistake that is there from the start is one for a person to mend
    */
-  async start(): Promise<void> {
+  start(): Promise<void> {
+    this.#starting ??= this.#start();
+    return this.#starting;
+  }
+
+  async #start(): Promise<void> {
     try {
       await this.prepare();
       this.#change(true);

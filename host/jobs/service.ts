@@ -29,7 +29,10 @@ export interface Service<Host extends WorkerHost = WorkerHost> {
   /** Aborted when the host stops. */
   signal: AbortSignal;
   host: Host;
+  /** Of the server, or of the first place in a cluster; see {@link in}. */
   availability: Availability;
+  /** The same service, for what is done in one place: it waits while that is away, and for no other. */
+  in(place: string | null): Service<Host>;
   troubles: Troubles;
   /** Takes note of how a tick of a job ended. */
   ticked(job: string, slot: number, outcome: TickOutcome | "failed"): void;

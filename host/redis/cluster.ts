@@ -11,11 +11,27 @@ interface SlotRange {
   primary: Endpoint;
 }
 
+/** A node as the cluster tells of it. */
+export interface ClusterNode {
+  endpoint: Endpoint;
+  role: "primary" | "replica";
+  /** `online`, `loading` or `failed`. */
+  health: string;
+  hasSlots: boolean;
+}
+
+/** One that lost its slots by a failover and has not come back is none any more. */
+export function isPrimary({ role, health, hasSlots }: ClusterNode): boolean {
+  return role === "primary" && (hasSlots || health !== "failed");
+}
+
 /** While slots move, a command may be sent on more than once; it runs only at the end of the chain. */
 const MAX_REDIRECTIONS = 8;
 
 export class Cluster {
   #ranges: SlotRange[] = [];
+  /** Primaries that have no slot, as they were last seen. */
+  #slotless: Endpoint[] = [];
   #refreshing: Promise<void> | undefined;
   readonly #links = new Map<string, Promise<Link>>();
   readonly #slots = new Map<string, number>();
@@ -43,6 +59,26 @@ export class Cluster {
    *   is being moved
    */
   async send(args: readonly Argument[], routingKey: string | undefined, options: SendOptions): Promise<unknown> {
+    return routingKey === undefined ? this.#sendToAny(args, options) : this.#sendByKey(args, routingKey, options);
+  }
+
+  /** To the first that is there: what has no key, each can answer. */
+  async #sendToAny(args: readonly Argument[], options: SendOptions): Promise<unknown> {
+    if (this.#ranges.length === 0) await this.refresh();
+    const problems: string[] = [];
+    for (const endpoint of this.#endpoints()) {
+      try {
+        return await this.#sendTo(endpoint, args, false, options);
+      } catch (error) {
+        if (!(error instanceof UnavailableError) || error.maybeExecuted) throw error;
+        problems.push(describeError(error));
+      }
+    }
+    this.#refreshInBackground();
+    throw new UnavailableError(`no node of the cluster answers: ${problems.join("; ")}`, false);
+  }
+
+  async #sendByKey(args: readonly Argument[], routingKey: string, options: SendOptions): Promise<unknown> {
     let endpoint = await this.#ownerOf(routingKey);
     let asking = false;
     for (let redirections = 0; ; redirections += 1) {
@@ -65,10 +101,45 @@ export class Cluster {
     }
   }
 
-  /** The links to all primaries that serve slots, asked for anew. */
+  /**
+   * The link to the primary that serves the slot of the routing key.
+   *
+   * @throws UnavailableError while it is away
+   */
+  async primaryOf(routingKey: string): Promise<Link> {
+    return this.#link(await this.#ownerOf(routingKey));
+  }
+
+  /** The link to the first primary that is there. */
+  async anyPrimary(): Promise<Link> {
+    await this.#sendToAny(["PING"], {});
+    const links = await Promise.allSettled(this.#endpoints().map((endpoint) => this.#link(endpoint)));
+    const there = links.find((each) => each.status === "fulfilled");
+    if (there === undefined) throw new UnavailableError("no node of the cluster answers", false);
+    return there.value;
+  }
+
+  /**
+   * The links to all primaries, asked for anew, those without slots as well: a slot may be given to them at any time.
+   *
+   * @throws UnavailableError while one of them is away
+   */
   async primaries(): Promise<Link[]> {
+    const nodes = await this.nodes();
+    return Promise.all(nodes.filter(isPrimary).map(({ endpoint }) => this.#link(endpoint)));
+  }
+
+  /** All nodes as the cluster tells of them, primaries first. */
+  async nodes(): Promise<ClusterNode[]> {
     await this.refresh();
-    return Promise.all(this.#endpoints().map((endpoint) => this.#link(endpoint)));
+    const nodes = parseShards(await this.#sendToAny(["CLUSTER", "SHARDS"], {}), this.url.tls);
+    this.#slotless = nodes.filter((node) => isPrimary(node) && !node.hasSlots).map(({ endpoint }) => endpoint);
+    return nodes;
+  }
+
+  /** The link to a node. */
+  linkTo(endpoint: Endpoint): Promise<Link> {
+    return this.#link(endpoint);
   }
 
   /** Closes at once and for good. */
@@ -112,7 +183,7 @@ export class Cluster {
   }
 
   #dropUnused(): void {
-    const used = new Set(this.#endpoints().map(formatEndpoint));
+    const used = new Set([...this.#endpoints(), ...this.#slotless].map(formatEndpoint));
     for (const [address, opening] of this.#links) {
       if (used.has(address)) continue;
       this.#links.delete(address);
@@ -123,11 +194,10 @@ export class Cluster {
     }
   }
 
-  async #ownerOf(routingKey: string | undefined): Promise<Endpoint> {
+  async #ownerOf(routingKey: string): Promise<Endpoint> {
     if (this.#ranges.length === 0) await this.refresh();
-    const slot = routingKey === undefined ? undefined : await this.#slotOf(routingKey);
-    const range =
-      slot === undefined ? this.#ranges[0] : this.#ranges.find(({ from, to }) => from <= slot && slot <= to);
+    const slot = await this.#slotOf(routingKey);
+    const range = this.#ranges.find(({ from, to }) => from <= slot && slot <= to);
     if (range) return range.primary;
     this.#refreshInBackground();
     throw new UnavailableError(`nobody in the cluster serves slot ${slot}`, false);
@@ -197,6 +267,29 @@ async function readSlots(node: Endpoint, access: Access): Promise<SlotRange[]> {
   } finally {
     endClient(client);
   }
+}
+
+/** CLUSTER SHARDS: for each shard its slots, and its nodes as field, value, field, value. */
+function parseShards(reply: unknown, tls: boolean): ClusterNode[] {
+  const nodes = (reply as unknown[][]).flatMap((shard) => {
+    const { slots, nodes: members } = fieldsOf(shard) as { slots: unknown[]; nodes: unknown[][] };
+    return members.map((member): ClusterNode => {
+      const { endpoint, ip, port, role, health, "tls-port": tlsPort } = fieldsOf(member) as Record<string, string>;
+      return {
+        endpoint: { host: endpoint || ip || "", port: Number(tls ? tlsPort : port) },
+        role: role === "master" ? "primary" : "replica",
+        health: health ?? "",
+        hasSlots: slots.length > 0,
+      };
+    });
+  });
+  return nodes.sort((a, b) => (a.role === b.role ? 0 : a.role === "primary" ? -1 : 1));
+}
+
+function fieldsOf(flat: readonly unknown[]): Record<string, unknown> {
+  const fields: Record<string, unknown> = {};
+  for (let at = 0; at + 1 < flat.length; at += 2) fields[String(flat[at])] = flat[at + 1];
+  return fields;
 }
 
 function notACluster(error: ReplyError, url: ServerUrl): Error {

@@ -1,8 +1,9 @@
 /** The host's connection to Redis, whichever way Redis is set up. */
-import { Cluster } from "./cluster";
+import { Cluster, isPrimary } from "./cluster";
+import { UnavailableError } from "../runtime/errors";
 import { Link, type Access } from "./link";
 import { admitPrimary, locatePrimary } from "./sentinel";
-import { parseServerUrl, type ServerUrl } from "./url";
+import { formatEndpoint, parseServerUrl, type ServerUrl } from "./url";
 import type { Argument, SendOptions } from "./wire";
 
 export interface RoutedOptions extends SendOptions {
@@ -17,6 +18,19 @@ export interface Primary {
   send(args: readonly Argument[], options?: SendOptions): Promise<unknown>;
 }
 
+/** A server of this Redis. */
+export interface Server {
+  /** `host:port` */
+  address: string;
+  role: "primary" | "replica";
+  /** What the cluster says of it: `online`, `loading` or `failed`; empty elsewhere. */
+  health: string;
+  /** Undefined for a replica, and for a primary that is away. */
+  primary?: Primary;
+  /** Why a primary is away. */
+  problem?: string;
+}
+
 /** Commands are sent at most once, and fail at once while Redis is away: see `link.ts`. */
 export interface Connection {
   /** The URL without credentials. */
@@ -27,8 +41,18 @@ export interface Connection {
    * @throws ReplyError for an error reply; UnavailableError while Redis is away
    */
   send(args: readonly Argument[], options?: RoutedOptions): Promise<unknown>;
-  /** All servers that take writes: one, or each primary of the cluster. */
+  /**
+   * All servers that take writes: one, or each primary of the cluster, with slots or without.
+   * @throws UnavailableError while one of them is away
+   */
   primaries(): Promise<Primary[]>;
+  /** All servers as they are now, replicas of a cluster as well; those that are away are among them. */
+  servers(): Promise<Server[]>;
+  /**
+   * The server that takes writes of a routing key's slot; elsewhere than in a cluster the only one.
+   * @throws UnavailableError while it is away
+   */
+  primaryOf(routingKey?: string): Promise<Primary>;
   /** Another connection to the same Redis, for reads that block. */
   duplicate(): Promise<Connection>;
   /** Closes at once; what is under way is rejected. */
@@ -75,6 +99,8 @@ async function openLink(url: ServerUrl): Promise<Connection> {
     isCluster: false,
     send: (args, options) => link.send(args, options),
     primaries: () => Promise.resolve([link]),
+    servers: () => Promise.resolve([{ address: link.address, role: "primary", health: "", primary: link }]),
+    primaryOf: () => Promise.resolve(link),
     duplicate: () => open(url),
     close: () => link.close(),
   };
@@ -87,7 +113,27 @@ async function openCluster(url: ServerUrl): Promise<Connection> {
     isCluster: true,
     send: (args, { routingKey, ...options } = {}) => cluster.send(args, routingKey, options),
     primaries: () => cluster.primaries(),
+    servers: () => serversOf(cluster),
+    primaryOf: (routingKey) => (routingKey === undefined ? cluster.anyPrimary() : cluster.primaryOf(routingKey)),
     duplicate: () => open(url),
     close: () => cluster.close(),
   };
+}
+
+async function serversOf(cluster: Cluster): Promise<Server[]> {
+  const nodes = (await cluster.nodes()).filter((node) => node.role === "replica" || isPrimary(node));
+  return Promise.all(
+    nodes.map(async ({ endpoint, role, health }): Promise<Server> => {
+      const server = { address: formatEndpoint(endpoint), role, health };
+      if (role === "replica") return server;
+      try {
+        const primary = await cluster.linkTo(endpoint);
+        await primary.send(["PING"]);
+        return { ...server, primary };
+      } catch (error) {
+        if (error instanceof UnavailableError) return { ...server, problem: error.message };
+        throw error;
+      }
+    }),
+  );
 }

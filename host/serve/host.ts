@@ -3,9 +3,9 @@ import { randomUUID } from "node:crypto";
 import { hostname } from "node:os";
 import type { Config } from "../config";
 import type { TrackerConfig } from "../tracker/config";
-import { connect, type Connection } from "../redis/connection";
+import { connect, type Connection, type Primary } from "../redis/connection";
 import type { HotpathFunctions } from "../contract";
-import { healLibrary } from "../deploy/deploy";
+import { healPrimary } from "../deploy/deploy";
 import { UnavailableError } from "../runtime/errors";
 import { createFunctions } from "../redis/functions";
 import { checkPrimary, checkServer, listLoaded, readBundle, type BundledLibrary } from "../deploy/libraries";
@@ -22,6 +22,7 @@ export class Host implements NotifierHost {
   readonly #bundle: BundledLibrary[] = readBundle();
   readonly #warned = new Set<string>();
   #connection: Connection | undefined;
+  #opening: Promise<Connection> | undefined;
 
   constructor(
     private readonly config: Config,
@@ -30,46 +31,82 @@ export class Host implements NotifierHost {
     this.topics = topicsOf(config.notifier);
   }
 
-  /** Open once {@link prepare} has returned for the first time. */
+  /** Open once Redis has been reached for the first time. */
   get connection(): Connection {
     if (!this.#connection) throw new UnavailableError("not connected yet", false);
     return this.#connection;
   }
 
   /**
-   * Reaches Redis and makes it ready for work. A library that is missing is loaded, because nothing works without it, and a
-   * server that came back empty must not wait for a person. One that differs is used as it is, with a warning: versions are
-   * changed by `hotpath deploy` only, so that an old host does not undo a deploy.
+   * Reaches Redis and makes all of it ready for work; see {@link preparePlace}.
    *
-   * @throws UnavailableError if Redis is away; UserError if it is too old or a library cannot be loaded
+   * @throws UnavailableError if any primary is away; UserError if one is too old or a library cannot be loaded
    */
   async prepare(): Promise<void> {
-    this.#connection ??= await connect(this.config.redis.url);
-    for (const primary of await this.#connection.primaries()) {
-      await primary.send(["PING"]);
-      await checkServer(primary);
-      await checkPrimary(primary);
-      const loaded = await listLoaded(
-        primary,
-        this.#bundle.map(({ name }) => name),
-      );
-      for (const library of this.#bundle) {
-        const present = loaded.find(({ name }) => name === library.name);
-        if (!present) await this.heal(library.name);
-        else if (present.own?.code !== library.code) this.#warnOnce(primary.address, library.name);
-      }
-    }
-    for (const group of this.config.tracker.groups)
-      for (const partition of group) await configure(this.functions(partition), this.config.tracker, group);
-    for (const topic of this.topics)
-      this.#topicSettings.set(topic.name, await applyTopic(this.functions(topic.partition), topic));
+    const connection = await this.#open();
+    for (const primary of await connection.primaries()) await this.#prepareServer(primary);
+    for (const place of this.places) await this.#configure(place);
   }
 
-  /** What is in force for a topic of the configuration, once {@link prepare} has returned. */
+  /**
+   * Makes one place ready for work: the server that has its slot, and what is configured of it. A library that is missing is loaded,
+   * because nothing works without it, and a server that came back empty must not wait for a person. One that differs is used as it is,
+   * with a warning: versions are changed by `hotpath deploy` only, so that an old host does not undo a deploy.
+   *
+   * @throws UnavailableError if its server is away; UserError if it is too old or a library cannot be loaded
+   */
+  async preparePlace(place: string | null): Promise<void> {
+    const connection = await this.#open();
+    await this.#prepareServer(await connection.primaryOf(routingOf(place).routingKey));
+    await this.#configure(place);
+  }
+
+  #open(): Promise<Connection> {
+    this.#opening ??= connect(this.config.redis.url).then(
+      (connection) => (this.#connection = connection),
+      (error: unknown) => {
+        this.#opening = undefined;
+        throw error;
+      },
+    );
+    return this.#opening;
+  }
+
+  async #prepareServer(primary: Primary): Promise<void> {
+    await primary.send(["PING"]);
+    await checkServer(primary);
+    await checkPrimary(primary);
+    await this.#heal(primary);
+    const loaded = await listLoaded(
+      primary,
+      this.#bundle.map(({ name }) => name),
+    );
+    for (const library of this.#bundle) {
+      const present = loaded.find(({ name }) => name === library.name);
+      if (present?.own?.code !== library.code) this.#warnOnce(primary.address, library.name);
+    }
+  }
+
+  async #configure(place: string | null): Promise<void> {
+    const { tracker } = this.config;
+    const group = tracker.groups.find((each) => each.includes(place));
+    if (group !== undefined) await configure(this.functions(place), tracker, group);
+    for (const topic of this.topics.filter(({ partition }) => partition === place))
+      this.#topicSettings.set(topic.name, await applyTopic(this.functions(place), topic));
+  }
+
+  /** What is in force for a topic of the configuration, once its place was prepared. */
   settingsOf({ name }: Topic): TopicSettings {
     const settings = this.#topicSettings.get(name);
     if (!settings) throw new UnavailableError("not connected yet", false);
     return settings;
+  }
+
+  /** Wherever this host has something to do: the partitions of all libraries. Each may be away by itself. */
+  get places(): readonly (string | null)[] {
+    const { tracker, catalog } = this.config;
+    const vendors = catalog.vendors.length > 0 ? [catalog.partition ?? null] : [];
+    return [...new Set([...tracker.partitions, ...this.topics.map(({ partition }) => partition), ...vendors])];
   }
 
   /** Each partition of the tracker; one without a name on a single server, none where the tracker is not used. */
@@ -82,14 +119,14 @@ export class Host implements NotifierHost {
     // Not by functionsOf: these may be made before the connection is, and healing is told in the log.
     return createFunctions((args, options) => this.connection.send(args, options), {
       ...routingOf(partition),
-      heal: (library) => this.heal(library),
+      heal: async () => this.#heal(await this.connection.primaryOf(routingOf(partition).routingKey)),
     });
   }
 
-  /** Loads a library where it is missing. */
-  async heal(library: string): Promise<void> {
-    await healLibrary(this.connection, this.#bundle, library);
-    this.log.warn({ library }, "library was missing and has been loaded");
+  /** Loads what a server misses, all of it: it came back empty, and the next call may be of any library. */
+  async #heal(primary: Primary): Promise<void> {
+    for (const library of await healPrimary(primary, this.#bundle))
+      this.log.warn({ library, server: primary.address }, "library was missing and has been loaded");
   }
 
   close(): void {

@@ -1,12 +1,23 @@
-/** The host's HTTP server: /healthz and /metrics. */
+/** The host's HTTP server: /livez, /readyz, /healthz and /metrics. */
 import { once } from "node:events";
 import { createServer, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { UserError } from "../runtime/errors";
 
+/** How the host is; what is false answers 503. */
+export interface Health {
+  /** /livez */
+  live: boolean;
+  /** /readyz */
+  ready: boolean;
+  /** /healthz */
+  healthy: boolean;
+  /** What all of them show. */
+  body: unknown;
+}
+
 interface HttpSources {
-  /** What /healthz shows; with status 503 if not healthy. */
-  health(): { healthy: boolean; body: unknown };
+  health(): Health;
   /** What /metrics shows, and its content type. */
   metrics(): Promise<{ text: string; contentType: string }>;
 }
@@ -40,17 +51,23 @@ export async function startHttp(
 async function answer(url: string, method: string, response: ServerResponse, sources: HttpSources): Promise<void> {
   if (method !== "GET" && method !== "HEAD") return reply(response, 405, "text/plain", "only GET\n");
   switch (url.split("?")[0]) {
-    case "/healthz": {
-      const { healthy, body } = sources.health();
-      return reply(response, healthy ? 200 : 503, "application/json", `${JSON.stringify(body)}\n`);
-    }
+    case "/livez":
+      return replyHealth(response, sources.health(), "live");
+    case "/readyz":
+      return replyHealth(response, sources.health(), "ready");
+    case "/healthz":
+      return replyHealth(response, sources.health(), "healthy");
     case "/metrics": {
       const { text, contentType } = await sources.metrics();
       return reply(response, 200, contentType, text);
     }
     default:
-      return reply(response, 404, "text/plain", "there is /healthz and /metrics\n");
+      return reply(response, 404, "text/plain", "there is /livez, /readyz, /healthz and /metrics\n");
   }
+}
+
+function replyHealth(response: ServerResponse, health: Health, asked: "live" | "ready" | "healthy"): void {
+  reply(response, health[asked] ? 200 : 503, "application/json", `${JSON.stringify(health.body)}\n`);
 }
 
 function reply(response: ServerResponse, status: number, contentType: string, body: string): void {

@@ -14,10 +14,11 @@ interface LastTick {
 }
 
 interface HostState {
-  readonly isUp: boolean;
-  /** Of each partition; rejects if it cannot be told. */
+  /** Where the host works, and whether Redis can be reached there. */
+  places(): readonly { place: string | null; isUp: boolean }[];
+  /** Of each partition that can be reached. */
   readLags(): Promise<Lags[]>;
-  /** Of each topic; rejects if it cannot be told. */
+  /** Of each topic that can be reached. */
   readTopics(): Promise<TopicStatus[]>;
 }
 
@@ -60,7 +61,16 @@ export class Metrics {
       help: "1 while Redis can be reached",
       registers,
       collect() {
-        this.set(state.isUp ? 1 : 0);
+        this.set(state.places().some(({ isUp }) => isUp) ? 1 : 0);
+      },
+    });
+    new Gauge({
+      name: "hotpath_partition_up",
+      help: "1 while the server of a partition can be reached",
+      labelNames: ["partition"],
+      registers,
+      collect() {
+        for (const { place, isUp } of state.places()) this.set({ partition: place ?? "" }, isUp ? 1 : 0);
       },
     });
   }

@@ -16,11 +16,14 @@ import type { Lags } from "../tracker/metrics";
 import { serveRotation } from "../tracker/rotate";
 import { serveUpkeep } from "../tracker/upkeep";
 import { Host } from "./host";
-import { startHttp } from "./http";
+import { startHttp, type Health } from "./http";
 import { Metrics } from "./metrics";
 
 /** What all parts share; the libraries see no more of it than {@link Service}. */
 interface Serving extends Service<Host> {
+  /** By place. */
+  availabilities: ReadonlyMap<string | null, Availability>;
+  in(place: string | null): Serving;
   config: Config;
   metrics: Metrics;
 }
@@ -35,8 +38,7 @@ interface Serving extends Service<Host> {
  */
 export async function serve(config: Config, log: Logger, signal: AbortSignal): Promise<void> {
   const service = createService(config, log, signal);
-  const { host, availability, metrics } = service;
-  const { tracker } = config;
+  const { host } = service;
   requireWork(service);
   log.info(
     { version: VERSION, worker: host.worker, redis: parseServerUrl(config.redis.url).shown, config: config.file },
@@ -46,19 +48,10 @@ export async function serve(config: Config, log: Logger, signal: AbortSignal): P
   const couriers = await createCouriers(host.topics, process.env);
   const http = await serveHttp(service, couriers);
   try {
-    await availability.start();
     await Promise.all([
-      ...tracker.streams.map((stream) => serveIngest(service, stream, metrics.tracker)),
-      ...tracker.groups.flatMap((group) =>
-        group.map((partition) => serveRotation(service, tracker, metrics.tracker, partition, group.length > 1)),
-      ),
-      ...tracker.groups.map((group) => serveCarry(service, tracker, group)),
-      ...host.partitions.map((partition) => serveUpkeep(service, tracker, metrics.tracker, partition)),
+      ...host.places.map((place) => servePlace(service, place, couriers)),
+      // One for all places: a site is asked for one page at a time, wherever it is counted.
       serveEnrichment(service),
-      serveCatalog(service),
-      ...host.topics.map((topic) =>
-        serveTopic(service, topic, couriers.get(topic.name), config.notifier, metrics.notifier),
-      ),
     ]);
   } finally {
     http?.close();
@@ -68,6 +61,31 @@ export async function serve(config: Config, log: Logger, signal: AbortSignal): P
   log.info("stopped");
 }
 
+/** All that is to be done in one place, from when it can be reached on; others do not wait for it. */
+async function servePlace(serving: Serving, place: string | null, couriers: Couriers): Promise<void> {
+  const service = serving.in(place);
+  const { config, host, metrics } = serving;
+  const { tracker, notifier, catalog } = config;
+  await service.availability.start();
+  const isHere = ({ partition }: { partition: string | null }): boolean => partition === place;
+  const works = [
+    ...tracker.streams.filter(isHere).map((stream) => serveIngest(service, stream, metrics.tracker)),
+    ...host.topics
+      .filter(isHere)
+      .map((topic) => serveTopic(service, topic, couriers.get(topic.name), notifier, metrics.notifier)),
+  ];
+  const group = tracker.groups.find((each) => each.includes(place));
+  if (group !== undefined) {
+    works.push(
+      serveRotation(service, tracker, metrics.tracker, place, group.length > 1),
+      serveCarry(service, tracker, group, place),
+      serveUpkeep(service, tracker, metrics.tracker, place),
+    );
+  }
+  if ((catalog.partition ?? null) === place) works.push(serveCatalog(service));
+  await Promise.all(works);
+}
+
 /** In a cluster, the tracker is left alone where the configuration says nothing about it: nothing tells where it is. */
 function requireWork({ config, host }: Serving): void {
   if (host.topics.length === 0 && config.catalog.vendors.length === 0) requirePartitions(config.tracker);
@@ -75,17 +93,24 @@ function requireWork({ config, host }: Serving): void {
 
 function createService(config: Config, log: Logger, signal: AbortSignal): Serving {
   const host = new Host(config, log);
-  const availability = new Availability(() => host.prepare(), log, signal);
+  const availabilities = new Map(
+    host.places.map((place) => {
+      const told = host.places.length > 1 ? log.child({ partition: place }) : log;
+      return [place, new Availability(() => host.preparePlace(place), told, signal)] as const;
+    }),
+  );
   const metrics = new Metrics({
-    get isUp() {
-      return availability.isUp;
-    },
-    readLags: () => within(SCRAPE_MS, "the tracker's status", readLags(host)),
-    readTopics: () => within(SCRAPE_MS, "the notifier's status", readTopics(host)),
+    places: () => [...availabilities].map(([place, { isUp }]) => ({ place, isUp })),
+    readLags: () => readLags(host),
+    readTopics: () => readTopics(host),
   });
   const troubles = new Troubles(log, (source) => metrics.failed(source));
   const ticked: Service["ticked"] = (job, slot, outcome) => metrics.ticked(job, slot, outcome);
-  return { config, log, signal, host, availability, metrics, troubles, ticked };
+  const inPlace = (place: string | null): Serving => ({
+    ...{ config, log, signal, host, availabilities, metrics, troubles, ticked, in: inPlace },
+    availability: availabilities.get(place)!,
+  });
+  return inPlace(host.places[0]!);
 }
 
 /** Loaded only where it is wanted: it brings an HTTP client and an HTML parser along. */
@@ -115,33 +140,54 @@ async function serveHttp(service: Serving, couriers: Couriers): Promise<{ close(
   return http;
 }
 
+/** Of those that can be reached. */
 async function readLags(host: Host): Promise<Lags[]> {
-  return Promise.all(
+  return fulfilled(
     host.partitions.map(async (partition) => ({
       partition: partition ?? "",
-      ...(await host.functions(partition).getTrackerStatus()),
+      ...(await within(SCRAPE_MS, "the tracker's status", host.functions(partition).getTrackerStatus())),
     })),
   );
 }
 
+/** Of those that can be reached. */
 async function readTopics(host: Host): Promise<TopicStatus[]> {
-  return Promise.all(
-    host.topics.map(({ name, partition }) => host.functions(partition).getNotifierStatus({ topic: name })),
+  return fulfilled(
+    host.topics.map(({ name, partition }) =>
+      within(SCRAPE_MS, "the notifier's status", host.functions(partition).getNotifierStatus({ topic: name })),
+    ),
   );
 }
 
-function health(
-  { config, availability, host, metrics, signal }: Serving,
-  couriers: Couriers,
-): { healthy: boolean; body: unknown } {
-  const healthy = availability.isUp && !signal.aborted;
+async function fulfilled<T>(promises: readonly Promise<T>[]): Promise<T[]> {
+  const settled = await Promise.allSettled(promises);
+  return settled.flatMap((each) => (each.status === "fulfilled" ? [each.value] : []));
+}
+
+/**
+ * How the host is: `live` while the process answers, whatever becomes of Redis, so that nobody restarts it for that; `healthy` while any
+ * place can be reached; `ready` while all of them can.
+ */
+function health({ config, availabilities, host, metrics, signal }: Serving, couriers: Couriers): Health {
+  const places = [...availabilities].map(([place, { isUp, since }]) => ({ place, isUp, since }));
+  const isStopping = signal.aborted;
+  const isAnyUp = places.some(({ isUp }) => isUp);
+  const isAllUp = places.every(({ isUp }) => isUp);
+  const state = isAllUp ? "ok" : isAnyUp ? "partly away" : "redis away";
   return {
-    healthy,
+    live: true,
+    healthy: isAnyUp && !isStopping,
+    ready: isAllUp && !isStopping,
     body: {
-      status: healthy ? "ok" : signal.aborted ? "stopping" : "redis away",
+      status: isStopping ? "stopping" : state,
       version: VERSION,
       worker: host.worker,
-      redis: { up: availability.isUp, since: new Date(availability.since).toISOString() },
+      redis: { up: isAnyUp, since: new Date(Math.max(...places.map(({ since }) => since))).toISOString() },
+      partitions: Object.fromEntries(
+        places.flatMap(({ place, isUp, since }) =>
+          place === null ? [] : [[place, { up: isUp, since: new Date(since).toISOString() }]],
+        ),
+      ),
       jobs: metrics.lastTicks,
       ...(host.topics.length > 0 && { topics: metrics.notifier.health(host.topics, couriers) }),
       ...(config.catalog.vendors.length > 0 && {

@@ -4,6 +4,7 @@ import { ledJob } from "../jobs/lead";
 import { serveSchedule, type Service } from "../jobs/service";
 import { addSlices, type SliceSums } from "../jobs/slices";
 import type { TrackerConfig } from "./config";
+import { UnavailableError } from "../runtime/errors";
 import { homeOfRecord } from "./spread";
 
 export type CarryFunctions = Pick<HotpathFunctions, "getCarry" | "putCarry" | "endCarry">;
@@ -47,37 +48,46 @@ export async function carry(
 }
 
 /**
- * Brings devices to their records' homes until the host stops: each minute, led by one of all hosts. What rotation has just merged has
- * arrived a minute later.
+ * Brings devices that a partition has seen to their records' homes until the host stops: each minute, led by one of all hosts. What
+ * rotation has just merged has arrived a minute later.
  *
  * @param partitions those that share their websites; one alone shares nothing
+ * @param partition the one of them that is looked after
  */
 export async function serveCarry(
   service: Service,
   { leaseSeconds, settleSeconds }: Pick<TrackerConfig, "leaseSeconds" | "settleSeconds">,
   partitions: readonly (string | null)[],
+  partition: string | null,
 ): Promise<void> {
-  if (partitions.length === 1) return;
+  if (partitions.length === 1 || partition === null) return;
   const { log, host } = service;
   const group = functionsByName(host, partitions);
-  const jobs = [...group].map(([partition, functions]) => {
-    const name = `carry ${partition}`;
-    return ledJob(service, {
-      name,
-      job: "carry",
-      functions,
-      pattern: EVERY_MINUTE,
-      leaseMs: leaseSeconds * 1000,
-      nothing: NOTHING_CARRIED,
-      work: (mayGoOn) => carry(partition, group, mayGoOn),
-      onEnd: ({ slot, outcome, summary, ms }) => {
-        const about = { job: name, slot: new Date(slot).toISOString(), outcome };
-        if (summary.carried > 0) log.info({ ...about, ...summary, ms }, "devices brought home");
-        log.debug(about, "tick ended");
-      },
-    });
+  const name = `carry ${partition}`;
+  const job = ledJob(service, {
+    name,
+    job: "carry",
+    functions: group.get(partition)!,
+    pattern: EVERY_MINUTE,
+    leaseMs: leaseSeconds * 1000,
+    nothing: NOTHING_CARRIED,
+    work: async (mayGoOn) => {
+      try {
+        return await carry(partition, group, mayGoOn);
+      } catch (error) {
+        if (!(error instanceof UnavailableError)) throw error;
+        // Any of them may be away; what is for it stays on the list.
+        service.troubles.wait(name, error);
+        return { ...NOTHING_CARRIED, finished: false };
+      }
+    },
+    onEnd: ({ slot, outcome, summary, ms }) => {
+      const about = { job: name, slot: new Date(slot).toISOString(), outcome };
+      if (summary.carried > 0) log.info({ ...about, ...summary, ms }, "devices brought home");
+      log.debug(about, "tick ended");
+    },
   });
-  await serveSchedule(service, "carry", jobs, { settleMs: settleSeconds * 1000, retryMs: leaseSeconds * 1000 });
+  await serveSchedule(service, "carry", [job], { settleMs: settleSeconds * 1000, retryMs: leaseSeconds * 1000 });
 }
 
 /** The functions of partitions that share their websites; these have names. */

@@ -1,6 +1,6 @@
 /** From what a person types to a record of the tracker: an id, a url, or a name. */
 import type { Dimension, DocumentedDimension } from "../contract";
-import { HotpathError, UserError } from "../runtime/errors";
+import { HotpathError, UnavailableError, UserError } from "../runtime/errors";
 import type { Source } from "./source";
 import { WEEK_MS } from "../runtime/time";
 
@@ -51,13 +51,23 @@ interface Candidate {
  */
 export async function findTarget(sources: readonly Source[], what: string, dimension?: Dimension): Promise<Target> {
   if (dimension === "A" || dimension === "V" || dimension === "PC") return mediumOf(sources, what, dimension);
+  const there: Source[] = [];
+  const away: UnavailableError[] = [];
   for (const source of sources) {
-    for (const candidate of await candidatesOf(source, what, dimension)) {
-      const target = await readTarget(source, candidate);
-      if (target !== undefined) return target;
+    try {
+      for (const candidate of await candidatesOf(source, what, dimension)) {
+        const target = await readTarget(source, candidate);
+        if (target !== undefined) return target;
+      }
+      there.push(source);
+    } catch (error) {
+      if (!(error instanceof UnavailableError)) throw error;
+      away.push(error);
     }
   }
-  throw new UserError(await unknown(sources, what, dimension));
+  if (there.length === 0 && away.length > 0) throw away[0]!;
+  const problem = await unknown(there, what, dimension);
+  throw new UserError([problem, ...away.map((error) => `not everything could be asked: ${error.message}`)].join("; "));
 }
 
 /** They have no documents: only an id tells which is meant. */

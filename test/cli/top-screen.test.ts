@@ -129,6 +129,7 @@ const data = (rows: TopRow[], change: Partial<TopData> = {}): TopData => ({
   totalViews: 1234,
   runningViews: 5,
   seriesSpan: { fromMs: at(10, 5), toMs: at(12, 5) },
+  away: [],
   rotatedUntilMs: at(12, 5),
   rows,
   ...change,
@@ -506,12 +507,14 @@ describe("what is wrong", () => {
     primaries: [
       {
         address: "127.0.0.1:7000",
+        problem: null,
         server: "redis 7.0.15",
         libraries: [{ library: "tracker", state: "in step", version: "1", hash: "a".repeat(40), functions: 3 }],
         memory: { usedBytes: 90, maxBytes: 0, policy: "noeviction" },
         ...primary,
       },
     ],
+    replicas: [],
     tracker: [
       {
         partition: null,

@@ -14,6 +14,10 @@ const NO_LOGIN = { tls: false, credentials: {}, database: 0 };
 export interface ClusterNode {
   server: EmbeddedServer;
   client: Client;
+  /** Kills the server and waits till it is gone. */
+  kill(): Promise<void>;
+  /** Starts it again, empty, on its port and with its slots. */
+  restart(): Promise<void>;
 }
 
 export interface TestCluster {
@@ -25,14 +29,16 @@ export interface TestCluster {
 /**
  * A cluster of primaries on loopback, without replicas. Call it inside `describeWithOwnServer`.
  * @param size how many primaries; each gets an equal share of the slots.
+ * @param settings more arguments for the servers.
+ * @param spare further primaries, without slots, after the others.
  */
-export function useCluster(size: number): TestCluster {
+export function useCluster(size: number, settings: readonly string[] = [], spare = 0): TestCluster {
   const nodes: ClusterNode[] = [];
   const dirs: string[] = [];
 
   beforeAll(async () => {
-    for (let at = 0; at < size; at += 1) nodes.push(await startNode(dirs));
-    await joinNodes(nodes);
+    for (let at = 0; at < size + spare; at += 1) nodes.push(await startNode(dirs, settings));
+    await joinNodes(nodes, size);
   });
 
   afterAll(async () => {
@@ -51,7 +57,7 @@ export function useCluster(size: number): TestCluster {
   };
 }
 
-async function startNode(dirs: string[]): Promise<ClusterNode> {
+async function startNode(dirs: string[], settings: readonly string[]): Promise<ClusterNode> {
   const redis = inject("redis");
   if (redis.mode !== "own") throw new Error("A cluster needs a server program; use describeWithOwnServer.");
   const dir = await mkdtemp(join(tmpdir(), "hotpath-test-"));
@@ -64,16 +70,33 @@ async function startNode(dirs: string[]): Promise<ClusterNode> {
     String(await freePort()),
     "--cluster-node-timeout",
     "2000",
+    ...settings,
   ];
-  const server = await startServer({ program: redis.program, dir, persistence: false, args });
-  return { server, client: await openClient({ host: "127.0.0.1", port: server.port }, NO_LOGIN) };
+  const start = (port?: number): Promise<EmbeddedServer> =>
+    startServer({ program: redis.program, dir, persistence: false, args, ...(port !== undefined && { port }) });
+  const open = ({ port }: EmbeddedServer): Promise<Client> => openClient({ host: "127.0.0.1", port }, NO_LOGIN);
+  const server = await start();
+  const node: ClusterNode = {
+    server,
+    client: await open(server),
+    kill: async () => {
+      node.client.destroy();
+      process.kill(node.server.pid, "SIGKILL");
+      await node.server.stop();
+    },
+    restart: async () => {
+      node.server = await start(node.server.port);
+      node.client = await open(node.server);
+    },
+  };
+  return node;
 }
 
-async function joinNodes(nodes: ClusterNode[]): Promise<void> {
-  const share = Math.ceil(SLOTS / nodes.length);
+async function joinNodes(nodes: ClusterNode[], size: number): Promise<void> {
+  const share = Math.ceil(SLOTS / size);
   for (const [at, { client }] of nodes.entries()) {
     const last = Math.min(SLOTS, (at + 1) * share) - 1;
-    await client.sendCommand(["CLUSTER", "ADDSLOTSRANGE", String(at * share), String(last)]);
+    if (at < size) await client.sendCommand(["CLUSTER", "ADDSLOTSRANGE", String(at * share), String(last)]);
     await client.sendCommand(["CLUSTER", "SET-CONFIG-EPOCH", String(at + 1)]);
   }
   for (const { server, client } of nodes.slice(1)) {
@@ -81,18 +104,19 @@ async function joinNodes(nodes: ClusterNode[]): Promise<void> {
     await nodes[0]!.client.sendCommand(["CLUSTER", "MEET", "127.0.0.1", String(server.port), busPort]);
   }
   for (const { client } of nodes) {
-    await until(async () => isComplete(await client.sendCommand(["CLUSTER", "INFO"]), nodes.length), {
+    await until(async () => isComplete(await client.sendCommand(["CLUSTER", "INFO"]), size, nodes.length), {
       timeoutMs: 20_000,
       what: "the cluster to be complete",
     });
   }
 }
 
-function isComplete(info: unknown, size: number): boolean {
+function isComplete(info: unknown, size: number, nodes: number): boolean {
   const text = String(info);
   return (
     text.includes("cluster_state:ok") &&
     text.includes(`cluster_size:${size}`) &&
+    text.includes(`cluster_known_nodes:${nodes}`) &&
     text.includes(`cluster_slots_ok:${SLOTS}`)
   );
 }

@@ -80,6 +80,8 @@ function hostsOn(target: { readonly url: string }): Hosts {
       },
       send: (args, routing) => connected!.send(args, routing),
       primaries: () => connected!.primaries(),
+      servers: () => connected!.servers(),
+      primaryOf: (routingKey) => connected!.primaryOf(routingKey),
       duplicate: () => connected!.duplicate(),
       close: () => connected!.close(),
     },

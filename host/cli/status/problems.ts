@@ -5,7 +5,7 @@ import type { Status } from "./read";
 import { DAY_MS, MINUTE_MS } from "../../runtime/time";
 
 export interface Problem {
-  kind: "library" | "tracker" | "stream" | "rotation" | "memory";
+  kind: "server" | "library" | "tracker" | "stream" | "rotation" | "memory";
   /** One sentence: what, since when, what to do. */
   message: string;
 }
@@ -25,7 +25,15 @@ const LENGTHS_LATE = 2;
 const MEMORY_FULL = 0.9;
 
 /** Everything that somebody should look after, most pressing first. */
-export function findProblems({ primaries, tracker, topics }: Status, nowMs = Date.now()): Problem[] {
+export function findProblems({ primaries, replicas, tracker, topics }: Status, nowMs = Date.now()): Problem[] {
+  const away = [
+    ...primaries.flatMap(({ address, problem }) => (problem === null ? [] : [{ address, what: problem }])),
+    ...replicas
+      .filter(({ health }) => health !== "online")
+      .map(({ address, health }) => ({ address, what: `this replica is ${health}` })),
+  ].map(({ address, what }): Problem => {
+    return { kind: "server", message: what.startsWith(address) ? what : `${address}: ${what}` };
+  });
   const libraries = primaries.flatMap((primary) => libraryProblems(primary));
   const memory = primaries.flatMap(({ address, memory: used }) => (used === null ? [] : memoryProblems(address, used)));
   const losses = [
@@ -36,7 +44,7 @@ export function findProblems({ primaries, tracker, topics }: Status, nowMs = Dat
     ),
     ...topics.flatMap((topic) => lossProblems(topic, nowMs)),
   ];
-  return [...libraries, ...losses, ...tracker.flatMap((each) => trackerProblems(each)), ...memory];
+  return [...away, ...libraries, ...losses, ...tracker.flatMap((each) => trackerProblems(each)), ...memory];
 }
 
 function lossProblems(

@@ -21,6 +21,8 @@ export interface LibraryStatus {
 
 export interface PrimaryStatus {
   address: string;
+  /** Why it is away; null where it answers. Of one that is away nothing else is known. */
+  problem: string | null;
   /** For example `redis 7.0.15`. */
   server: string;
   libraries: LibraryStatus[];
@@ -53,8 +55,15 @@ export interface TopicStatus {
   begunAnew: number;
 }
 
+/** A replica, as the cluster tells of it. */
+export interface ReplicaStatus {
+  address: string;
+  health: string;
+}
+
 export interface Status {
   primaries: PrimaryStatus[];
+  replicas: ReplicaStatus[];
   tracker: PartitionStatus[];
   topics: TopicStatus[];
 }
@@ -75,7 +84,7 @@ export interface ConfiguredTopic {
 }
 
 /**
- * Looks at every primary.
+ * Looks at every primary that is there, and names those that are not.
  *
  * @param partitions those of the configuration
  * @param streams those of the configuration
@@ -90,15 +99,22 @@ export async function readStatus(
   topics: readonly ConfiguredTopic[] = [],
 ): Promise<Status> {
   const primaries: PrimaryStatus[] = [];
-  for (const primary of await connection.primaries()) primaries.push(await readPrimary(primary, bundle));
-  const hasTracker = primaries.every(({ libraries }) =>
-    libraries.some(({ library, state }) => library === "tracker" && state !== "missing" && state !== "foreign"),
-  );
+  const replicas: ReplicaStatus[] = [];
+  for (const { address, role, health, primary, problem } of await connection.servers()) {
+    if (role === "replica") replicas.push({ address, health });
+    else if (primary !== undefined) primaries.push(await readPrimary(primary, bundle));
+    else primaries.push({ address, problem: problem ?? "", server: "", libraries: [], memory: null });
+  }
+  const hasTracker = primaries
+    .filter(({ problem }) => problem === null)
+    .some(({ libraries }) =>
+      libraries.some(({ library, state }) => library === "tracker" && state !== "missing" && state !== "foreign"),
+    );
   const tracker = hasTracker
     ? await Promise.all(partitions.map((partition) => readTracker(connection, partition, streams)))
     : [];
   const found = await Promise.all(topics.map((topic) => readTopic(connection, topic)));
-  return { primaries, tracker, topics: found.flatMap((topic) => topic ?? []) };
+  return { primaries, replicas, tracker, topics: found.flatMap((topic) => topic ?? []) };
 }
 
 /** Undefined where it cannot be had: no library, or one of before these figures. */
@@ -138,6 +154,7 @@ async function readPrimary(primary: Primary, bundle: readonly BundledLibrary[]):
   const others = loaded.filter(({ name }) => !bundle.some((library) => library.name === name));
   return {
     address: primary.address,
+    problem: null,
     server,
     libraries: [...ours, ...others.map(foreign)],
     memory: await readServerMemory(primary).catch(() => null),

@@ -55,7 +55,7 @@ const MEMORY_COLUMNS: Column[] = [
 
 /** The whole output; no line is wider than `width`. What is wrong comes first. */
 export function renderStatus(
-  { primaries, tracker }: Status,
+  { primaries, replicas, tracker }: Status,
   problems: readonly Problem[],
   { width, colors: withColors }: StatusStyle,
 ): string[] {
@@ -64,6 +64,7 @@ export function renderStatus(
     ...problemLines(problems, width, colors),
     ...renderTable(LIBRARY_COLUMNS, primaries.flatMap(libraryRows), width),
     ...primaries.flatMap((primary) => memoryLine(primary, width)),
+    ...replicas.map(({ address, health }) => truncate(`${address} is a replica, ${health}`, width)),
     ...tracker.flatMap((each) => trackerLines(each, width, colors)),
   ];
 }

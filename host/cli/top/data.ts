@@ -27,8 +27,16 @@ export interface TopRow {
   series: number[];
 }
 
+/** A source that could not be asked. */
+export interface Away {
+  partition: string | null;
+  reason: string;
+}
+
 export interface TopData {
   query: Query;
+  /** What is missing in all figures. */
+  away: readonly Away[];
   /** The server's clock. */
   nowMs: number;
   /** As covered. */

@@ -111,6 +111,7 @@ async function showLive(
 /** The document of `--json`: names of fields are stable, times are unix milliseconds. */
 function jsonOf({
   query,
+  away,
   nowMs,
   span,
   before,
@@ -134,6 +135,7 @@ function jsonOf({
     before: { from: before.fromMs, to: before.toMs },
     ranksBefore: rankedBefore === undefined ? null : { from: rankedBefore.fromMs, to: rankedBefore.toMs },
     exact,
+    away,
     views: totalViews,
     viewsOfRunningMinute: runningViews,
     rotatedUntil: rotatedUntilMs,

@@ -3,7 +3,7 @@ import pLimit from "p-limit";
 import { BOUNDS } from "../../contract";
 import type { TrackerReads } from "../../tracker/shared";
 import type { Source } from "../../tracker/source";
-import type { TopData, TopRow } from "./data";
+import type { Away, TopData, TopRow } from "./data";
 import { Memo } from "./memo";
 import {
   filterArguments,
@@ -16,6 +16,7 @@ import {
   type Query,
   type Span,
 } from "./query";
+import { UnavailableError } from "../../runtime/errors";
 import { MINUTE_MS } from "../../runtime/time";
 
 /** Calls under way at once: enough to hide the way to the server, few enough to leave it to others. */
@@ -58,6 +59,7 @@ function keyOf({ source, id }: Pick<Ranked, "source" | "id">): string {
 
 export class TopReader {
   readonly #memo: Memo;
+  readonly #away = new Map<string | null, Away>();
   readonly #limit = pLimit(CONCURRENCY);
 
   /**
@@ -79,6 +81,7 @@ export class TopReader {
    */
   async read(query: Query, visible: { first: number; count: number }): Promise<TopData> {
     const nowMs = await this.clock();
+    await this.#findAway(query);
     const [ranking, rotated, running] = await Promise.all([
       this.#rank(query, spanOf(query.window, nowMs), nowMs, query.count),
       this.#rotated(),
@@ -108,6 +111,7 @@ export class TopReader {
     );
     return {
       query,
+      away: [...this.#away.values()],
       nowMs,
       span,
       before,
@@ -121,9 +125,36 @@ export class TopReader {
     };
   }
 
-  /** All, or the one that holds what is filtered by. */
-  #sourcesOf({ filter }: Query): readonly Source[] {
-    return filter === undefined ? this.sources : this.sources.filter(({ partition }) => partition === filter.partition);
+  /** All that are there, or the one that holds what is filtered by. */
+  #sourcesOf({ filter }: Pick<Query, "filter">): readonly Source[] {
+    const there = this.sources.filter(({ partition }) => !this.#away.has(partition));
+    return filter === undefined ? there : there.filter(({ partition }) => partition === filter.partition);
+  }
+
+  /**
+   * Finds out which sources are away: the others are shown without them.
+   *
+   * @throws UnavailableError where nothing is left that could be shown
+   */
+  async #findAway({ filter }: Query): Promise<void> {
+    this.#away.clear();
+    const errors = await Promise.all(
+      this.sources.map(async (source) => {
+        try {
+          await this.#rotatedOf(source);
+        } catch (error) {
+          if (!(error instanceof UnavailableError)) throw error;
+          this.#away.set(source.partition, { partition: source.partition, reason: error.message });
+          return error;
+        }
+      }),
+    );
+    if (this.#sourcesOf({ filter }).length === 0 && this.#away.size > 0)
+      throw errors.find((error) => error !== undefined)!;
+  }
+
+  #rotatedOf(source: Source): Promise<number | null> {
+    return this.#ask(source, "rotated", RANKING_LIFE_MS, () => source.rotatedUntil());
   }
 
   #ask<T>(source: Source, what: string, lifeMs: number, call: (functions: TrackerReads) => Promise<T>): Promise<T> {
@@ -198,9 +229,7 @@ export class TopReader {
 
   /** End of what all partitions have made; null if one never did. */
   async #rotated(): Promise<number | null> {
-    const ends = await Promise.all(
-      this.sources.map((source) => this.#ask(source, "rotated", RANKING_LIFE_MS, () => source.rotatedUntil())),
-    );
+    const ends = await Promise.all(this.#sourcesOf({}).map((source) => this.#rotatedOf(source)));
     return ends.reduce<number | null>(
       (least, end) => (least === null || end === null ? null : Math.min(least, end)),
       Infinity,

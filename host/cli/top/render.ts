@@ -136,8 +136,8 @@ function totalText({ totalViews, runningViews, nowMs, query }: TopData): string 
 }
 
 /** What is not as one would expect. */
-function noteTexts({ exact, rankedBefore, before, rotatedUntilMs, nowMs, query }: TopData): string[] {
-  const notes: string[] = [];
+function noteTexts({ away, exact, rankedBefore, before, rotatedUntilMs, nowMs, query }: TopData): string[] {
+  const notes = away.map(({ partition, reason }) => `Without ${partition ?? "the server"}: ${printable(reason)}`);
   if (rankedBefore !== undefined && (rankedBefore.fromMs !== before.fromMs || rankedBefore.toMs !== before.toMs)) {
     notes.push(`Moves (▲▼) against the places of ${formatSpan(rankedBefore.fromMs, rankedBefore.toMs)}`);
   }

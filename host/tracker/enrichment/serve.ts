@@ -60,7 +60,9 @@ export async function serveEnrichment(service: Service, config: TrackerConfig, m
   metrics.watchPagesInHand(() => enrichment.inHand);
   const serveOne = async (partition: string | null): Promise<void> => {
     const source = partition === null ? "enrich" : `enrich ${partition}`;
-    await keepRunning(service, source, async () => {
+    const own = service.in(partition);
+    await own.availability.start();
+    await keepRunning(own, source, async () => {
       const reading = await host.connection.duplicate();
       const onEnd = ({ error, ...report }: EnrichReport): void => {
         metrics.pageEnded(report);
