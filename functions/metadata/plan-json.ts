@@ -9,6 +9,7 @@
 
 const SIZE = '"size":';
 const TIME = '"time_s":';
+const TIMED = '"time_s":%-?[%d.eE+-]+';
 const PATHS = '"paths":["';
 const LAST_PATH = '.parquet"]';
 
@@ -62,6 +63,14 @@ export function newMergePlan(id: string, timeS: number, size: number, paths: str
   return `{"id":"${id}","time_s":${digits(timeS)},"size":${digits(size)},"paths":${cjson.encode(paths)}}`;
 }
 
+/** Id and time of a merge plan that begins and ends as we write it; nothing of any other. */
+export function ownHead(text: string): LuaMultiReturn<[id: string, timeS: number] | [undefined, undefined]> {
+  const [id, time] = string.match(text, '^{"id":"([^"\\]+)","time_s":(%d+),"size":%d+,"paths":%["');
+  if (id === undefined || string.sub(text, -1 - LAST_PATH.length) !== `${LAST_PATH}}`)
+    return $multi(undefined, undefined);
+  return $multi(id, tonumber(time)!);
+}
+
 /** The id of a plan; undefined if it has none. */
 export function idOf(text: string): string | undefined {
   const [, end] = string.find(text, '"id":"', 1, true);
@@ -83,8 +92,9 @@ export function timeOf(text: string): number {
 
 /** The plan with another time. */
 export function withTime(text: string, timeS: number): string {
-  const [from, to] = numberSpan(text, TIME);
-  if (from !== undefined) return string.sub(text, 1, from - 1) + digits(timeS) + string.sub(text, to + 1);
+  // Of a long text, each part that is cut out costs as much as all of it.
+  const [timed, times] = string.gsub(text, TIMED, `${TIME}${digits(timeS)}`, 1);
+  if (times === 1) return timed;
   const plan = decoded(text);
   if (plan === undefined) return text;
   plan["time_s"] = timeS;

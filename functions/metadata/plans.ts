@@ -24,6 +24,7 @@ import {
   newEffort,
   reindex,
   take,
+  takeNamed,
   type Plan,
   type PlanKind,
   type Queue,
@@ -155,7 +156,7 @@ export const getMergePlan = command(
     if (kind !== "merge" && kind !== "move" && kind !== "drop")
       fail("BADARG", `prefix must be one of merge, move, drop, got ${quote(kind)}`);
     const queue = namedQueue(kind, db, table, suffix, layer, writer);
-    return take(queue, seconds(undefined), newEffort())?.text ?? "";
+    return takeNamed(queue, seconds(undefined)) ?? "";
   },
 );
 

@@ -11,14 +11,15 @@ import { currentPartition } from "../runtime/keys";
 import { onKey, requireType } from "../runtime/types";
 import { IDLE, PROCESSING } from "./names";
 import * as names from "./names";
-import { idOf, timeOf, withoutPaths, withTime } from "./plan-json";
+import { idOf, ownHead, timeOf, withoutPaths, withTime } from "./plan-json";
 
 export type PlanKind = "merge" | "move" | "drop";
 
 /** Where a queue is. */
 interface Place {
-  /** What `leaseHead` and `goneKey` have made of it, once they have. */
+  /** What `leaseHead`, `keepPlace` and `goneKey` have made of it, once they have. */
   head?: string;
+  place?: string;
   gone?: string;
   /** Name of its lists, without IDLE and PROCESSING. */
   name: string;
@@ -268,6 +269,13 @@ function leaseHead(place: Place): string {
   return place.head;
 }
 
+/** Notes in which queue a plan that is out is found; enough for one that is ended, as a rule, by naming its queue. */
+function keepPlace(queue: Queue, id: string): void {
+  const head = leaseHead(queue);
+  queue.place ??= `${string.sub(head, 1, -1 - PLAN.length)}}`;
+  redis.call("SET", names.leaseKey(queue.db, queue.table, id), queue.place, "PX", FOUND_FOR_MS);
+}
+
 /** Notes where a plan that is out is found. */
 export function keepLease(queue: Queue, id: string, text: string): void {
   redis.call("SET", names.leaseKey(queue.db, queue.table, id), `${leaseHead(queue)}${text}}`, "PX", FOUND_FOR_MS);
@@ -281,46 +289,53 @@ function putAside(queue: Queue, list: string, head: string, plan: Plan | undefin
   else redis.call("UNLINK", names.leaseKey(queue.db, queue.table, plan.id));
 }
 
-/** Moves the head of a list among those that are out; answers how many are. */
-function giveOut(queue: Queue, list: string, { text, plan }: Taken, nowS: number): LuaMultiReturn<[string, number]> {
-  const given = withTime(text, nowS + LEASE_S);
-  const count = onKey("RPUSH", queue.name + PROCESSING, given);
-  redis.call("LPOP", list);
-  keepLease(queue, plan.id, given);
-  return $multi(given, count);
+/** What takes plans, and what is known of it. */
+interface Taker {
+  queue: Queue;
+  /** Clock of the call in seconds. */
+  nowS: number;
+  effort: Effort;
+  /** Whether it names the queue itself, and will name it again to end the plan: nobody need then be told the plan's text. */
+  knowsQueue: boolean;
 }
 
-/** What a list has to give, and what follows it. */
-interface Found extends Taken {
-  /** How many plans are out now. */
-  out: number;
-  /** The plan that waits behind it, if that is known. */
-  next: string | undefined;
+/** Moves the head of a list among those that are out. */
+function giveOut(queue: Queue, list: string, id: string, text: string, nowS: number, knowsQueue: boolean): string {
+  const given = withTime(text, nowS + LEASE_S);
+  onKey("RPUSH", queue.name + PROCESSING, given);
+  // LPOP would hand the whole plan over once more.
+  redis.call("LTRIM", list, "1", "-1");
+  if (knowsQueue) keepPlace(queue, id);
+  else keepLease(queue, id, given);
+  return given;
+}
+
+/** As `giveOut`, with the plan. */
+function giveOutPlan({ queue, nowS, knowsQueue }: Taker, list: string, { text, plan }: Taken): Taken {
+  return { text: giveOut(queue, list, plan.id, text, nowS, knowsQueue), plan };
 }
 
 /** Takes the first plan of those that wait, if its time has come. */
-function takeWaiting(queue: Queue, nowS: number, effort: Effort): Found | undefined {
+function takeWaiting(taker: Taker): Taken | undefined {
+  const { queue, nowS, effort } = taker;
   const { kind, name } = queue;
   const list = name + IDLE;
   while (effort.plans > 0) {
-    const [head, next] = onKey("LRANGE", list, "0", "1");
-    if (head === undefined || timeOf(head) > nowS) return undefined;
+    const head = onKey("LINDEX", list, "0");
+    if (head === false || timeOf(head) > nowS) return undefined;
     effort.plans -= 1;
     const plan = read(kind, head);
     const goneSet = kind === "drop" || plan === undefined ? "" : goneOfQueue(queue);
     const hasGone = goneSet !== "" && redis.call("EXISTS", goneSet) === 1;
     const gone = hasGone ? goneOf(goneSet, needed(kind, plan!)) : [];
     const left = plan && without(kind, head, plan, gone);
-    let found: Found | undefined;
-    if (left === undefined) {
-      putAside(queue, list, head, plan);
-    } else {
-      const [text, out] = giveOut(queue, list, left, nowS);
-      found = { text, plan: left.plan, out, next };
+    const found = left && giveOutPlan(taker, list, left);
+    if (found === undefined) putAside(queue, list, head, plan);
+    if (hasGone) {
+      inChunks(gone, (part) => redis.call("SREM", goneSet, ...part));
+      // What is gone from plans that wait is of no use once none waits.
+      if (redis.call("EXISTS", list) === 0) redis.call("UNLINK", goneSet);
     }
-    inChunks(gone, (part) => redis.call("SREM", goneSet, ...part));
-    // What is gone from plans that wait is of no use once none waits.
-    if (hasGone && next === undefined) redis.call("UNLINK", goneSet);
     if (found !== undefined) return found;
   }
   return undefined;
@@ -330,7 +345,8 @@ function takeWaiting(queue: Queue, nowS: number, effort: Effort): Found | undefi
  * Takes the first plan of those that are out, if its lease has ended. Its files are looked up: the worker before may have
  * carried it out and died before it ended it, and others may have deleted some meanwhile.
  */
-function takeAgain(queue: Queue, nowS: number, effort: Effort): Taken | undefined {
+function takeAgain(taker: Taker): Taken | undefined {
+  const { queue, nowS, effort } = taker;
   const { kind, name } = queue;
   const list = name + PROCESSING;
   while (effort.plans > 0 && effort.paths > 0) {
@@ -344,10 +360,7 @@ function takeAgain(queue: Queue, nowS: number, effort: Effort): Taken | undefine
       effort.paths -= paths.length;
       left = without(kind, head, plan, deletedOf(queue, paths));
     }
-    if (left !== undefined) {
-      const [text] = giveOut(queue, list, left, nowS);
-      return { text, plan: left.plan };
-    }
+    if (left !== undefined) return giveOutPlan(taker, list, left);
     putAside(queue, list, head, plan);
   }
   return undefined;
@@ -363,18 +376,43 @@ function takeAgain(queue: Queue, nowS: number, effort: Effort): Taken | undefine
  * @param nowS clock of the call in seconds
  */
 export function take(queue: Queue, nowS: number, effort: Effort): Taken | undefined {
+  const taker = { queue, nowS, effort, knowsQueue: false };
   const before = effort.plans;
-  const found = takeWaiting(queue, nowS, effort);
-  if (found !== undefined) {
-    // Alone among those that are out, it is their head.
-    const leaseS = nowS + LEASE_S;
-    if (found.out === 1) enter(queue, found.next === undefined ? leaseS : Math.min(timeOf(found.next), leaseS));
-    else reindex(queue);
-    return found;
-  }
-  const again = takeAgain(queue, nowS, effort);
+  const found = takeWaiting(taker) ?? takeAgain(taker);
   if (effort.plans < before) reindex(queue);
-  return again;
+  return found;
+}
+
+/**
+ * The first plan that waits in a merge queue, given out without being decoded, which takes as long as all the rest: one whose
+ * beginning and end are as we write them. The text of it that is given out again is looked at all the more closely.
+ *
+ * @returns undefined if the plan, or the queue, takes the long way; false if none is ripe
+ */
+function takeOwn(queue: Queue, nowS: number): string | false | undefined {
+  const list = queue.name + IDLE;
+  const head = onKey("LINDEX", list, "0");
+  if (head === false) return false;
+  const [id, timeS] = ownHead(head);
+  if (id === undefined) return undefined;
+  if (timeS > nowS) return false;
+  return redis.call("EXISTS", goneOfQueue(queue)) === 1 ? undefined : giveOut(queue, list, id, head, nowS, true);
+}
+
+/**
+ * Gives out a plan as `take` does, to a worker that names the queue and will name it to end the plan.
+ *
+ * The index keeps the time at which the plan was ripe: too early a time is put right by the next one who goes by it, and
+ * the call is half as long without.
+ */
+export function takeNamed(queue: Queue, nowS: number): string | undefined {
+  const own = queue.kind === "merge" ? takeOwn(queue, nowS) : undefined;
+  if (own !== undefined && own !== false) return own;
+  const effort = newEffort();
+  const taker = { queue, nowS, effort, knowsQueue: true };
+  const found = (own === undefined ? takeWaiting(taker) : undefined) ?? takeAgain(taker);
+  if (found === undefined && effort.plans < MOST_PUT_AWAY) reindex(queue);
+  return found?.text;
 }
 
 /** The text of a plan that is out, by its id, for plans of which it is not known where they are found. */
@@ -396,13 +434,18 @@ function remove(queue: Place, text: string): boolean {
   return true;
 }
 
-/** The queue in which a plan was last given out, and its text; undefined if that is not known. */
-function placeOf(kind: PlanKind, stored: string): LuaMultiReturn<[Place, string] | [undefined, undefined]> {
+/**
+ * The queue in which a plan was last given out, and its text, or undefined for one that its queue's worker took; no queue
+ * if that is not known.
+ */
+function placeOf(kind: PlanKind, stored: string): LuaMultiReturn<[Place, string | undefined] | [undefined, undefined]> {
   const [end, after] = string.find(stored, PLAN, 1, true);
-  if (end === undefined) return $multi(undefined, undefined);
-  const { queue: name, index, folder } = cjson.decode(`${string.sub(stored, 1, end - 1)}}`) as Record<string, string>;
-  if (string.sub(name!, 1, kind.length + 1) !== `${kind}:`) return $multi(undefined, undefined);
-  return $multi({ name: name!, index: index!, folder: folder! }, string.sub(stored, after + 1, -2));
+  const [isJson, decoded] = pcall(cjson.decode, end === undefined ? stored : `${string.sub(stored, 1, end - 1)}}`);
+  if (!isJson || type(decoded) !== "table") return $multi(undefined, undefined);
+  const { queue: name, index, folder } = decoded as Record<string, string | undefined>;
+  if (name === undefined || string.sub(name, 1, kind.length + 1) !== `${kind}:`) return $multi(undefined, undefined);
+  const text = end === undefined ? undefined : string.sub(stored, after + 1, -2);
+  return $multi({ name, index: index!, folder: folder! }, text);
 }
 
 /**
@@ -414,24 +457,27 @@ export function endPlan(kind: PlanKind, db: string, table: string, id: string): 
   const lease = names.leaseKey(db, table, id);
   const stored = onKey("GET", lease);
   if (stored === false) return false;
-  const [place, text] = placeOf(kind, stored);
+  const [place, known] = placeOf(kind, stored);
   if (place === undefined) return false;
-  if (!remove(place, text)) return false;
+  const text = known ?? search(place.name + PROCESSING, id);
+  if (text === undefined || !remove(place, text)) return false;
   redis.call("UNLINK", lease);
   return true;
 }
 
 /** Ends a plan that is out in a queue, if there is one; GigAPI's scripts may have given it out. */
 export function endPlanIn(queue: Queue, id: string): void {
-  const { db, table, name } = queue;
-  const lease = names.leaseKey(db, table, id);
-  const stored = onKey("GET", lease);
-  const head = leaseHead(queue);
-  const isHere = stored !== false && string.sub(stored, 1, head.length) === head;
-  if (isHere && remove(queue, string.sub(stored, head.length + 1, -2))) {
-    redis.call("UNLINK", lease);
-    return;
+  const out = queue.name + PROCESSING;
+  const head = onKey("LINDEX", out, "0");
+  if (head === false) return;
+  if (idOf(head) === id) {
+    // What was given out first is ended first, as a rule.
+    redis.call("LTRIM", out, "1", "-1");
+  } else {
+    const found = search(out, id);
+    if (found === undefined) return;
+    redis.call("LREM", out, "1", found);
   }
-  const found = search(name + PROCESSING, id);
-  if (found !== undefined) remove(queue, found);
+  redis.call("UNLINK", names.leaseKey(queue.db, queue.table, id));
+  if (redis.call("EXISTS", queue.name + IDLE, out) === 0) enter(queue, undefined);
 }

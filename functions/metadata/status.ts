@@ -21,6 +21,9 @@ import { fileQueueOf, mergeQueueOf, nextTime, UNREADABLE, type PlanKind } from "
 /** What has more parts than these is not added up. */
 const MOST_COUNTED = 1000;
 
+/** Of so many queues that are said to be due, the plans are looked at; more are taken at their word. */
+const MOST_LOOKED_AT = 100;
+
 interface Sums {
   files: number;
   minNs: string | undefined;
@@ -61,17 +64,19 @@ function countMerges(
   nowS: number,
 ): Counted {
   const index = queuesKey(db, table, iteration, layer, writer);
-  const due = onKey("ZCOUNT", index, "-inf", `${nowS}`);
+  const early = onKey("ZCOUNT", index, "-inf", `${nowS}`);
   const folders = onKey("ZRANGE", index, "0", `${MOST_COUNTED}`);
-  if (folders.length > MOST_COUNTED) return [false, false, due];
   let waiting = 0;
   let out = 0;
-  for (const folder of folders) {
-    const { name } = mergeQueueOf(db, table, iteration, folder, layer, writer);
+  let due = early;
+  for (const at of $range(1, Math.min(folders.length, MOST_COUNTED))) {
+    const { name } = mergeQueueOf(db, table, iteration, folders[at - 1]!, layer, writer);
     waiting += onKey("LLEN", name + IDLE);
     out += onKey("LLEN", name + PROCESSING);
+    // The index may be early, as where a plan was taken by the name of its queue.
+    if (at <= Math.min(early, MOST_LOOKED_AT) && (nextTime(name) ?? math.huge) > nowS) due -= 1;
   }
-  return [waiting, out, due];
+  return folders.length > MOST_COUNTED ? [false, false, due] : [waiting, out, due];
 }
 
 function countFiles(

@@ -420,12 +420,41 @@ describe("as GigAPI's clients call", () => {
     expect(await lists(other)).toEqual([[], []]);
   });
 
-  it("what they take and end leaves our index right", async () => {
-    await queued(QUEUE, FOLDER, planText("p1", NOON, "a"));
+  it("what they take stays in our index, which may be early but says what is due, and leaves it with the last plan", async () => {
+    await queued(QUEUE, FOLDER, planText("p1", NOON, "a"), planText("p2", Date.now() + MINUTE, "b"));
+    await send("ZADD", "SS:METADATA.PLANNERS::d/t::", 0, JSON.stringify(["merge", "1", "l", "w"]));
+    const counted = async (): Promise<unknown> => {
+      const status = (await call("get_table_status", "d", "t")) as unknown[];
+      return (status[status.indexOf("plans") + 1] as unknown[][])[0]!.slice(-3);
+    };
+    expect(await counted()).toEqual([2, 0, 1]);
     await take();
-    expect(Number(await send("ZSCORE", INDEX, FOLDER))).toBeGreaterThan(seconds(NOON));
+    expect(await counted()).toEqual([1, 1, 0]);
+    expect(await call("get_merge_plan", "d", "t", 1, "l", "w")).toBeNull();
+    expect(Number(await send("ZSCORE", INDEX, FOLDER))).toBeGreaterThan(seconds(Date.now()));
     await keyed("end_merge", "d", "t", `1:${FOLDER}`, "l", "w", "p1");
+    expect(await counted()).toEqual([1, 0, 0]);
+    await send("LPOP", `${QUEUE}:idle`);
+    await send("RPUSH", `${QUEUE}:idle`, planText("p3", NOON, "c"));
+    await take();
+    await keyed("end_merge", "d", "t", `1:${FOLDER}`, "l", "w", "p3");
     expect(await send("EXISTS", INDEX)).toBe(0);
+  });
+
+  it("a text that begins and ends as a plan does and is none is given out once at most, and then moved aside", async () => {
+    const broken = `{"id":"p1","time_s":${seconds(NOON)},"size":1,"paths":["${FOLDER}/a.1.parquet",,"${FOLDER}/b.1.parquet"]}`;
+    await send("RPUSH", `${QUEUE}:idle`, broken);
+    expect(String(await take())).toContain('",,"');
+    await send("LSET", `${QUEUE}:processing`, 0, broken);
+    expect(await take()).toBe("");
+    expect(await lists()).toEqual([[], []]);
+    expect(await send("LLEN", "L:METADATA.UNREADABLE::d/t::")).toBe(1);
+  });
+
+  it("a plan of another form is decoded before it is given out", async () => {
+    await send("RPUSH", `${QUEUE}:idle`, '{"paths":[1],"id":"p1","time_s":1,"size":1}', planText("p2", NOON, "b"));
+    expect(String(await take())).toContain('"p2"');
+    expect(await send("LLEN", "L:METADATA.UNREADABLE::d/t::")).toBe(1);
   });
 
   it("a plan taken by one kind of client is ended by the other", async () => {
