@@ -160,18 +160,21 @@ export function withMore(text: string, paths: string[], size: number): string {
  * @param sizes of the files in bytes
  */
 export function appended(text: string, fields: string[], sizes: number[], maxSize: number): string | undefined {
-  const [head, known, rest] = string.match(
-    text,
-    '^({"id":"[^"\\]*","time_s":%d+,"size":)(%d+)(,"paths":%[".*%.parquet")%]}$',
-  );
-  if (head === undefined) return undefined;
+  if (string.sub(text, -1 - LAST_PATH.length) !== `${LAST_PATH}}`) return undefined;
+  const [from, known, end] = string.match(text, '^{"id":"[^"\\]*","time_s":%d+,"size":()(%d+)(),"paths":%["');
+  if (from === undefined) return undefined;
   let size = tonumber(known)!;
   let more = "";
   for (const at of $range(1, sizes.length)) {
     size += sizes[at - 1]!;
     more += `,${cjson.encode(fields[2 * at - 2])}`;
   }
-  return size > maxSize ? undefined : `${head}${digits(size)}${rest}${more}]}`;
+  if (size > maxSize) return undefined;
+  const [head, rest] = [
+    string.sub(text, 1, (from as unknown as number) - 1),
+    string.sub(text, end as unknown as number, -3),
+  ];
+  return `${head}${digits(size)}${rest}${more}]}`;
 }
 
 /** A plan that can be spliced with these paths in place of its own; at least one. */

@@ -21,6 +21,8 @@ interface Place {
   head?: string;
   place?: string;
   gone?: string;
+  /** What the slim path of patch_index knows of its folder. */
+  ground?: object;
   /** Name of its lists, without IDLE and PROCESSING. */
   name: string;
   /** Sorted set of the index and the member in it; both empty for a queue that is no merge queue. */

@@ -12,7 +12,7 @@ import { filesKey, foldersKey, spansKey } from "./names";
 /** Of more folders in one first folder the spans are not read: looking for them would cost more than they save. */
 const MOST_READ = 256;
 
-interface Span {
+export interface Span {
   minNs: string;
   maxNs: string;
   count: string;
@@ -30,9 +30,9 @@ export function requireSpans(db: string, table: string, firstFolder: string): vo
   requireType(spansKey(db, table, firstFolder), "hash");
 }
 
-/** Stores the span of a folder that has so many files. */
-export function keepSpan(spans: string, folder: string, minNs: string, maxNs: string, count: string): void {
-  redis.call("HSET", spans, folder, `${minNs} ${maxNs} ${count}`);
+/** A span as it is stored. */
+export function spanText({ minNs, maxNs, count }: Span): string {
+  return `${minNs} ${maxNs} ${count}`;
 }
 
 /**
@@ -64,7 +64,8 @@ export function noteSpan(
     from = earlierNs(from, minNs);
     to = laterNs(to, maxNs);
   }
-  if (from !== "") keepSpan(spans, folder, from, to, string.format("%.0f", has));
+  if (from !== "")
+    redis.call("HSET", spans, folder, spanText({ minNs: from, maxNs: to, count: string.format("%.0f", has) }));
 }
 
 /**

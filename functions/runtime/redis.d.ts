@@ -46,6 +46,7 @@ interface RedisCommands {
   HLEN(this: void, key: string): number;
   HRANDFIELD(this: void, key: string, count: RedisArgument, option: "WITHVALUES"): string[];
   HINCRBY(this: void, key: string, field: RedisArgument, by: RedisArgument): number;
+  HSETNX(this: void, key: string, field: RedisArgument, value: RedisArgument): number;
   HSCAN(
     this: void,
     key: string,

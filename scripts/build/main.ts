@@ -30,7 +30,7 @@ const ROOT = resolve(dirname(fileURLToPath(import.meta.url)), "../..");
 const LIBRARIES: { name: string; commands: readonly Command[]; budgetBytes: number }[] = [
   { name: "tracker", commands: tracker, budgetBytes: 252 * 1024 },
   { name: "notifier", commands: notifier, budgetBytes: 76 * 1024 },
-  { name: "metadata", commands: metadata, budgetBytes: 172 * 1024 },
+  { name: "metadata", commands: metadata, budgetBytes: 178 * 1024 },
   { name: "catalog", commands: catalog, budgetBytes: 160 * 1024 },
 ];
 

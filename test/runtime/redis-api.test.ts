@@ -115,6 +115,7 @@ const SAMPLES: { [C in Command]: Sample<C>[] } = {
   HLEN: [{ args: ["no"] }, { given: HASH, args: ["h"] }],
   HRANDFIELD: [{ args: ["no", 5, "WITHVALUES"] }, { given: HASH, args: ["h", "5", "WITHVALUES"] }],
   HINCRBY: [{ args: ["h", "n", 2] }, { given: [["HSET", "h", "n", "5"]], args: ["h", "n", "-7"] }],
+  HSETNX: [{ args: ["no", "f", "v"] }, { given: HASH, args: ["h", "f", 1] }],
   HSCAN: [{ args: ["no", "0"] }, { given: HASH, args: ["h", "0", "MATCH", "*", "COUNT", 10] }],
   HSET: [{ args: ["h", "f", 1, "g", "w"] }, { given: HASH, args: ["h", "f", "v"] }],
   LINDEX: [{ args: ["no", 0] }, { given: LIST, args: ["l", "-1"] }],

@@ -53,9 +53,13 @@ export function clockOf(call: Call): number {
   return call.nowS;
 }
 
-/** Nothing read yet. */
-export function newReader(call: Call): Reader {
-  return { call, series: newSeries(), last: undefined, isLikeLast: false };
+/**
+ * Nothing read yet.
+ *
+ * @param series what is known of such entries, if anything is
+ */
+export function newReader(call: Call, series = newSeries()): Reader {
+  return { call, series, last: undefined, isLikeLast: false };
 }
 
 /** Which entry of the call is looked at, for errors. */

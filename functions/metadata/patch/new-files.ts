@@ -9,29 +9,18 @@
 import { inChunks } from "../../runtime/chunks";
 import { courseOf } from "../configuration";
 import { compareNs } from "../nanoseconds";
-import { mergeQueueOf, type Queue } from "../queues";
+import { mergeQueueOf } from "../queues";
+import { isOfSame, type Flow, type Stretch } from "./alike-calls";
 import type { Changes } from "./changes";
 import { noDrops } from "./drops";
 import { clockOf, newReader, parseEntry, type Call, type Entry } from "./entry";
 import { folderOf, keyOf, load, nothingTouched, tableOf, widen, type Folder, type Touched } from "./files";
+import type { FewFiles } from "./few-files";
 import { editOf, joinAll, noEdits } from "./queue-edits";
 
 /** New files of one folder, iteration, layer and writer: those of one merge queue. */
-export interface Group {
-  queue: Queue;
+interface Group extends FewFiles, Stretch {
   folder: Folder;
-  /** How their paths begin, up to the last slash, and how the last of them ends, from the dot before its iteration. */
-  prefix: string;
-  suffix: string;
-  iteration: number;
-  layer: string;
-  count: number;
-  sizes: number[];
-  /** Path and entry of each in turn, as they are stored. */
-  fields: string[];
-  /** The earliest and the latest time of theirs. */
-  minNs: string;
-  maxNs: string;
 }
 
 /** All files of a call that may be one of new files. */
@@ -78,25 +67,13 @@ function groupOf({ touched, groups, byQueue }: NewFiles, { configuration }: Call
 }
 
 /**
- * Whether a path is of the folder and the iteration that a group saw last: what stands between prefix and suffix must
- * be a name. Cheaper than taking the path apart, and the same.
- */
-function isOfSame({ prefix, suffix }: Group, path: string): boolean {
-  const [, slash] = string.find(path, prefix, 1, true);
-  const [dot] = string.find(path, suffix, -suffix.length, true);
-  if (slash !== prefix.length || dot === undefined || dot <= slash + 1) return false;
-  const [another] = string.find(path, "/", slash + 1, true);
-  return another === undefined;
-}
-
-/**
  * Reads the entries of a call; a long call spends most of its time in here.
  *
  * @returns undefined if they are more than new files: one deletes, two have one path, or an entry is unusual
  */
-export function readNewFiles(call: Call): NewFiles | undefined {
+export function readNewFiles(call: Call, flow: Flow | undefined): NewFiles | undefined {
   const { given } = call;
-  const reader = newReader(call);
+  const reader = newReader(call, flow?.series);
   const paths = new LuaSet<string>();
   const found: NewFiles = { touched: nothingTouched(), groups: [], byQueue: new LuaMap(), count: 0 };
   let last: Group | undefined;
@@ -122,6 +99,7 @@ export function readNewFiles(call: Call): NewFiles | undefined {
     }
   }
   for (const { count } of found.groups) found.count += count;
+  if (flow !== undefined) flow.stretch = last;
   return found;
 }
 

@@ -25,7 +25,8 @@
  * Three stages. Each answers a record that the next one takes; only the last writes.
  *
  *     read     entry.ts          text → Entry, checked. An error names the entry by its place in the call.
- *     plan     few-files.ts      one group of NewFiles, few and of a known folder: planned and written at once
+ *              alike-calls.ts    text → FewFiles, of a call like the one before
+ *     plan     few-files.ts      FewFiles, new and of a known folder: planned and written at once
  *              new-files.ts      Call → NewFiles → Changes, or undefined if the call is more than new files
  *              file-by-file.ts   Call → Changes, for every other call
  *     write    changes.ts        Changes → Redis
@@ -34,7 +35,7 @@
  * plan-search.ts finds the plans of files that were there before, write-queues.ts writes each list once) and the files
  * to be dropped (drops.ts).
  *
- * Three shortcuts make long calls fast, and few-files.ts short ones:
+ * Three shortcuts make long calls fast; alike-calls.ts and few-files.ts short ones:
  *
  *     alike-entries.ts    Entries of a call are alike, so a template reads them, in less time than cjson.
  *     new-files.ts        New files need no record each: they are gathered, looked up, planned and written by queue.
@@ -45,6 +46,7 @@
 import { command, integerReply, NOW, type Declaration } from "../../runtime/declare";
 import { DB, TABLE } from "../arguments";
 import { parseConfiguration, readConfiguration } from "../configuration";
+import { flowOf, learnerOf, readAlike } from "./alike-calls";
 import { writeChanges } from "./changes";
 import type { Call } from "./entry";
 import { addFewFiles } from "./few-files";
@@ -92,7 +94,10 @@ const PATCH_INDEX = {
 
 /** Applies all entries; answers how many they were. */
 function apply(call: Call): number {
-  const newFiles = readNewFiles(call);
+  const flow = flowOf(call);
+  const alike = flow && readAlike(flow, call);
+  if (alike !== undefined && addFewFiles(call, alike)) return alike.count;
+  const newFiles = readNewFiles(call, learnerOf(flow, call));
   if (newFiles?.groups.length === 1 && addFewFiles(call, newFiles.groups[0]!)) return newFiles.count;
   const changes = (newFiles && planNewFiles(call, newFiles)) ?? planFileByFile(call);
   writeChanges(call, changes);

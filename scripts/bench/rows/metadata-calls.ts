@@ -22,16 +22,27 @@ type Name = (typeof SCRIPTS)[number];
 /** How a side calls a function of this name. */
 type Call = (name: Name, keys: readonly string[], args: readonly string[]) => Buffer;
 
-/** Entries of one moment, in one folder. */
-function entries(count: number): string[] {
-  const ms = Date.UTC(2024, 0, 15, 12);
-  return Array.from({ length: count }, (_, at) =>
-    addingEntry({
-      path: `${FOLDER}/${at.toString(16).padStart(8, "0")}-4b1d-4c3e-9a6f-0123456789ab.1.parquet`,
+/** A file each 15 seconds. */
+const STEP_MS = 15_000;
+/** Files of a day and a half. */
+const DELETED = 8_640;
+
+/** Entries that follow one another, all of them in one folder unless it is said which. */
+function entries(count: number, folderOf: (ms: number) => string = () => FOLDER): string[] {
+  const start = Date.UTC(2024, 0, 15, 12);
+  return Array.from({ length: count }, (_, at) => {
+    const ms = start + at * STEP_MS;
+    return addingEntry({
+      path: `${folderOf(ms)}/${at.toString(16).padStart(8, "0")}-4b1d-4c3e-9a6f-0123456789ab.1.parquet`,
       sizeBytes: SIZE_BYTES,
-      ...{ fromMs: ms, toMs: ms, chunkMs: ms },
-    }),
-  );
+      ...{ fromMs: ms, toMs: ms + STEP_MS, chunkMs: ms },
+    });
+  });
+}
+
+function hourOf(ms: number): string {
+  const iso = new Date(ms).toISOString();
+  return `date=${iso.slice(0, 10)}/hour=${iso.slice(11, 13)}`;
 }
 
 function chunksOf<T>(items: readonly T[], size: number): T[][] {
@@ -49,12 +60,10 @@ interface Case {
   commands(bench: Bench, call: Call): Promise<Buffer[]>;
 }
 
-async function fill(bench: Bench, merge: string, files: number): Promise<void> {
+async function fill(bench: Bench, merge: string, added: readonly string[]): Promise<void> {
   await bench.flush();
   await bench.pipeline(
-    chunksOf(entries(files), ENTRIES_PER_CALL).map((each) =>
-      encode(["FCALL", "patch_index", 2, merge, LAYERS, ...each]),
-    ),
+    chunksOf(added, ENTRIES_PER_CALL).map((each) => encode(["FCALL", "patch_index", 2, merge, LAYERS, ...each])),
   );
 }
 
@@ -69,6 +78,28 @@ function adding(what: string, perCall: number, calls: number, target: number): C
   };
 }
 
+/** All files of a day and a half deleted at once, in the plans that they wait in or after those were given out. */
+function deleting(what: string, merge: string, before: (bench: Bench) => Promise<void>): Case {
+  const added = entries(DELETED, hourOf);
+  const deleted = added.map((each) => each.replace('"cmd":"ADD"', '"cmd":"DELETE"'));
+  return {
+    what,
+    target: 1 / 0.6,
+    count: DELETED,
+    prepare: async (bench) => {
+      await fill(bench, merge, added);
+      await before(bench);
+    },
+    commands: (_, call) => Promise.resolve([call("patch_index", [merge, LAYERS], deleted)]),
+  };
+}
+
+/** Moves all plans among those that are out. */
+async function giveOutAll(bench: Bench): Promise<void> {
+  for (const idle of (await bench.call("KEYS", "merge:*:idle")) as string[])
+    await bench.call("RENAME", idle, idle.replace(/idle$/, "processing"));
+}
+
 function cases(calls: number): Case[] {
   return [
     adding("patch_index of one new file", 1, calls, 1 / 0.9),
@@ -77,7 +108,7 @@ function cases(calls: number): Case[] {
       what: "get_merge_plan and end_merge of a plan of ten files",
       target: 1 / 0.9,
       count: calls,
-      prepare: (bench) => fill(bench, RIPE, calls * FILES_PER_PLAN),
+      prepare: (bench) => fill(bench, RIPE, entries(calls * FILES_PER_PLAN)),
       commands: async (bench, call) => {
         const plans = (await bench.call("LRANGE", `${QUEUE}:idle`, 0, -1)) as string[];
         return plans.flatMap((plan) => [
@@ -90,10 +121,12 @@ function cases(calls: number): Case[] {
       what: "get_merge_plan where none is due",
       target: 1,
       count: calls,
-      prepare: (bench) => fill(bench, UNRIPE, FILES_PER_PLAN),
+      prepare: (bench) => fill(bench, UNRIPE, entries(FILES_PER_PLAN)),
       commands: (_, call) =>
         Promise.resolve(Array.from({ length: calls }, () => call("get_merge_plan", ["merge", ...PLACE], [""]))),
     },
+    deleting("patch_index, a DELETE of 8,640 in one batch, of plans that are out", UNRIPE, giveOutAll),
+    deleting("patch_index, a DELETE of 8,640 in one batch, of plans that wait", UNRIPE, () => Promise.resolve()),
   ];
 }
 
@@ -116,7 +149,7 @@ async function rowOf(bench: Bench, each: Case, shas: ReadonlyMap<Name, string>):
   const sides = [sideOf(bench, "ours", each, ours), ...(hasScripts ? [sideOf(bench, "theirs", each, theirs)] : [])];
   const samples = await interleave(bench, sides, bench.sizes.rounds);
   const cost = (label: string): string =>
-    `${((1000 * median(samples[label]!.map(({ cpuMs }) => cpuMs))) / each.count).toFixed(0)} µs`;
+    `${((1000 * median(samples[label]!.map(({ cpuMs }) => cpuMs))) / each.count).toFixed(1)} µs`;
   return {
     what: each.what,
     against: "GigAPI's scripts",
@@ -137,7 +170,8 @@ async function run(bench: Bench): Promise<Findings> {
   return {
     rows,
     notes: [
-      "Single calls of the index: the server's processor time a call, in one pipeline, on a folder of one hour; a plan takes ten files.",
+      "Single calls of the index: the server's processor time a call, in one pipeline, on a folder of one hour; a plan takes ten files. Of a " +
+        "DELETE in a batch, the time an entry.",
     ],
   };
 }
