@@ -8,6 +8,7 @@ import { HOT } from "../../scripts/build/assemble";
 import { compileLibrary } from "../../scripts/build/compile";
 import { toBytes } from "../../scripts/lua-globals";
 import { entryOf, ns, NOON, useMetadata, type Entry, type TestMetadata } from "../support/metadata";
+import { loadLibrary } from "../support/functions";
 import { useServer } from "../support/server";
 
 const RUNS = Number(process.env["HOTPATH_RUNS"] ?? 1);
@@ -418,6 +419,7 @@ async function stored({ client }: TestMetadata): Promise<Record<string, unknown>
   for (const key of (await client.keys("*")).sort()) {
     const kind = await client.type(key);
     if (kind === "hash") content[key] = { ...(await client.hGetAll(key)), ids: undefined };
+    else if (kind === "string" || kind === "set") content[key] = kind;
     else if (kind === "list") content[key] = (await client.lRange(key, 0, -1)).map(planOf);
     else
       content[key] = (await client.zRangeWithScores(key, 0, -1)).map(({ value, score }) => ({
@@ -453,6 +455,72 @@ describe("a batch of entries that are alike", () => {
         expect(await stored(together)).toEqual(expected === undefined ? await stored(oneByOne) : {});
       }),
       { numRuns: 600 * RUNS },
+    );
+  }, 240_000);
+});
+
+describe("calls that are alike", () => {
+  const warm = useMetadata();
+  /** Its library is loaded anew before each call: it knows nothing of the one before. */
+  const cold = useMetadata();
+
+  const fileArb = fc.record({
+    name: fc.integer({ min: 0, max: 25 }),
+    folder: fc.constantFrom("day/1", "day/1", "day/1", "day/2"),
+    iteration: fc.constantFrom(1, 1, 1, 2),
+    layer: fc.constantFrom("l", "l", "l", "cold"),
+    writer_id: fc.constantFrom("a", "a", "a", "b"),
+    size: fc.constantFrom(1, 30, 60),
+    time: fc.constantFrom("0", "5", "-1", "", "x", ns(NOON), ns(NOON, 9)),
+    cmd: fc.constantFrom("ADD" as const, "ADD" as const, "ADD" as const, "ADD" as const, "DELETE" as const),
+  });
+  const flushArb = fc.array(fileArb, { minLength: 1, maxLength: 3 }).map((files) => [
+    "FCALL",
+    "patch_index",
+    "2",
+    MERGE,
+    LAYERS,
+    ...files.map(({ name, folder, iteration, layer, writer_id, size, time, cmd }) =>
+      asGo(
+        entry(name, {
+          path: `${folder}/${name}.${iteration}.parquet`,
+          ...{ layer, writer_id, size_bytes: size, str_max_time: time, cmd },
+        }),
+      ),
+    ),
+  ]);
+  /** What clients without the functions do meanwhile. */
+  const foreignArb = fc.constantFrom(
+    ["HINCRBY", "folders:d:t", "day/1", "1"],
+    ["HSET", "folders:d:t", "day/1", "many"],
+    ["DEL", "folders:d:t"],
+    ["DEL", "files:d:t:day"],
+    ["SET", "files:d:t:day", "foreign"],
+    ["HSET", "files:d:t:day", "day/1/7.1.parquet", "{}"],
+    ["DEL", "merge:d:t:1:day/1:l:a:idle"],
+    ["RPUSH", "merge:d:t:1:day/1:l:a:idle", '{ "id": "x", "time_s": 1, "size": 1, "paths": ["a.parquet"] }'],
+    ["SADD", "S:METADATA.GONE::a::", "b"],
+    ["FLUSHALL"],
+  );
+  const sent = async ({ client }: TestMetadata, command: readonly string[]): Promise<unknown> =>
+    client.sendCommand(command.map(bytes)).catch((error: Error) => error.message);
+
+  it("leave what calls leave that know nothing of one another", async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(fc.oneof({ arbitrary: flushArb, weight: 12 }, { arbitrary: foreignArb, weight: 1 }), {
+          maxLength: 25,
+        }),
+        async (commands) => {
+          for (const side of [warm, cold]) await side.server.flush();
+          for (const command of commands) {
+            await loadLibrary(cold.client, "metadata");
+            expect(await sent(warm, command)).toEqual(await sent(cold, command));
+          }
+          expect(await stored(warm)).toEqual(await stored(cold));
+        },
+      ),
+      { numRuns: 25 * RUNS },
     );
   }, 240_000);
 });
