@@ -9,7 +9,7 @@ export function startClock(): void {
 }
 
 /** The server's clock: unix microseconds, the same all through a call. Exact up to 2^53, which is in the year 2255. */
-function serverMicros(): number {
+export function micros(): number {
   if (callMicros === undefined) {
     const time = redis.call("TIME");
     callMicros = tonumber(time[0])! * 1000000 + tonumber(time[1])!;
@@ -23,7 +23,7 @@ function serverMicros(): number {
  * @param given the value of the option NOW, in unix milliseconds
  */
 export function clock(given: number | undefined): number {
-  return given ?? Math.floor(serverMicros() / 1000);
+  return given ?? Math.floor(micros() / 1000);
 }
 
 /**
@@ -33,7 +33,7 @@ export function clock(given: number | undefined): number {
  * @param last the number that was given last; false if none was
  */
 export function serialAfter(last: string | false): string {
-  const now = serverMicros();
+  const now = micros();
   // Lua would print 14 digits.
   return string.format("%.0f", last === false ? now : Math.max(tonumber(last)! + 1, now));
 }

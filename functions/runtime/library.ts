@@ -6,7 +6,7 @@ import type { Command, ReplyType } from "./declare";
 import { command, record, textReply } from "./declare";
 import { fail, quote, toErrorReply } from "./errors";
 import { hashTag, usePartition } from "./keys";
-import { requireStableSlot } from "./slot";
+import { requireOneServer, requireStableSlot } from "./slot";
 
 /** A function as Redis calls it. */
 type Callback = (this: void, keys: string[], args: string[]) => unknown;
@@ -53,7 +53,7 @@ function dispatch(): unknown {
     const partition = routingKey === undefined ? "" : partitionOf(calledKeys, routingKey);
     usePartition(partition);
     isWhole = partition === "";
-    if (!isWhole) requireStableSlot();
+    if (!isWhole) requireStableSlot(routingKey!, partition);
   }
   const args = bind(calledBinder, calledArgs);
   return encode(calledCommand.declaration.reply, calledCommand.run(args as never));
@@ -65,6 +65,7 @@ function dispatchByKeys(): unknown {
   if (calledKeys.length !== keys.length) return dispatch();
   usePartition("");
   isWhole = true;
+  requireOneServer(calledCommand.declaration.name);
   return encode(reply, calledCommand.runKeys!(calledKeys, calledArgs));
 }
 

@@ -10,17 +10,42 @@
  *
  * Nothing of this concerns Valkey's CLUSTER MIGRATESLOTS: it hands over a slot whole.
  */
-import { clock } from "./clock";
+import { micros } from "./clock";
 import { fail } from "./errors";
-import { currentPartition, key } from "./keys";
+import { key } from "./keys";
 
-/** The partitions that were looked at in this millisecond. */
-let checked = new LuaSet<string>();
-let checkedMs = 0;
+/**
+ * How long an answer holds for calls whose routing key is the braces alone. Asking costs a tenth of counting one event.
+ *
+ * Within this time a slot would have to be moved away, keys and all, and be on its way back. Before that a node that gives it
+ * away refuses such calls itself, and a node that takes it has not been asked. The move alone is a MIGRATE, which waits for
+ * the other node, between six commands on two nodes, each sent after the answer to the one before.
+ */
+const HOLDS_MICROS = 250;
 
-/** A key that nobody ever writes. */
-function absent(id: string): string {
-  return key("H", "SLOT", "", id, "", "");
+/** Partitions are names that callers choose: the memory of more than these is dropped. */
+const MOST_PARTITIONS = 1000;
+
+/** What is kept of a partition between calls. */
+interface Slot {
+  /** Two keys that nobody ever writes. */
+  absent: [string, string];
+  /** When it was last found at rest, by the server's clock in microseconds. */
+  restedAt: number;
+}
+
+let slots = new LuaMap<string, Slot>();
+let slotCount = 0;
+
+function newSlot(partition: string): Slot {
+  if (slotCount === MOST_PARTITIONS) {
+    slots = new LuaMap();
+    slotCount = 0;
+  }
+  slotCount += 1;
+  const slot: Slot = { absent: [key("H", "SLOT", "", "a", "", ""), key("H", "SLOT", "", "b", "", "")], restedAt: 0 };
+  slots.set(partition, slot);
+  return slot;
 }
 
 /** Whether a server says that a key is not here, or, from 7.2 on, that some of several are not. */
@@ -29,21 +54,10 @@ function isMoving(problem: string): boolean {
   return found !== undefined || string.find(problem, "rehashing", 1, true)[0] !== undefined;
 }
 
-/**
- * Fails with TRYAGAIN, before anything is done, if the slot of the call's partition is being moved.
- *
- * Asked once a millisecond for each partition, because asking costs a tenth of counting an event. A slot cannot leave a node and
- * be on its way back within that time: its keys have to travel first, and six commands of an operator follow each other, each
- * after the answer to the one before.
- */
-export function requireStableSlot(): void {
-  const partition = currentPartition();
-  const nowMs = clock(undefined);
-  if (nowMs !== checkedMs) {
-    checked = new LuaSet();
-    checkedMs = nowMs;
-  } else if (checked.has(partition)) return;
-  const found = redis.pcall("EXISTS", absent("a"), absent("b"));
+/** Asks the server. */
+function requireRest(partition: string, slot: Slot, nowMicros: number): void {
+  const [a, b] = slot.absent;
+  const found = redis.pcall("EXISTS", a, b);
   if (type(found) === "table") {
     const problem = found as RedisError;
     // A replica that has lost its primary lets only those run that read nothing.
@@ -51,5 +65,44 @@ export function requireStableSlot(): void {
     if (!isMoving(problem.err)) error(problem);
     fail("TRYAGAIN", `the slot of ${partition} is being moved; nothing was done`);
   }
-  checked.add(partition);
+  slot.restedAt = nowMicros;
+}
+
+/**
+ * Fails with TRYAGAIN, before anything is done, if the slot of the call's partition is being moved.
+ *
+ * @param routingKey of the call. One that is more than the braces may be a key that exists, which a node that gives the slot
+ *   away lets in: such a call asks every time
+ * @param partition that it carries, braces included
+ */
+export function requireStableSlot(routingKey: string, partition: string): void {
+  const nowMicros = micros();
+  const slot = slots.get(partition) ?? newSlot(partition);
+  const { restedAt } = slot;
+  // A clock that was set back is no reason to believe an old answer.
+  if (nowMicros - restedAt < HOLDS_MICROS && nowMicros >= restedAt && routingKey === partition) return;
+  requireRest(partition, slot, nowMicros);
+}
+
+/** Whether this server was found to be no node of a cluster; that does not change while it runs. */
+let isOneServer = false;
+
+/**
+ * Fails with BADARG, before anything is done, on a node of a cluster. For forms whose keys are values and no names: their call has no
+ * one slot, and what it writes lies in several.
+ *
+ * @param name of the function, whose other form takes one routing key
+ */
+export function requireOneServer(name: string): void {
+  if (isOneServer) return;
+  // Without braces these lie in two slots, which no function may use together.
+  const found = redis.pcall("EXISTS", key("H", "SLOT", "", "a", "", ""), key("H", "SLOT", "", "b", "", ""));
+  if (type(found) !== "table") {
+    isOneServer = true;
+    return;
+  }
+  const problem = (found as RedisError).err;
+  const isCluster = string.find(problem, "non local key", 1, true)[0] !== undefined;
+  if (isCluster || string.find(problem, "same slot", 1, true)[0] !== undefined)
+    fail("BADARG", `${name} with more than one key is for a single server; in a cluster it takes one routing key`);
 }

@@ -9,6 +9,8 @@ interface Library {
   path: string;
   /** A function whose first call builds the library, so that this is not measured; what it answers does not matter. */
   probe: string;
+  /** What is cut out of its text, for a price of its own. */
+  without?: string;
 }
 
 const LIBRARIES = {
@@ -19,6 +21,11 @@ const LIBRARIES = {
   "counting twin": { path: "./twins/counting.lua", probe: "twin_track_events" },
   "rotation twin": { path: "./twins/rotation.lua", probe: "twin_rotate_pg" },
   "catalog twin": { path: "./twins/catalog.lua", probe: "twin_upsert_product" },
+  "tracker without the slot guard": {
+    path: "../../dist/tracker.lua",
+    probe: "tracker_library",
+    without: "requireStableSlot(routingKey, partition)\n",
+  },
   floor: { path: "./twins/floor.lua", probe: "floor_ingest_events" },
 } as const satisfies Record<string, Library>;
 
@@ -38,13 +45,23 @@ redis.register_function("bench_collect", function() collectgarbage() collectgarb
 
 type Send = (...args: string[]) => Promise<unknown>;
 
+/** @throws Error if what is to be cut out does not stand in it once */
+function readLibrary({ path, without }: Library): string {
+  const text = readFileSync(fileURLToPath(new URL(path, import.meta.url)), "utf8");
+  if (without === undefined) return text;
+  // The definition has the same words after `function`, so a call is what begins a line.
+  const parts = text.split(`\n${without}`);
+  if (parts.length !== 2) throw new Error(`${path} has ${without.trim()} ${parts.length - 1} times, not once.`);
+  return parts.join("\n");
+}
+
 async function load(send: Send, names: readonly LibraryName[]): Promise<void> {
   await send("FUNCTION", "FLUSH", "SYNC");
   await send("FUNCTION", "LOAD", HELPER);
   for (const name of names) {
-    const { path, probe } = LIBRARIES[name];
-    await send("FUNCTION", "LOAD", readFileSync(fileURLToPath(new URL(path, import.meta.url)), "utf8"));
-    await send("FCALL", probe, "0").catch(() => undefined);
+    const library = LIBRARIES[name];
+    await send("FUNCTION", "LOAD", readLibrary(library));
+    await send("FCALL", library.probe, "0").catch(() => undefined);
   }
 }
 

@@ -21,10 +21,12 @@ import { rankingOfAnHour } from "./rows/rank-hour";
 import { rotationOfDevices } from "./rows/rotate-ud";
 import { rotationOfViews } from "./rows/rotate-pg";
 import { websiteInFour } from "./rows/shards";
+import { slotGuard } from "./rows/slot-guard";
 import { tableOf } from "./table";
 
 const GROUPS: readonly Group[] = [
   counting,
+  slotGuard,
   rotationOfDevices,
   rotationOfViews,
   ranking,

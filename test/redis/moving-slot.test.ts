@@ -102,6 +102,66 @@ describeWithOwnServer("a slot that is being moved", () => {
     expect(await functions.trackEvents({ events: [event(1, "d", dt)] })).toMatchObject({ accepted: 1 });
   });
 
+  it("does not believe an answer of a moment ago where the routing key may exist", async () => {
+    const dt = Date.now();
+    const call = (key: string) => ["FCALL", "track_events", "1", key, event(1, "d", dt)];
+    const [from, to] = await ends();
+    await from.client.sendCommand(call(TAG));
+    const existing = String(await from.client.sendCommand(["CLUSTER", "GETKEYSINSLOT", slot, "1"]));
+    // One write, so that the server reads them in one turn, microseconds apart.
+    const replies = await Promise.allSettled(
+      [
+        ["CLUSTER", "SETSLOT", slot, "STABLE"],
+        call(existing),
+        ["CLUSTER", "SETSLOT", slot, "MIGRATING", await idOf(to)],
+        call(existing),
+        call(TAG),
+        ["CLUSTER", "SETSLOT", slot, "STABLE"],
+      ].map((command) => from.client.sendCommand(command)),
+    );
+    const words = replies.map((each) => (each.status === "fulfilled" ? "done" : String(each.reason).slice(0, 20)));
+    expect(words).toEqual([
+      "done",
+      "done",
+      "done",
+      expect.stringContaining("TRYAGAIN"),
+      expect.stringContaining("ASK"),
+      "done",
+    ]);
+    const open = `H:1MINUTE.OPEN:W:${TAG}:${dt - (dt % MINUTE_MS)}:PG`;
+    expect(Number(await from.client.sendCommand(["HGET", open, sha1("rtl.example")]))).toBe(2);
+  });
+
+  it("refuses forms whose keys are values, before anything is written", async () => {
+    // Keys of one slot are let in by the server; any others it refuses by itself.
+    const nodes = cluster.nodes.map(({ client }) => client);
+    const send = async (command: string[]) => {
+      const replies = await Promise.allSettled(nodes.map((node) => node.sendCommand(command)));
+      return replies.map((each) => (each.status === "fulfilled" ? "done" : String((each.reason as Error).message)));
+    };
+    const entry = JSON.stringify({
+      cmd: "ADD",
+      database: "d",
+      table: "t",
+      layer: "l",
+      path: "f/a.1.parquet",
+      size_bytes: 1,
+    });
+    const forms = [
+      ["patch_index", "2", TAG, `x${TAG}`, entry],
+      ["get_merge_plan", "6", TAG, TAG, TAG, TAG, TAG, TAG],
+      ["end_merge", "6", TAG, TAG, TAG, TAG, TAG, TAG],
+    ];
+    for (const form of forms) {
+      const refusal = `BADARG ${form[0]} with more than one key is for a single server; in a cluster it takes one routing key`;
+      const replies = await send(["FCALL", ...form]);
+      expect(replies.filter((each) => !each.startsWith("MOVED"))).toEqual([refusal]);
+    }
+    const apart = await send(["FCALL", "patch_index", "2", "[[10,20,1]]", '{"l":{"ttl_sec":0}}', entry]);
+    expect(apart.every((each) => each.startsWith("CROSSSLOT"))).toBe(true);
+    expect(await Promise.all(nodes.map((node) => node.sendCommand(["DBSIZE"])))).toEqual([0, 0]);
+  });
+
   it("loses nothing and counts nothing twice, there and back, with more than 10,000 keys and all libraries at work", async () => {
     const dt = Date.now();
     const table = new TableIndex(connection, { database: "db", table: "t", partition: "rtl" });
