@@ -186,7 +186,7 @@ export interface HotpathFunctions {
     website?: string;
     /** id of a section, in place of WEBSITE: only its pages */
     section?: string;
-    /** how many to list (default 10) */
+    /** how many to list; up to 200 are answered in full in the middle of windows as well (default 10) */
     count?: number;
     /** clock of the call, in place of the server's */
     now?: number;
@@ -246,7 +246,7 @@ export interface HotpathFunctions {
     offset?: number;
     /** how many ids to answer at most (default 100) */
     count?: number;
-    /** most records to look at, those that are passed over in several sections included; where they are too many to look at all, one of several sections counts for three, and so does one whose address or name is tested; two that have all words and directories asked for count for one (default 1000) */
+    /** most records to look at, those that are passed over in several sections included; where they are too many to look at all, one of several sections counts for three, and so does one whose address or name is tested; two that have all words and directories asked for count for one. Of more than four words and other filters, all of these count for more: for twice as much with eight (default 1000) */
     limit?: number;
   }): Promise<[total: number | null, ...rest: (string)[]]>;
   /** Sets title, kicker and display date of a page, and ends its wait for them. */

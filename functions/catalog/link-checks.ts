@@ -1,4 +1,5 @@
 /** What came of looking at a link, and which links are to be looked at. */
+import { withHead } from "../runtime/chunks";
 import { clock } from "../runtime/clock";
 import {
   choice,
@@ -191,7 +192,7 @@ export const listLinks = command(
         doc: "only links at which nobody has looked for so many ms, or ever",
       },
       { name: "OFFSET", type: integer(0, 1000000000), default: 0, doc: "how many to pass over" },
-      { name: "COUNT", type: integer(1, 10000), default: 100, doc: "how many to answer at most" },
+      { name: "COUNT", type: integer(1, 1000), default: 100, doc: "how many to answer at most" },
       NOW,
     ],
     reply: tuple([{ name: "total", type: integerReply, doc: "how many there are in all" }], jsonReply),
@@ -213,6 +214,6 @@ export const listLinks = command(
         if (json !== undefined) found.push(json);
       }
     }
-    return [total, ...found];
+    return withHead(total, found);
   },
 );

@@ -171,7 +171,8 @@ export const syncLinks = command(
       "RUN that the first has answered; only the last one removes. If a run is cut off, nothing is removed and the " +
       "next one begins anew. Of more than 1,000 links to be removed, `remaining` is 1, and the same call removes " +
       "more. A call whose clock is before the last run's, or whose RUN is not the last, comes late: it removes " +
-      "nothing, and without RUN it adds nothing either.",
+      "nothing, and without RUN it adds nothing either. 1,000 addresses of 2 kB in the place of as many others take the " +
+      "server 30 ms; parts may be smaller.",
     role: "ingest",
     flags: [],
     positional: [

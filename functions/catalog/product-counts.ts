@@ -72,7 +72,7 @@ export const recentProducts = command(
     role: "reader",
     flags: ["no-writes"],
     positional: [],
-    options: [OF_VENDOR, { name: "COUNT", type: integer(1, 10000), default: 5, doc: "how many to answer at most" }],
+    options: [OF_VENDOR, { name: "COUNT", type: integer(1, 1000), default: 5, doc: "how many to answer at most" }],
     reply: list(jsonReply),
     errors: ["BADARG", "CONFLICT"],
   },

@@ -2,6 +2,7 @@
  * find_products: each filter is a sorted set, or a range of one. The one that gives the order is gone along, and the others are
  * asked about what stands in it; or, where the fewest products meet another one, all of those are taken and brought in order.
  */
+import { withHead } from "../runtime/chunks";
 import {
   command,
   integer,
@@ -221,5 +222,5 @@ function find(conditions: Condition[], page: Page): Found {
 export const findProducts = command(FIND_PRODUCTS, (args) => {
   requireSound(args);
   const { total, ids } = find(conditionsOf(args), args);
-  return [total ?? false, ...ids];
+  return withHead(total ?? false, ids);
 });

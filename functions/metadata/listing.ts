@@ -1,4 +1,5 @@
 /** What there is: databases, tables, folders. */
+import { withHead } from "../runtime/chunks";
 import { command, integer, integerReply, list, text, textReply, tuple } from "../runtime/declare";
 import { fail, quote } from "../runtime/errors";
 import { onKey } from "../runtime/types";
@@ -73,6 +74,6 @@ export const listFolders = command(
     const [next, found] = onKey("HSCAN", foldersKey(db, table), cursor, "COUNT", `${count}`);
     const folders: [string, number][] = [];
     for (const at of $range(1, found.length, 2)) folders.push([found[at - 1]!, tonumber(found[at]) ?? 0]);
-    return [next, ...folders];
+    return withHead(next, folders);
   },
 );

@@ -2,6 +2,7 @@
  * Which files a reader needs: by folder, time, iteration and layer. Only first folders (for most tables, days) that can
  * hold such files are looked at, and a call looks at so many files at most.
  */
+import { withHead } from "../runtime/chunks";
 import { command, integer, jsonReply, text, textReply, tuple } from "../runtime/declare";
 import { fail, quote } from "../runtime/errors";
 import { onKey, requireType } from "../runtime/types";
@@ -278,6 +279,6 @@ export const queryIndex = command(
       isTimeless: after === undefined && before === undefined,
       layer,
     });
-    return [next, ...page.found];
+    return withHead(next, page.found);
   },
 );

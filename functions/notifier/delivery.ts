@@ -1,4 +1,5 @@
 /** Notifications go out under a lease, and end as delivered, failed, or dead. */
+import { withHead } from "../runtime/chunks";
 import { clock } from "../runtime/clock";
 import { command, integer, integerReply, jsonReply, NOW, nullable, recordId, text, tuple } from "../runtime/declare";
 import { fail } from "../runtime/errors";
@@ -103,7 +104,7 @@ export const claimNotifications = command(
     const ready = readyIds(topic.queue, count, nowMs);
     if (foreign !== undefined && taken + sealed + ready.length === 0) fail("CONFLICT", `${foreign} is no list`);
     const given = giveOut(topic, ready, args.worker, nowMs);
-    return [nextMs(topic, untilMs, nowMs) ?? false, ...given];
+    return withHead(nextMs(topic, untilMs, nowMs) ?? false, given);
   },
 );
 

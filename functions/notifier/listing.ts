@@ -1,4 +1,5 @@
 /** What waits, is out, or is dead. */
+import { withHead } from "../runtime/chunks";
 import { choice, command, integer, integerReply, jsonReply, tuple } from "../runtime/declare";
 import { countOf, entryFields, pageOf, requireQueue, type QueueState } from "../runtime/queue";
 import { onKey, requireType } from "../runtime/types";
@@ -121,7 +122,7 @@ export const listNotifications = command(
     options: [
       { name: "STATE", type: choice(STATES), default: "waiting", doc: "waiting, out under a lease, or given up" },
       { name: "OFFSET", type: integer(0, 1000000000), default: 0, doc: "how many to leave out" },
-      { name: "COUNT", type: integer(1, 10000), default: 100, doc: "most to answer" },
+      { name: "COUNT", type: integer(1, 1000), default: 100, doc: "most to answer" },
     ],
     reply: tuple([{ name: "total", type: integerReply, doc: "how many are in that state" }], jsonReply),
     errors: ["BADARG", "NOTFOUND", "CONFLICT"],
@@ -131,13 +132,13 @@ export const listNotifications = command(
     requireQueue(topic.queue);
     requireType(topic.due, "zset");
     const { state, offset, count } = args;
-    if (state !== "waiting") return [countOf(topic.queue, state), ...queued(topic, state, offset, count)];
+    if (state !== "waiting") return withHead(countOf(topic.queue, state), queued(topic, state, offset, count));
     const before = countOf(topic.queue, "ready");
     const found = offset < before ? queued(topic, state, offset, count) : [];
     const left = count - Math.max(Math.min(before - offset, count), 0);
     if (left > 0) {
       for (const each of collecting(topic, Math.max(offset - before, 0), left)) found.push(each);
     }
-    return [before + redis.call("ZCARD", topic.due), ...found];
+    return withHead(before + redis.call("ZCARD", topic.due), found);
   },
 );

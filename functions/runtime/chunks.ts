@@ -3,6 +3,17 @@
 /** Divisible by two, so that a part of fields and values ends with a value. */
 const MOST = 4000;
 
+/**
+ * A reply of one value and then the items of a list: made by hand, because a spread unpacks the list and fails beyond some 8,000.
+ *
+ * @param items is not changed
+ */
+export function withHead(head: unknown, items: readonly unknown[]): unknown[] {
+  const reply: unknown[] = [head];
+  for (const item of items) reply.push(item);
+  return reply;
+}
+
 /** Calls `run` with all values, so many at a time. */
 export function inChunks(values: string[], run: (this: void, part: string[]) => void): void {
   const count = values.length;

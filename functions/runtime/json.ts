@@ -3,10 +3,28 @@
  * Checked where it is handed on as it came: it must be what every reader of JSON takes, and cjson lets more pass.
  */
 
+/** Slashes searched for one by one. */
+const FEW_SLASHES = 20;
+
 /** Text as a JSON string; cjson's escaped slashes, which JSON does not ask for and nobody wants to read, are undone. */
 export function jsonText(text: string): string {
-  const [unescaped] = string.gsub(cjson.encode(text), "\\/", "/");
-  return unescaped;
+  const encoded = cjson.encode(text);
+  const parts: string[] = [];
+  let from = 1;
+  // A plain search is many times as fast as a pattern, as long as it finds little.
+  for (const _ of $range(1, FEW_SLASHES)) {
+    const [at] = string.find(encoded, "\\/", from, true);
+    if (at === undefined) {
+      if (from === 1) return encoded;
+      parts.push(string.sub(encoded, from));
+      return table.concat(parts);
+    }
+    parts.push(string.sub(encoded, from, at - 1));
+    from = at + 1;
+  }
+  const [rest] = string.gsub(string.sub(encoded, from), "\\/", "/");
+  parts.push(rest);
+  return table.concat(parts);
 }
 
 /** A number from its digits, or null where there are none. */

@@ -36,6 +36,7 @@ interface RedisCommands {
   TIME(this: void): [seconds: string, microseconds: string];
 
   GET(this: void, key: string): string | false;
+  STRLEN(this: void, key: string): number;
   GETRANGE(this: void, key: string, start: RedisArgument, end: RedisArgument): string;
   HDEL(this: void, key: string, ...fields: string[]): number;
   HEXISTS(this: void, key: string, field: RedisArgument): number;

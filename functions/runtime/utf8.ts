@@ -34,9 +34,10 @@ export function sequenceEnd(bytes: string, at: number): number | undefined {
 /** Whether the bytes are UTF-8. */
 export function isUtf8(bytes: string): boolean {
   // What is printable ASCII needs no closer look.
-  const [other] = string.find(bytes, "[^ -~]");
-  if (other === undefined) return true;
-  let at: number | undefined = other;
+  // Anchored, because one long match costs a third of looking for a first other byte at every place.
+  const [, last] = string.find(bytes, "^[ -~]*");
+  if (last === bytes.length) return true;
+  let at: number | undefined = last + 1;
   while (at !== undefined && at <= bytes.length) at = sequenceEnd(bytes, at);
   return at !== undefined;
 }

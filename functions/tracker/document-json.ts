@@ -6,7 +6,7 @@ import { isUtf8 } from "../runtime/utf8";
 import * as names from "./names";
 import { articleNumber, directories, DIRECTORY_LEVELS, escapeNonUtf8, pathOf, SECTION_LEVELS } from "./url";
 
-const MAX_LISTED = 10000;
+const MAX_LISTED = 1000;
 
 /** A JSON array is put together from text: cjson would print an empty one as an object. */
 function jsonArray(items: string[]): string {

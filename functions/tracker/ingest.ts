@@ -153,7 +153,9 @@ export const trackEvents = command(
     doc:
       "An event is `{url, uui, dt}` with optional `audio`, `video` and `podcast`. Good events count even where " +
       "others are refused; a refused one is counted by reason and kept in `ST:REJECTED::::`. A repeated call " +
-      "counts again: what must count exactly once goes through the stream and ingest_events.",
+      "counts again: what must count exactly once goes through the stream and ingest_events. 1,000 events of pages that were " +
+      "seen before take the server some 12 ms, of as many new pages with three media each 50 ms: fewer a call leave " +
+      "more room to others.",
     role: "ingest",
     flags: [],
     positional: [],

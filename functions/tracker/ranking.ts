@@ -292,7 +292,12 @@ export const rankPg = command(
       TO,
       { name: "WEBSITE", type: recordId, doc: "id of a website: only its sections or pages" },
       { name: "SECTION", type: recordId, doc: "id of a section, in place of WEBSITE: only its pages" },
-      { name: "COUNT", type: integer(1, 1000), default: 10, doc: "how many to list" },
+      {
+        name: "COUNT",
+        type: integer(1, 1000),
+        default: 10,
+        doc: "how many to list; up to 200 are answered in full in the middle of windows as well",
+      },
       NOW,
     ],
     reply: nullable(

@@ -5,8 +5,10 @@ export type LinkFunctions = Pick<HotpathFunctions, "syncLinks" | "listLinks">;
 
 /** Links of one call. */
 const CHUNK = 1000;
-/** Links of one page: a year is one page, or the list might change between two of them. */
-const PAGE = 10_000;
+/** Links of one page, the most that list_links answers. */
+const PAGE = 1000;
+/** A link that is looked at moves to the end, and those behind it move up: more than are looked at between two pages. */
+const OVERLAP = 100;
 
 export interface LinkSums {
   added: number;
@@ -57,7 +59,7 @@ export async function readLinks(
   staleMs?: number,
 ): Promise<ListedLink[]> {
   const found = new Map<string, ListedLink>();
-  for (let offset = 0; ; offset += PAGE) {
+  for (let offset = 0; ; offset += PAGE - OVERLAP) {
     const [total, ...page] = await functions.listLinks({
       vendor,
       year,

@@ -34,5 +34,5 @@ export function offsetOption(): Option {
 
 /** `--count` of a list that shows so many without it. */
 export function countOption(shown: number): Option {
-  return new Option("--count <n>", `most to show (default: ${shown})`).argParser(wholeNumber(1, 10_000));
+  return new Option("--count <n>", `most to show (default: ${shown})`).argParser(wholeNumber(1, 1000));
 }

@@ -68,7 +68,11 @@ const LIMITS = `## What the limits are, and why
 `;
 
 /** The whole document. */
-export function documentOf(configuration: readonly string[], { rows, notes }: Findings): string {
+export function documentOf(configuration: readonly string[], { rows, notes, tables = [] }: Findings): string {
   const list = notes.map((note) => `- ${note}`);
-  return [HEAD, ...configuration, "", tableOf(rows), "", ...list, "", HOW_TO_READ, LIMITS].join("\n").trimEnd() + "\n";
+  const more = tables.flatMap(({ title, about, lines }) => [`## ${title}`, "", about, "", ...lines, ""]);
+  return (
+    [HEAD, ...configuration, "", tableOf(rows), "", ...list, "", ...more, HOW_TO_READ, LIMITS].join("\n").trimEnd() +
+    "\n"
+  );
 }

@@ -10,6 +10,7 @@ import { catalogProducts } from "./rows/catalog-products";
 import { catalogTasks } from "./rows/catalog-tasks";
 import { counting } from "./rows/counting";
 import { documents } from "./rows/documents";
+import { longestCalls } from "./rows/longest-calls";
 import { memory } from "./rows/memory";
 import { metadataCalls } from "./rows/metadata-calls";
 import { metadataPlans } from "./rows/metadata-plans";
@@ -41,18 +42,20 @@ const GROUPS: readonly Group[] = [
   metadataQuery,
   catalogProducts,
   catalogTasks,
+  longestCalls,
 ];
 const DOCUMENT = fileURLToPath(new URL("../../docs/benchmarks.md", import.meta.url));
 
-async function measure(bench: Bench, groups: readonly Group[]): Promise<Findings> {
-  const all: Findings = { rows: [], notes: [] };
+async function measure(bench: Bench, groups: readonly Group[]): Promise<Required<Findings>> {
+  const all: Required<Findings> = { rows: [], notes: [], tables: [] };
   for (const group of groups) {
     console.error(`${group.name} …`);
     await bench.libraries.use(COMPILED);
-    const { rows, notes } = await group.run(bench);
+    const { rows, notes, tables = [] } = await group.run(bench);
     await bench.flush();
     all.rows.push(...rows);
     all.notes.push(...notes);
+    all.tables.push(...tables);
   }
   return all;
 }
@@ -68,5 +71,6 @@ await withServer(options.server, options.quick, async (bench) => {
   console.log(configuration.join("\n"));
   const findings = await measure(bench, groups);
   console.log(`\n${tableOf(findings.rows)}\n\n${findings.notes.join("\n")}`);
+  for (const { title, lines } of findings.tables) console.log(`\n${title}\n\n${lines.join("\n")}`);
   if (options.write) writeFileSync(DOCUMENT, documentOf(configuration, findings));
 });

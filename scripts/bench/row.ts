@@ -19,6 +19,8 @@ export interface Findings {
   rows: Row[];
   /** Lines under the table: sizes, sequence, what was checked. */
   notes: string[];
+  /** Tables of their own, after the notes. */
+  tables?: { title: string; about: string; lines: string[] }[];
 }
 
 /** A group of rows that share their data. */

@@ -176,7 +176,7 @@ it.each([
   [["sync", "--year", "soon"], 2, /whole number from 1 to 9999/],
   [["history", "nonesuch"], 2, /'nonesuch' is neither the id of a product nor vendor\/sku/],
   [["history", `${VENDOR}/nonesuch`], 2, /there is no product .*nonesuch, and nothing is on record of it/],
-  [["recent", "--count", "0"], 2, /whole number from 1 to 10000/],
+  [["recent", "--count", "0"], 2, /whole number from 1 to 1000/],
   [["tasks", "--state", "dead"], 2, /--state needs a queue/],
   [["tasks", "q", "--state", "lost"], 2, /Allowed choices are held, waiting/],
 ])("refuses %j", async (args, code, message) => {

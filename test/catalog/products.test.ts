@@ -58,6 +58,24 @@ describe("upsert_product", () => {
     expect(Object.keys(JSON.parse(json) as object)).toEqual(fields);
   });
 
+  it("answers text as it came, whatever stands for an escape in JSON", async () => {
+    const names = [
+      "\\/",
+      "/".repeat(100),
+      `${"a/".repeat(19)}b`,
+      `${"a/".repeat(20)}b`,
+      `${'\\/"\u0007'.repeat(30)}é`,
+      "/",
+      "a",
+    ];
+    for (const [at, name] of names.entries()) {
+      await catalog.record("upsert_product", HALLMARK, JSON.stringify({ sku: `t${at}`, name }), "NOW", NOON);
+      const shown = (await catalog.read("get_product", sha1(`${HALLMARK}/t${at}`))) as string;
+      expect((JSON.parse(shown) as { name: string }).name).toBe(name);
+      expect(shown).not.toContain(String.raw`a\/`);
+    }
+  });
+
   it("the same content again is unchanged: only last_synced_at moves", async () => {
     const { id } = await upsert(HALLMARK, FULL, NOON);
     const before = await digest(catalog.client);

@@ -149,7 +149,7 @@ it.each([
     /argument 'lost' is invalid\. Allowed choices are waiting, leased, dead/,
   ],
   [["list", "--state", "dead"], 2, /--state needs a topic/],
-  [["list", "packages", "--count", "0"], 2, /whole number from 1 to 10000/],
+  [["list", "packages", "--count", "0"], 2, /whole number from 1 to 1000/],
   [["retry", "packages"], 2, /name the ids to retry, or say --all/],
   [["retry", "packages", "x", "--all"], 2, /name the ids to retry, or say --all/],
   [["retry", "packages", "x"], 1, /^hotpath: retry_notification: BADARG/],

@@ -503,7 +503,7 @@ describe("list_notifications", () => {
       "s4 0",
     ]);
     for (let offset = 0; offset <= 5; offset += 1) {
-      for (const count of [1, 2, 3, 10_000]) {
+      for (const count of [1, 2, 3, 1000]) {
         const { total, listed } = await list("packages", "OFFSET", offset, "COUNT", count);
         expect(total).toBe(5);
         expect(listed).toEqual(all.listed.slice(offset, offset + count));

@@ -102,6 +102,7 @@ const SAMPLES: { [C in Command]: Sample<C>[] } = {
   GET: [{ args: ["no"] }, { given: [["SET", "t", "text"]], args: ["t"] }],
   SET: [{ args: ["t", "text", "PX", 1000] }],
   GETRANGE: [{ args: ["no", 0, "3"] }, { given: [["SET", "t", "text"]], args: ["t", "0", 2] }],
+  STRLEN: [{ args: ["no"] }, { given: [["SET", "t", "text"]], args: ["t"] }],
   HDEL: [{ args: ["no", "f"] }, { given: HASH, args: ["h", "f", "g"] }],
   HEXISTS: [{ args: ["no", "f"] }, { given: HASH, args: ["h", "f"] }],
   HGET: [

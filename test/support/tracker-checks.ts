@@ -242,7 +242,7 @@ function expectListing(listed: Listed[], expected: Listing | undefined, what: st
 }
 
 async function document(client: TestClient, dimension: string, id: string): Promise<Record<string, unknown>> {
-  return JSON.parse((await fcall(client, "get_document", dimension, id, "COUNT", 10_000)) as string) as Record<
+  return JSON.parse((await fcall(client, "get_document", dimension, id, "COUNT", 1000)) as string) as Record<
     string,
     unknown
   >;

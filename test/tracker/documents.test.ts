@@ -263,7 +263,7 @@ describe("lists", () => {
     expect(names(found, "pages", "url")).toEqual(recent(100, (at) => `a.example/s${at}/x`));
   });
 
-  it.each([1, 2, 149, 150, 151, 10_000])("COUNT %d", async (count) => {
+  it.each([1, 2, 149, 150, 151, 1000])("COUNT %d", async (count) => {
     await many();
     const found = await documentOf("W", sha1("a.example"), "COUNT", count);
     expect(names(found, "sections", "name")).toEqual(recent(Math.min(count, 150), (at) => `s${at}`));

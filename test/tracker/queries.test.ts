@@ -432,6 +432,32 @@ describe("devices of many windows that are not merged", () => {
   });
 });
 
+describe("devices of many large windows that are not merged", () => {
+  const nowMs = NOON + 14 * HOUR;
+  const minutes = Array.from({ length: 14 * 60 }, (_, at) => NOON + at * MINUTE);
+  const question = ["W", sha1("a.example"), "FROM", NOON, "TO", nowMs, "NOW", nowMs];
+
+  it("are counted up to 10 MB, and refused beyond", async () => {
+    const events = minutes.map((at) => sent("a.example", "s", "x", "d", at));
+    await send(events, nowMs);
+    expect(await ask("count_ud", ...question)).toMatchObject({ value: 1 });
+    const { client } = tracker;
+    await client.sendCommand(["PFADD", "dense", ...Array.from({ length: 5000 }, (_, at) => `device ${at}`)]);
+    const bytes = Number(await client.sendCommand(["STRLEN", "dense"]));
+    const fill = (from: number, to: number) =>
+      Promise.all(
+        minutes
+          .slice(from, to)
+          .map((at) => client.sendCommand(["COPY", "dense", `HLL:1MINUTE:W:${sha1("a.example")}:${at}:UD`, "REPLACE"])),
+      );
+    const fitting = Math.floor(9_900_000 / bytes);
+    await fill(0, fitting);
+    expect(((await ask("count_ud", ...question)) as { value: number }).value).toBeGreaterThan(4000);
+    await fill(fitting, minutes.length);
+    expect(await refusal("count_ud", ...question)).toMatch(/^LIMIT .*10000000 bytes; call rotate_ud/);
+  });
+});
+
 describe("rank_pg", () => {
   const nowMs = NOON + HOUR;
   const repeat = (times: number, ...args: Parameters<typeof sent>): Sent[] =>

@@ -461,3 +461,25 @@ describe("against a plain filter over all documents", () => {
     );
   });
 });
+
+describe("a title of many words", () => {
+  const words = Array.from({ length: 40 }, (_, at) => `w${at}`);
+  const addresses = Array.from({ length: 300 }, (_, at) => `a.example/s/${at}.html`);
+
+  it("counts each record for more, and finds the same", async () => {
+    await track(...addresses.map((each, at) => visit(each, at)));
+    for (const each of addresses) await enrich(each, { title: words.join(" ") });
+    const newest = addresses.map(sha1).reverse();
+    const all = words.join(" ");
+    expect(await find("P", "TITLE", all, "COUNT", 1000, "LIMIT", 1500)).toEqual([300, ...newest]);
+    // 40 words are ten times four: of 1,000 records a hundred are left, of which two that have all words count for one.
+    const [total, ...ids] = await find("P", "TITLE", all, "COUNT", 1000, "LIMIT", 1000);
+    expect(total).toBeNull();
+    expect(ids).toEqual(newest.slice(0, ids.length));
+    expect(ids.length).toBeGreaterThan(0);
+    expect(await find("P", "TITLE", words.slice(0, 4).join(" "), "COUNT", 1000, "LIMIT", 150)).toEqual([
+      300,
+      ...newest,
+    ]);
+  });
+});

@@ -1,4 +1,5 @@
 /** Tasks as they are shown, one by one and by state. */
+import { withHead } from "../../runtime/chunks";
 import { choice, command, integer, integerReply, jsonReply, nullable, tuple } from "../../runtime/declare";
 import { readyMs } from "../../runtime/priority";
 import { onKey } from "../../runtime/types";
@@ -98,7 +99,7 @@ export const listTasks = command(
     options: [
       { name: "STATE", type: choice(STATES), default: "waiting", doc: "which of them; those that are delayed wait" },
       { name: "OFFSET", type: integer(0, 1000000000), default: 0, doc: "how many to leave out" },
-      { name: "COUNT", type: integer(1, 10000), default: 100, doc: "most to answer" },
+      { name: "COUNT", type: integer(1, 1000), default: 100, doc: "most to answer" },
     ],
     reply: tuple([{ name: "total", type: integerReply, doc: "how many are in that state" }], jsonReply),
     errors: ["BADARG", "CONFLICT"],
@@ -113,6 +114,6 @@ export const listTasks = command(
       const task = readTask(id);
       if (task !== undefined) found.push(encode(task));
     }
-    return [redis.call("ZCARD", members), ...found];
+    return withHead(redis.call("ZCARD", members), found);
   },
 );

@@ -22,8 +22,11 @@ import { MINUTE_MS } from "../../runtime/time";
 /** Calls under way at once: enough to hide the way to the server, few enough to leave it to others. */
 const CONCURRENCY = 8;
 
-/** Places before are looked up among this many, the most that `rank_pg` lists. */
+/** A sum over websites is right if there are fewer than `rank_pg` lists. */
 const MAX_RANKED = BOUNDS.rankPg.count[1];
+
+/** Places before are looked up among this many: of 250 `rank_pg` is sure where minutes are not merged yet. */
+const PLACES_BEFORE = 200;
 
 /** Five-minute windows of a row's series: two hours. */
 const POINTS = 24;
@@ -191,7 +194,7 @@ export class TopReader {
   async #places(query: Query, span: Span, nowMs: number): Promise<Places | undefined> {
     const wanted = placesSpanOf(query.window, span);
     if (wanted === undefined) return undefined;
-    const { span: covered, ranked } = await this.#rank(query, wanted, nowMs, MAX_RANKED);
+    const { span: covered, ranked } = await this.#rank(query, wanted, nowMs, PLACES_BEFORE);
     if (!isSameSpan(wanted, covered)) return undefined;
     return {
       span: covered,
