@@ -19,9 +19,13 @@ class LongestFirst extends BaseSequencer {
   }
 }
 
-export default defineConfig({
+/** What takes minutes, and is not part of `npm test`: `npm run test:cluster`. */
+const LONG = "test/cluster-long/**/*.test.ts";
+
+export default defineConfig(({ mode }) => ({
   test: {
-    include: ["test/**/*.test.ts"],
+    include: [mode === "cluster" ? LONG : "test/**/*.test.ts"],
+    exclude: ["node_modules/**", ...(mode === "cluster" ? [] : [LONG])],
     globalSetup: ["test/support/global-setup.ts"],
     setupFiles: ["test/support/lua-globals.ts"],
     reporters: ["default", "./test/support/summary-reporter.ts"],
@@ -31,4 +35,4 @@ export default defineConfig({
     // Most tests wait for processes and servers: more of them at once than there are processors.
     maxWorkers: Math.max(3, availableParallelism()),
   },
-});
+}));

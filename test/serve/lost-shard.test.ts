@@ -22,7 +22,7 @@ interface Health {
 }
 
 describeWithOwnServer("a cluster that has lost a shard", () => {
-  const cluster = useCluster(3, ["--cluster-require-full-coverage", "no"], 1);
+  const cluster = useCluster(3, { settings: ["--cluster-require-full-coverage", "no"], spare: 1 });
   let connection: Connection;
 
   beforeAll(async () => {

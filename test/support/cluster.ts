@@ -2,7 +2,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, inject } from "vitest";
-import { startServer, type EmbeddedServer } from "../../host/embedded/embedded";
+import { startServer, type EmbeddedServer, type ServerProgram } from "../../host/embedded/embedded";
 import { freePort } from "../../host/embedded/probe";
 import { openClient, type Client } from "../../host/redis/link";
 import { until } from "./wait";
@@ -26,18 +26,26 @@ export interface TestCluster {
   readonly nodes: ClusterNode[];
 }
 
+export interface ClusterOptions {
+  /** More arguments for the servers. */
+  settings?: readonly string[];
+  /** Further primaries, without slots, after the others. */
+  spare?: number;
+  /** The server of all of them; that of the tests if it is left out. */
+  program?: ServerProgram | undefined;
+}
+
 /**
  * A cluster of primaries on loopback, without replicas. Call it inside `describeWithOwnServer`.
  * @param size how many primaries; each gets an equal share of the slots.
- * @param settings more arguments for the servers.
- * @param spare further primaries, without slots, after the others.
  */
-export function useCluster(size: number, settings: readonly string[] = [], spare = 0): TestCluster {
+export function useCluster(size: number, options: ClusterOptions = {}): TestCluster {
   const nodes: ClusterNode[] = [];
   const dirs: string[] = [];
 
   beforeAll(async () => {
-    for (let at = 0; at < size + spare; at += 1) nodes.push(await startNode(dirs, settings));
+    const { spare = 0, settings = [], program = ownProgram() } = options;
+    for (let at = 0; at < size + spare; at += 1) nodes.push(await startNode(dirs, program, settings));
     await joinNodes(nodes, size);
   });
 
@@ -57,9 +65,13 @@ export function useCluster(size: number, settings: readonly string[] = [], spare
   };
 }
 
-async function startNode(dirs: string[], settings: readonly string[]): Promise<ClusterNode> {
+function ownProgram(): ServerProgram {
   const redis = inject("redis");
   if (redis.mode !== "own") throw new Error("A cluster needs a server program; use describeWithOwnServer.");
+  return redis.program;
+}
+
+async function startNode(dirs: string[], program: ServerProgram, settings: readonly string[]): Promise<ClusterNode> {
   const dir = await mkdtemp(join(tmpdir(), "hotpath-test-"));
   dirs.push(dir);
   // The default is the port and 10,000, which for a high port is none.
@@ -73,7 +85,7 @@ async function startNode(dirs: string[], settings: readonly string[]): Promise<C
     ...settings,
   ];
   const start = (port?: number): Promise<EmbeddedServer> =>
-    startServer({ program: redis.program, dir, persistence: false, args, ...(port !== undefined && { port }) });
+    startServer({ program, dir, persistence: false, args, ...(port !== undefined && { port }) });
   const open = ({ port }: EmbeddedServer): Promise<Client> => openClient({ host: "127.0.0.1", port }, NO_LOGIN);
   const server = await start();
   const node: ClusterNode = {
