@@ -53,6 +53,10 @@ export interface HotpathFunctions {
     events: string[];
     /** clock of the call, in place of the server's */
     now?: number;
+    /** names this call: a repeat of it is answered as it was, and does nothing */
+    once?: string;
+    /** how long the reply is kept for repeats, ms (default 600000) */
+    onceFor?: number;
   }): Promise<{ accepted: number; rejected: number; late: number; errors: ([index: number, code: string, message: string])[] }>;
   /** Counts what has arrived on a stream, each entry exactly once. */
   ingestEvents(args?: {
@@ -62,6 +66,10 @@ export interface HotpathFunctions {
     limit?: number;
     /** clock of the call, in place of the server's */
     now?: number;
+    /** names this call: a repeat of it is answered as it was, and does nothing */
+    once?: string;
+    /** how long the reply is kept for repeats, ms (default 600000) */
+    onceFor?: number;
   }): Promise<{ read: number; accepted: number; rejected: number; late: number; remaining: number }>;
   /** Counts a chunk of a log or stream exactly once, and moves the kept position. */
   importEvents(args: {
@@ -77,6 +85,10 @@ export interface HotpathFunctions {
     hold?: number;
     /** clock of the call, in place of the server's */
     now?: number;
+    /** names this call: a repeat of it is answered as it was, and does nothing */
+    once?: string;
+    /** how long the reply is kept for repeats, ms (default 600000) */
+    onceFor?: number;
   }): Promise<{ counted: number; position: string | null; accepted: number; rejected: number; errors: ([index: number, code: string, message: string])[] }>;
   /** How far a log or stream was imported. */
   getImport(args: {
@@ -87,6 +99,10 @@ export interface HotpathFunctions {
   forgetImport(args: {
     /** what names the log or stream, the same in every call about it */
     source: string;
+    /** names this call: a repeat of it is answered as it was, and does nothing */
+    once?: string;
+    /** how long the reply is kept for repeats, ms (default 600000) */
+    onceFor?: number;
   }): Promise<number>;
   /** Carries page views of finished windows into the next tier and the series. */
   rotatePg(args?: {
@@ -98,6 +114,10 @@ export interface HotpathFunctions {
     limit?: number;
     /** clock of the call, in place of the server's */
     now?: number;
+    /** names this call: a repeat of it is answered as it was, and does nothing */
+    once?: string;
+    /** how long the reply is kept for repeats, ms (default 600000) */
+    onceFor?: number;
   }): Promise<{ windows: number; merged: number; remaining: number }>;
   /** Merges unique devices of finished windows into the next tier and the series. */
   rotateUd(args?: {
@@ -109,11 +129,19 @@ export interface HotpathFunctions {
     limit?: number;
     /** clock of the call, in place of the server's */
     now?: number;
+    /** names this call: a repeat of it is answered as it was, and does nothing */
+    once?: string;
+    /** how long the reply is kept for repeats, ms (default 600000) */
+    onceFor?: number;
   }): Promise<{ windows: number; merged: number; remaining: number }>;
   /** Devices that rotation has merged and other partitions have to learn, those merged first first. */
   getCarry(args?: {
     /** how many at most, of up to 12 KB each (default 50) */
     count?: number;
+    /** names this call: a repeat of it is answered as it was, and does nothing */
+    once?: string;
+    /** how long the reply is kept for repeats, ms (default 600000) */
+    onceFor?: number;
   }): Promise<([serial: string, dimension: string, id: string, tier: string, window: number, devices: Buffer | null])[]>;
   /** Unites devices that another partition has seen with a window of this one. */
   putCarry(args: {
@@ -129,11 +157,19 @@ export interface HotpathFunctions {
     devices: Buffer;
     /** clock of the call, in place of the server's */
     now?: number;
+    /** names this call: a repeat of it is answered as it was, and does nothing */
+    once?: string;
+    /** how long the reply is kept for repeats, ms (default 600000) */
+    onceFor?: number;
   }): Promise<number>;
   /** Says that devices have arrived where they belong. */
   endCarry(args: {
     /** the last one of `get_carry` that has arrived */
     serial: string;
+    /** names this call: a repeat of it is answered as it was, and does nothing */
+    once?: string;
+    /** how long the reply is kept for repeats, ms (default 600000) */
+    onceFor?: number;
   }): Promise<number>;
   /** Page views of a stretch of time, exact. */
   countPg(args: {
@@ -259,6 +295,10 @@ export interface HotpathFunctions {
     metadata: string;
     /** clock of the call, in place of the server's */
     now?: number;
+    /** names this call: a repeat of it is answered as it was, and does nothing */
+    once?: string;
+    /** how long the reply is kept for repeats, ms (default 600000) */
+    onceFor?: number;
   }): Promise<number>;
   /** Notes that the metadata of a page could not be had, and ends its wait for them. */
   abandonEnrichment(args: {
@@ -270,6 +310,10 @@ export interface HotpathFunctions {
     reason: string;
     /** clock of the call, in place of the server's */
     now?: number;
+    /** names this call: a repeat of it is answered as it was, and does nothing */
+    once?: string;
+    /** how long the reply is kept for repeats, ms (default 600000) */
+    onceFor?: number;
   }): Promise<number>;
   /** Announces pages whose metadata are old, or never came. */
   refreshDocuments(args?: {
@@ -277,6 +321,10 @@ export interface HotpathFunctions {
     limit?: number;
     /** clock of the call, in place of the server's */
     now?: number;
+    /** names this call: a repeat of it is answered as it was, and does nothing */
+    once?: string;
+    /** how long the reply is kept for repeats, ms (default 600000) */
+    onceFor?: number;
   }): Promise<{ announced: number; remaining: number }>;
   /** Removes documents that were not visited for DOCUMENT_DAYS, with all that refers to them. */
   expireDocuments(args?: {
@@ -284,6 +332,10 @@ export interface HotpathFunctions {
     limit?: number;
     /** clock of the call, in place of the server's */
     now?: number;
+    /** names this call: a repeat of it is answered as it was, and does nothing */
+    once?: string;
+    /** how long the reply is kept for repeats, ms (default 600000) */
+    onceFor?: number;
   }): Promise<{ removed: number; remaining: number }>;
   /** Which website, section and page an address belongs to. */
   identifyUrl(args: {
@@ -317,6 +369,10 @@ export interface HotpathFunctions {
     refreshDays?: number;
     /** 1: websites of this partition are counted in others as well; rotation notes for `get_carry` what devices it has merged, and HyperLogLogs of all but pages are kept for 3 hours at least; 0: they are not (default) */
     shared?: number;
+    /** names this call: a repeat of it is answered as it was, and does nothing */
+    once?: string;
+    /** how long the reply is kept for repeats, ms (default 600000) */
+    onceFor?: number;
   }): Promise<number>;
   /** The options of the tracker that are in force, defaults included. */
   getTrackerConfig(): Promise<{ hosts: string; unknown: string; maxlen: number; documentDays: number; seriesFineDays: number; seriesCoarseDays: number; enrich: number; refreshDays: number; shared: number }>;
@@ -353,6 +409,10 @@ export interface HotpathFunctions {
     lease?: number;
     /** clock of the call, in place of the server's */
     now?: number;
+    /** names this call: a repeat of it is answered as it was, and does nothing */
+    once?: string;
+    /** how long the reply is kept for repeats, ms (default 600000) */
+    onceFor?: number;
   }): Promise<number>;
   /** Ends a tick that this worker leads. */
   trackerDone(args: {
@@ -362,6 +422,10 @@ export interface HotpathFunctions {
     slot: number;
     /** who asks; the same in every call of one host */
     worker: string;
+    /** names this call: a repeat of it is answered as it was, and does nothing */
+    once?: string;
+    /** how long the reply is kept for repeats, ms (default 600000) */
+    onceFor?: number;
   }): Promise<number>;
   /** Name, version and content hash of this library. */
   trackerLibrary(): Promise<{ library: string; version: string; hash: string }>;
@@ -375,6 +439,10 @@ export interface HotpathFunctions {
     item: string;
     /** clock of the call, in place of the server's */
     now?: number;
+    /** names this call: a repeat of it is answered as it was, and does nothing */
+    once?: string;
+    /** how long the reply is kept for repeats, ms (default 600000) */
+    onceFor?: number;
   }): Promise<number>;
   /** Takes the scans that have arrived on a topic's stream, each exactly once. */
   ingestScans(args: {
@@ -384,6 +452,10 @@ export interface HotpathFunctions {
     limit?: number;
     /** clock of the call, in place of the server's */
     now?: number;
+    /** names this call: a repeat of it is answered as it was, and does nothing */
+    once?: string;
+    /** how long the reply is kept for repeats, ms (default 600000) */
+    onceFor?: number;
   }): Promise<{ read: number; accepted: number; rejected: number; remaining: number }>;
   /** Takes notifications of subjects that have been quiet, each under a lease. */
   claimNotifications(args: {
@@ -395,6 +467,10 @@ export interface HotpathFunctions {
     worker?: string;
     /** clock of the call, in place of the server's */
     now?: number;
+    /** names this call: a repeat of it is answered as it was, and does nothing */
+    once?: string;
+    /** how long the reply is kept for repeats, ms (default 600000) */
+    onceFor?: number;
   }): Promise<[next: number | null, ...rest: (string)[]]>;
   /** Ends a notification that was delivered, and removes it. */
   ackNotification(args: {
@@ -406,6 +482,10 @@ export interface HotpathFunctions {
     token?: string;
     /** clock of the call, in place of the server's */
     now?: number;
+    /** names this call: a repeat of it is answered as it was, and does nothing */
+    once?: string;
+    /** how long the reply is kept for repeats, ms (default 600000) */
+    onceFor?: number;
   }): Promise<number>;
   /** Ends an attempt that failed: the notification waits for its back-off, or is dead if that was the last. */
   failNotification(args: {
@@ -419,6 +499,10 @@ export interface HotpathFunctions {
     reason?: string;
     /** clock of the call, in place of the server's */
     now?: number;
+    /** names this call: a repeat of it is answered as it was, and does nothing */
+    once?: string;
+    /** how long the reply is kept for repeats, ms (default 600000) */
+    onceFor?: number;
   }): Promise<number>;
   /** Notifications of a topic in a state. */
   listNotifications(args: {
@@ -439,6 +523,10 @@ export interface HotpathFunctions {
     id: string;
     /** clock of the call, in place of the server's */
     now?: number;
+    /** names this call: a repeat of it is answered as it was, and does nothing */
+    once?: string;
+    /** how long the reply is kept for repeats, ms (default 600000) */
+    onceFor?: number;
   }): Promise<number>;
   /** Makes a topic, or sets options of one; those not named stay as they are. */
   configureTopic(args: {
@@ -464,6 +552,10 @@ export interface HotpathFunctions {
     backoff?: number;
     /** about how many entries that were read the stream keeps */
     maxlen?: number;
+    /** names this call: a repeat of it is answered as it was, and does nothing */
+    once?: string;
+    /** how long the reply is kept for repeats, ms (default 600000) */
+    onceFor?: number;
   }): Promise<{ topic: string; stream: string; subject: string; item: string; prefix: string; quiet: number; maxwait: number; lease: number; attempts: number; backoff: number; maxlen: number }>;
   /** The settings of a topic that are in force, defaults included. */
   getTopic(args: {
@@ -491,6 +583,10 @@ export interface HotpathFunctions {
     entries: string[];
     /** clock of the call, in place of the server's */
     now?: number;
+    /** names this call: a repeat of it is answered as it was, and does nothing */
+    once?: string;
+    /** how long the reply is kept for repeats, ms (default 600000) */
+    onceFor?: number;
   }): Promise<number>;
   /** Takes a plan to merge files, under a lease, or nil. */
   getMergePlan(args: {
@@ -506,6 +602,10 @@ export interface HotpathFunctions {
     writer: string;
     /** clock of the call, in place of the server's */
     now?: number;
+    /** names this call: a repeat of it is answered as it was, and does nothing */
+    once?: string;
+    /** how long the reply is kept for repeats, ms (default 600000) */
+    onceFor?: number;
   }): Promise<string | null>;
   /** Ends a plan to merge files that was carried out. */
   endMerge(args: {
@@ -515,6 +615,10 @@ export interface HotpathFunctions {
     table: string;
     /** id of the plan */
     id: string;
+    /** names this call: a repeat of it is answered as it was, and does nothing */
+    once?: string;
+    /** how long the reply is kept for repeats, ms (default 600000) */
+    onceFor?: number;
   }): Promise<number>;
   /** Takes a plan to move a file to the next layer, under a lease, or nil. */
   getMovePlan(args: {
@@ -528,6 +632,10 @@ export interface HotpathFunctions {
     writer: string;
     /** clock of the call, in place of the server's */
     now?: number;
+    /** names this call: a repeat of it is answered as it was, and does nothing */
+    once?: string;
+    /** how long the reply is kept for repeats, ms (default 600000) */
+    onceFor?: number;
   }): Promise<string | null>;
   /** Ends a plan to move a file that was carried out. */
   endMove(args: {
@@ -537,6 +645,10 @@ export interface HotpathFunctions {
     table: string;
     /** id of the plan */
     id: string;
+    /** names this call: a repeat of it is answered as it was, and does nothing */
+    once?: string;
+    /** how long the reply is kept for repeats, ms (default 600000) */
+    onceFor?: number;
   }): Promise<number>;
   /** Takes a plan to remove a file that was deleted from the index, under a lease, or nil. */
   getDropPlan(args: {
@@ -550,6 +662,10 @@ export interface HotpathFunctions {
     writer: string;
     /** clock of the call, in place of the server's */
     now?: number;
+    /** names this call: a repeat of it is answered as it was, and does nothing */
+    once?: string;
+    /** how long the reply is kept for repeats, ms (default 600000) */
+    onceFor?: number;
   }): Promise<string | null>;
   /** Ends a plan to remove a file that was carried out. */
   endDrop(args: {
@@ -559,6 +675,10 @@ export interface HotpathFunctions {
     table: string;
     /** id of the plan */
     id: string;
+    /** names this call: a repeat of it is answered as it was, and does nothing */
+    once?: string;
+    /** how long the reply is kept for repeats, ms (default 600000) */
+    onceFor?: number;
   }): Promise<number>;
   /** Files of a table by folder, time, iteration and layer. */
   queryIndex(args: {
@@ -627,11 +747,19 @@ export interface HotpathFunctions {
     merge: string;
     /** JSON object of layers by name */
     layers: string;
+    /** names this call: a repeat of it is answered as it was, and does nothing */
+    once?: string;
+    /** how long the reply is kept for repeats, ms (default 600000) */
+    onceFor?: number;
   }): Promise<{ merge: string; layers: string }>;
   /** Goes on entering what clients of GigAPI wrote without us in the index of tables, folders, times and queues. */
   rebuildIndex(args?: {
     /** about how many keys, files, folders and plans to look at (default 500) */
     limit?: number;
+    /** names this call: a repeat of it is answered as it was, and does nothing */
+    once?: string;
+    /** how long the reply is kept for repeats, ms (default 600000) */
+    onceFor?: number;
   }): Promise<{ scanned: number; examined: number; skipped: number; remaining: number }>;
   /** Name, version and content hash of this library. */
   metadataLibrary(): Promise<{ library: string; version: string; hash: string }>;
@@ -643,6 +771,10 @@ export interface HotpathFunctions {
     product: string;
     /** clock of the call, in place of the server's */
     now?: number;
+    /** names this call: a repeat of it is answered as it was, and does nothing */
+    once?: string;
+    /** how long the reply is kept for repeats, ms (default 600000) */
+    onceFor?: number;
   }): Promise<{ id: string; outcome: string; fields: (string)[] }>;
   /** A product as it is now. */
   getProduct(args: {
@@ -655,6 +787,10 @@ export interface HotpathFunctions {
     id: string;
     /** clock of the call, in place of the server's */
     now?: number;
+    /** names this call: a repeat of it is answered as it was, and does nothing */
+    once?: string;
+    /** how long the reply is kept for repeats, ms (default 600000) */
+    onceFor?: number;
   }): Promise<number>;
   /** Products that meet all of the filters given. */
   findProducts(args?: {
@@ -720,6 +856,10 @@ export interface HotpathFunctions {
     run?: number;
     /** clock of the call, in place of the server's */
     now?: number;
+    /** names this call: a repeat of it is answered as it was, and does nothing */
+    once?: string;
+    /** how long the reply is kept for repeats, ms (default 600000) */
+    onceFor?: number;
   }): Promise<{ added: number; removed: number; run: number; remaining: number }>;
   /** Notes what came of looking at a link. */
   markLink(args: {
@@ -741,6 +881,10 @@ export interface HotpathFunctions {
     reason?: string;
     /** clock of the call, in place of the server's */
     now?: number;
+    /** names this call: a repeat of it is answered as it was, and does nothing */
+    once?: string;
+    /** how long the reply is kept for repeats, ms (default 600000) */
+    onceFor?: number;
   }): Promise<number>;
   /** A link, and what came of looking at it. */
   getLink(args: {
@@ -774,6 +918,10 @@ export interface HotpathFunctions {
     auditDays?: number;
     /** days that the changes of a removed record are kept. Default 90 */
     removedDays?: number;
+    /** names this call: a repeat of it is answered as it was, and does nothing */
+    once?: string;
+    /** how long the reply is kept for repeats, ms (default 600000) */
+    onceFor?: number;
   }): Promise<number>;
   /** The options of the catalogue that are in force, defaults included. */
   getCatalogConfig(): Promise<{ audit: string; auditMaxlen: number; auditDays: number; removedDays: number }>;
@@ -804,6 +952,10 @@ export interface HotpathFunctions {
     unless?: "alive" | "known";
     /** clock of the call, in place of the server's */
     now?: number;
+    /** names this call: a repeat of it is answered as it was, and does nothing */
+    once?: string;
+    /** how long the reply is kept for repeats, ms (default 600000) */
+    onceFor?: number;
   }): Promise<string>;
   /** Takes the next task of a queue under a lease; nil if none may go out. */
   claimTask(args: {
@@ -815,6 +967,10 @@ export interface HotpathFunctions {
     lease?: number;
     /** clock of the call, in place of the server's */
     now?: number;
+    /** names this call: a repeat of it is answered as it was, and does nothing */
+    once?: string;
+    /** how long the reply is kept for repeats, ms (default 600000) */
+    onceFor?: number;
   }): Promise<string | null>;
   /** Keeps a task that is leased: its lease ends so much from now, or when it would have if that is later. */
   extendTask(args: {
@@ -826,6 +982,10 @@ export interface HotpathFunctions {
     lease?: number;
     /** clock of the call, in place of the server's */
     now?: number;
+    /** names this call: a repeat of it is answered as it was, and does nothing */
+    once?: string;
+    /** how long the reply is kept for repeats, ms (default 600000) */
+    onceFor?: number;
   }): Promise<number>;
   /** Ends a task whose work is done. */
   finishTask(args: {
@@ -837,6 +997,10 @@ export interface HotpathFunctions {
     result?: string;
     /** clock of the call, in place of the server's */
     now?: number;
+    /** names this call: a repeat of it is answered as it was, and does nothing */
+    once?: string;
+    /** how long the reply is kept for repeats, ms (default 600000) */
+    onceFor?: number;
   }): Promise<number>;
   /** Ends an attempt that failed: the task waits for its back-off, or is dead if that was the last. */
   failTask(args: {
@@ -850,6 +1014,10 @@ export interface HotpathFunctions {
     final?: number;
     /** clock of the call, in place of the server's */
     now?: number;
+    /** names this call: a repeat of it is answered as it was, and does nothing */
+    once?: string;
+    /** how long the reply is kept for repeats, ms (default 600000) */
+    onceFor?: number;
   }): Promise<number>;
   /** Gives a task back that was not done, as a worker does that stops: it may go out again at once, and has used no attempt. */
   releaseTask(args: {
@@ -859,6 +1027,10 @@ export interface HotpathFunctions {
     token?: string;
     /** clock of the call, in place of the server's */
     now?: number;
+    /** names this call: a repeat of it is answered as it was, and does nothing */
+    once?: string;
+    /** how long the reply is kept for repeats, ms (default 600000) */
+    onceFor?: number;
   }): Promise<number>;
   /** Ends a task that is not to be done, in whatever state it is. */
   cancelTask(args: {
@@ -868,6 +1040,10 @@ export interface HotpathFunctions {
     token?: string;
     /** clock of the call, in place of the server's */
     now?: number;
+    /** names this call: a repeat of it is answered as it was, and does nothing */
+    once?: string;
+    /** how long the reply is kept for repeats, ms (default 600000) */
+    onceFor?: number;
   }): Promise<number>;
   /** Makes a task that is dead, or waits, ready now; its attempts start anew. */
   retryTask(args: {
@@ -875,6 +1051,10 @@ export interface HotpathFunctions {
     id: string;
     /** clock of the call, in place of the server's */
     now?: number;
+    /** names this call: a repeat of it is answered as it was, and does nothing */
+    once?: string;
+    /** how long the reply is kept for repeats, ms (default 600000) */
+    onceFor?: number;
   }): Promise<number>;
   /** A task, in whatever state it is; nil if there is none, or it is not kept any longer. */
   getTask(args: {
@@ -917,6 +1097,10 @@ export interface HotpathFunctions {
     lease?: number;
     /** ms that a task is kept once it has finished or was cancelled; a day to begin with. A queue keeps the last 10,000 of each */
     keep?: number;
+    /** names this call: a repeat of it is answered as it was, and does nothing */
+    once?: string;
+    /** how long the reply is kept for repeats, ms (default 600000) */
+    onceFor?: number;
   }): Promise<number>;
   /** The settings of a type of tasks that are in force, defaults included; nil if it is not defined. */
   getTaskType(args: {
@@ -952,16 +1136,16 @@ export interface FunctionSpecification {
 }
 
 export const SPECIFICATIONS: Record<keyof HotpathFunctions, FunctionSpecification> = {
-  trackEvents: {"name":"track_events","library":"tracker","readOnly":false,"role":"ingest","positional":[],"rest":"events","options":[["NOW","now",1]],"reply":{"kind":"record","items":[["accepted","accepted",{"kind":"integer"}],["rejected","rejected",{"kind":"integer"}],["late","late",{"kind":"integer"}],["errors","errors",{"kind":"list","of":{"kind":"tuple","items":[["index","index",{"kind":"integer"}],["code","code",{"kind":"text"}],["message","message",{"kind":"text"}]]}}]]}},
-  ingestEvents: {"name":"ingest_events","library":"tracker","readOnly":false,"role":"scheduler","positional":[],"rest":null,"options":[["STREAM","stream",1],["LIMIT","limit",1],["NOW","now",1]],"reply":{"kind":"record","items":[["read","read",{"kind":"integer"}],["accepted","accepted",{"kind":"integer"}],["rejected","rejected",{"kind":"integer"}],["late","late",{"kind":"integer"}],["remaining","remaining",{"kind":"integer"}]]}},
-  importEvents: {"name":"import_events","library":"tracker","readOnly":false,"role":"ingest","positional":["source","from","to"],"rest":"events","options":[["HOLD","hold",1],["NOW","now",1]],"reply":{"kind":"record","items":[["counted","counted",{"kind":"integer"}],["position","position",{"kind":"nullable","of":{"kind":"text"}}],["accepted","accepted",{"kind":"integer"}],["rejected","rejected",{"kind":"integer"}],["errors","errors",{"kind":"list","of":{"kind":"tuple","items":[["index","index",{"kind":"integer"}],["code","code",{"kind":"text"}],["message","message",{"kind":"text"}]]}}]]}},
+  trackEvents: {"name":"track_events","library":"tracker","readOnly":false,"role":"ingest","positional":[],"rest":"events","options":[["NOW","now",1],["ONCE","once",1],["ONCE_FOR","onceFor",1]],"reply":{"kind":"record","items":[["accepted","accepted",{"kind":"integer"}],["rejected","rejected",{"kind":"integer"}],["late","late",{"kind":"integer"}],["errors","errors",{"kind":"list","of":{"kind":"tuple","items":[["index","index",{"kind":"integer"}],["code","code",{"kind":"text"}],["message","message",{"kind":"text"}]]}}]]}},
+  ingestEvents: {"name":"ingest_events","library":"tracker","readOnly":false,"role":"scheduler","positional":[],"rest":null,"options":[["STREAM","stream",1],["LIMIT","limit",1],["NOW","now",1],["ONCE","once",1],["ONCE_FOR","onceFor",1]],"reply":{"kind":"record","items":[["read","read",{"kind":"integer"}],["accepted","accepted",{"kind":"integer"}],["rejected","rejected",{"kind":"integer"}],["late","late",{"kind":"integer"}],["remaining","remaining",{"kind":"integer"}]]}},
+  importEvents: {"name":"import_events","library":"tracker","readOnly":false,"role":"ingest","positional":["source","from","to"],"rest":"events","options":[["HOLD","hold",1],["NOW","now",1],["ONCE","once",1],["ONCE_FOR","onceFor",1]],"reply":{"kind":"record","items":[["counted","counted",{"kind":"integer"}],["position","position",{"kind":"nullable","of":{"kind":"text"}}],["accepted","accepted",{"kind":"integer"}],["rejected","rejected",{"kind":"integer"}],["errors","errors",{"kind":"list","of":{"kind":"tuple","items":[["index","index",{"kind":"integer"}],["code","code",{"kind":"text"}],["message","message",{"kind":"text"}]]}}]]}},
   getImport: {"name":"get_import","library":"tracker","readOnly":true,"role":"reader","positional":["source"],"rest":null,"options":[],"reply":{"kind":"nullable","of":{"kind":"record","items":[["position","position",{"kind":"text"}],["accepted","accepted",{"kind":"integer"}],["rejected","rejected",{"kind":"integer"}],["moved_at","movedAt",{"kind":"integer"}]]}}},
-  forgetImport: {"name":"forget_import","library":"tracker","readOnly":false,"role":"admin","positional":["source"],"rest":null,"options":[],"reply":{"kind":"integer"}},
-  rotatePg: {"name":"rotate_pg","library":"tracker","readOnly":false,"role":"scheduler","positional":[],"rest":null,"options":[["TIER","tier",1],["DIMENSION","dimension",1],["LIMIT","limit",1],["NOW","now",1]],"reply":{"kind":"record","items":[["windows","windows",{"kind":"integer"}],["merged","merged",{"kind":"integer"}],["remaining","remaining",{"kind":"integer"}]]}},
-  rotateUd: {"name":"rotate_ud","library":"tracker","readOnly":false,"role":"scheduler","positional":[],"rest":null,"options":[["TIER","tier",1],["DIMENSION","dimension",1],["LIMIT","limit",1],["NOW","now",1]],"reply":{"kind":"record","items":[["windows","windows",{"kind":"integer"}],["merged","merged",{"kind":"integer"}],["remaining","remaining",{"kind":"integer"}]]}},
-  getCarry: {"name":"get_carry","library":"tracker","readOnly":true,"role":"scheduler","positional":[],"rest":null,"options":[["COUNT","count",1]],"reply":{"kind":"list","of":{"kind":"tuple","items":[["serial","serial",{"kind":"text"}],["dimension","dimension",{"kind":"text"}],["id","id",{"kind":"text"}],["tier","tier",{"kind":"text"}],["window","window",{"kind":"integer"}],["devices","devices",{"kind":"nullable","of":{"kind":"bytes"}}]]}}},
-  putCarry: {"name":"put_carry","library":"tracker","readOnly":false,"role":"scheduler","positional":["dimension","id","tier","window","devices"],"rest":null,"options":[["NOW","now",1]],"reply":{"kind":"integer"}},
-  endCarry: {"name":"end_carry","library":"tracker","readOnly":false,"role":"scheduler","positional":["serial"],"rest":null,"options":[],"reply":{"kind":"integer"}},
+  forgetImport: {"name":"forget_import","library":"tracker","readOnly":false,"role":"admin","positional":["source"],"rest":null,"options":[["ONCE","once",1],["ONCE_FOR","onceFor",1]],"reply":{"kind":"integer"}},
+  rotatePg: {"name":"rotate_pg","library":"tracker","readOnly":false,"role":"scheduler","positional":[],"rest":null,"options":[["TIER","tier",1],["DIMENSION","dimension",1],["LIMIT","limit",1],["NOW","now",1],["ONCE","once",1],["ONCE_FOR","onceFor",1]],"reply":{"kind":"record","items":[["windows","windows",{"kind":"integer"}],["merged","merged",{"kind":"integer"}],["remaining","remaining",{"kind":"integer"}]]}},
+  rotateUd: {"name":"rotate_ud","library":"tracker","readOnly":false,"role":"scheduler","positional":[],"rest":null,"options":[["TIER","tier",1],["DIMENSION","dimension",1],["LIMIT","limit",1],["NOW","now",1],["ONCE","once",1],["ONCE_FOR","onceFor",1]],"reply":{"kind":"record","items":[["windows","windows",{"kind":"integer"}],["merged","merged",{"kind":"integer"}],["remaining","remaining",{"kind":"integer"}]]}},
+  getCarry: {"name":"get_carry","library":"tracker","readOnly":true,"role":"scheduler","positional":[],"rest":null,"options":[["COUNT","count",1],["ONCE","once",1],["ONCE_FOR","onceFor",1]],"reply":{"kind":"list","of":{"kind":"tuple","items":[["serial","serial",{"kind":"text"}],["dimension","dimension",{"kind":"text"}],["id","id",{"kind":"text"}],["tier","tier",{"kind":"text"}],["window","window",{"kind":"integer"}],["devices","devices",{"kind":"nullable","of":{"kind":"bytes"}}]]}}},
+  putCarry: {"name":"put_carry","library":"tracker","readOnly":false,"role":"scheduler","positional":["dimension","id","tier","window","devices"],"rest":null,"options":[["NOW","now",1],["ONCE","once",1],["ONCE_FOR","onceFor",1]],"reply":{"kind":"integer"}},
+  endCarry: {"name":"end_carry","library":"tracker","readOnly":false,"role":"scheduler","positional":["serial"],"rest":null,"options":[["ONCE","once",1],["ONCE_FOR","onceFor",1]],"reply":{"kind":"integer"}},
   countPg: {"name":"count_pg","library":"tracker","readOnly":true,"role":"reader","positional":["dimension","id"],"rest":null,"options":[["FROM","from",1],["TO","to",1],["NOW","now",1]],"reply":{"kind":"nullable","of":{"kind":"record","items":[["value","value",{"kind":"integer"}],["from","from",{"kind":"integer"}],["to","to",{"kind":"integer"}]]}}},
   countUd: {"name":"count_ud","library":"tracker","readOnly":false,"role":"reader","positional":["dimension","id"],"rest":null,"options":[["FROM","from",1],["TO","to",1],["NOW","now",1]],"reply":{"kind":"nullable","of":{"kind":"record","items":[["value","value",{"kind":"integer"}],["from","from",{"kind":"integer"}],["to","to",{"kind":"integer"}]]}}},
   getDevices: {"name":"get_devices","library":"tracker","readOnly":true,"role":"reader","positional":["dimension","id"],"rest":null,"options":[["FROM","from",1],["TO","to",1],["NOW","now",1]],"reply":{"kind":"nullable","of":{"kind":"record","items":[["from","from",{"kind":"integer"}],["to","to",{"kind":"integer"}],["devices","devices",{"kind":"list","of":{"kind":"bytes"}}]]}}},
@@ -970,75 +1154,75 @@ export const SPECIFICATIONS: Record<keyof HotpathFunctions, FunctionSpecificatio
   rangeUd: {"name":"range_ud","library":"tracker","readOnly":true,"role":"reader","positional":["dimension","id"],"rest":null,"options":[["TIER","tier",1],["FROM","from",1],["TO","to",1]],"reply":{"kind":"list","of":{"kind":"tuple","items":[["window","window",{"kind":"integer"}],["value","value",{"kind":"integer"}]]}}},
   getDocument: {"name":"get_document","library":"tracker","readOnly":true,"role":"reader","positional":["dimension","id"],"rest":null,"options":[["COUNT","count",1]],"reply":{"kind":"nullable","of":{"kind":"json"}}},
   findDocuments: {"name":"find_documents","library":"tracker","readOnly":true,"role":"reader","positional":["dimension"],"rest":null,"options":[["WEBSITE","website",1],["SECTION","section",1],["LEVEL","level",2],["URL","url",1],["TITLE","title",1],["VISITED","visited",2],["OFFSET","offset",1],["COUNT","count",1],["LIMIT","limit",1]],"reply":{"kind":"tuple","items":[["total","total",{"kind":"nullable","of":{"kind":"integer"}}]],"of":{"kind":"text"}}},
-  enrichDocument: {"name":"enrich_document","library":"tracker","readOnly":false,"role":"worker","positional":["dimension","id","metadata"],"rest":null,"options":[["NOW","now",1]],"reply":{"kind":"integer"}},
-  abandonEnrichment: {"name":"abandon_enrichment","library":"tracker","readOnly":false,"role":"worker","positional":["dimension","id"],"rest":null,"options":[["REASON","reason",1],["NOW","now",1]],"reply":{"kind":"integer"}},
-  refreshDocuments: {"name":"refresh_documents","library":"tracker","readOnly":false,"role":"scheduler","positional":[],"rest":null,"options":[["LIMIT","limit",1],["NOW","now",1]],"reply":{"kind":"record","items":[["announced","announced",{"kind":"integer"}],["remaining","remaining",{"kind":"integer"}]]}},
-  expireDocuments: {"name":"expire_documents","library":"tracker","readOnly":false,"role":"scheduler","positional":[],"rest":null,"options":[["LIMIT","limit",1],["NOW","now",1]],"reply":{"kind":"record","items":[["removed","removed",{"kind":"integer"}],["remaining","remaining",{"kind":"integer"}]]}},
+  enrichDocument: {"name":"enrich_document","library":"tracker","readOnly":false,"role":"worker","positional":["dimension","id","metadata"],"rest":null,"options":[["NOW","now",1],["ONCE","once",1],["ONCE_FOR","onceFor",1]],"reply":{"kind":"integer"}},
+  abandonEnrichment: {"name":"abandon_enrichment","library":"tracker","readOnly":false,"role":"worker","positional":["dimension","id"],"rest":null,"options":[["REASON","reason",1],["NOW","now",1],["ONCE","once",1],["ONCE_FOR","onceFor",1]],"reply":{"kind":"integer"}},
+  refreshDocuments: {"name":"refresh_documents","library":"tracker","readOnly":false,"role":"scheduler","positional":[],"rest":null,"options":[["LIMIT","limit",1],["NOW","now",1],["ONCE","once",1],["ONCE_FOR","onceFor",1]],"reply":{"kind":"record","items":[["announced","announced",{"kind":"integer"}],["remaining","remaining",{"kind":"integer"}]]}},
+  expireDocuments: {"name":"expire_documents","library":"tracker","readOnly":false,"role":"scheduler","positional":[],"rest":null,"options":[["LIMIT","limit",1],["NOW","now",1],["ONCE","once",1],["ONCE_FOR","onceFor",1]],"reply":{"kind":"record","items":[["removed","removed",{"kind":"integer"}],["remaining","remaining",{"kind":"integer"}]]}},
   identifyUrl: {"name":"identify_url","library":"tracker","readOnly":true,"role":"reader","positional":["url"],"rest":null,"options":[],"reply":{"kind":"record","items":[["website_id","websiteId",{"kind":"text"}],["website","website",{"kind":"text"}],["section_id","sectionId",{"kind":"text"}],["section","section",{"kind":"text"}],["page_id","pageId",{"kind":"text"}],["page","page",{"kind":"text"}]]}},
   identifyName: {"name":"identify_name","library":"tracker","readOnly":true,"role":"reader","positional":["website"],"rest":null,"options":[["SECTION","section",1]],"reply":{"kind":"record","items":[["website_id","websiteId",{"kind":"text"}],["website","website",{"kind":"text"}],["section_id","sectionId",{"kind":"nullable","of":{"kind":"text"}}]]}},
-  configureTracker: {"name":"configure_tracker","library":"tracker","readOnly":false,"role":"admin","positional":[],"rest":null,"options":[["HOSTS","hosts",1],["UNKNOWN","unknown",1],["MAXLEN","maxlen",1],["DOCUMENT_DAYS","documentDays",1],["SERIES_FINE_DAYS","seriesFineDays",1],["SERIES_COARSE_DAYS","seriesCoarseDays",1],["ENRICH","enrich",1],["REFRESH_DAYS","refreshDays",1],["SHARED","shared",1]],"reply":{"kind":"integer"}},
+  configureTracker: {"name":"configure_tracker","library":"tracker","readOnly":false,"role":"admin","positional":[],"rest":null,"options":[["HOSTS","hosts",1],["UNKNOWN","unknown",1],["MAXLEN","maxlen",1],["DOCUMENT_DAYS","documentDays",1],["SERIES_FINE_DAYS","seriesFineDays",1],["SERIES_COARSE_DAYS","seriesCoarseDays",1],["ENRICH","enrich",1],["REFRESH_DAYS","refreshDays",1],["SHARED","shared",1],["ONCE","once",1],["ONCE_FOR","onceFor",1]],"reply":{"kind":"integer"}},
   getTrackerConfig: {"name":"get_tracker_config","library":"tracker","readOnly":true,"role":"reader","positional":[],"rest":null,"options":[],"reply":{"kind":"record","items":[["hosts","hosts",{"kind":"json"}],["unknown","unknown",{"kind":"text"}],["maxlen","maxlen",{"kind":"integer"}],["document_days","documentDays",{"kind":"integer"}],["series_fine_days","seriesFineDays",{"kind":"integer"}],["series_coarse_days","seriesCoarseDays",{"kind":"integer"}],["enrich","enrich",{"kind":"integer"}],["refresh_days","refreshDays",{"kind":"integer"}],["shared","shared",{"kind":"integer"}]]}},
   getTrackerStatus: {"name":"get_tracker_status","library":"tracker","readOnly":true,"role":"reader","positional":[],"rest":null,"options":[["NOW","now",1]],"reply":{"kind":"record","items":[["streams","streams",{"kind":"list","of":{"kind":"tuple","items":[["stream","stream",{"kind":"text"}],["cursor","cursor",{"kind":"text"}],["length","length",{"kind":"integer"}],["lag_ms","lagMs",{"kind":"integer"}],["missing","missing",{"kind":"integer"}],["missing_at","missingAt",{"kind":"integer"}],["begun_anew","begunAnew",{"kind":"integer"}]]}}],["tiers","tiers",{"kind":"list","of":{"kind":"tuple","items":[["tier","tier",{"kind":"text"}],["windows","windows",{"kind":"integer"}],["records","records",{"kind":"integer"}],["pg_pending","pgPending",{"kind":"integer"}],["pg_lag_ms","pgLagMs",{"kind":"integer"}],["ud_pending","udPending",{"kind":"integer"}],["ud_lag_ms","udLagMs",{"kind":"integer"}]]}}],["rejected","rejected",{"kind":"list","of":{"kind":"tuple","items":[["reason","reason",{"kind":"text"}],["events","events",{"kind":"integer"}]]}}],["late","late",{"kind":"integer"}],["websites","websites",{"kind":"integer"}],["sections","sections",{"kind":"integer"}],["pages","pages",{"kind":"integer"}],["enrich_waiting","enrichWaiting",{"kind":"integer"}],["enriched","enriched",{"kind":"integer"}],["enrich_abandoned","enrichAbandoned",{"kind":"list","of":{"kind":"tuple","items":[["reason","reason",{"kind":"text"}],["pages","pages",{"kind":"integer"}]]}}],["rotated_until","rotatedUntil",{"kind":"nullable","of":{"kind":"integer"}}],["carry_waiting","carryWaiting",{"kind":"integer"}],["carry_lag_ms","carryLagMs",{"kind":"integer"}]]}},
   getTrackerDelays: {"name":"get_tracker_delays","library":"tracker","readOnly":true,"role":"reader","positional":[],"rest":null,"options":[["NOW","now",1]],"reply":{"kind":"record","items":[["streams","streams",{"kind":"list","of":{"kind":"tuple","items":[["stream","stream",{"kind":"text"}],["unread","unread",{"kind":"integer"}],["waited_ms","waitedMs",{"kind":"integer"}]]}}],["tiers","tiers",{"kind":"list","of":{"kind":"tuple","items":[["tier","tier",{"kind":"text"}],["pg_ms","pgMs",{"kind":"integer"}],["ud_ms","udMs",{"kind":"integer"}]]}}]]}},
   getTrackerMemory: {"name":"get_tracker_memory","library":"tracker","readOnly":true,"role":"reader","positional":["part"],"rest":null,"options":[["DIMENSION","dimension",1],["SAMPLES","samples",1],["NOW","now",1]],"reply":{"kind":"list","of":{"kind":"tuple","items":[["what","what",{"kind":"text"}],["dimension","dimension",{"kind":"text"}],["keys","keys",{"kind":"integer"}],["bytes","bytes",{"kind":"integer"}],["samples","samples",{"kind":"integer"}]]}}},
-  trackerLead: {"name":"tracker_lead","library":"tracker","readOnly":false,"role":"scheduler","positional":["job","slot","worker"],"rest":null,"options":[["LEASE","lease",1],["NOW","now",1]],"reply":{"kind":"integer"}},
-  trackerDone: {"name":"tracker_done","library":"tracker","readOnly":false,"role":"scheduler","positional":["job","slot","worker"],"rest":null,"options":[],"reply":{"kind":"integer"}},
+  trackerLead: {"name":"tracker_lead","library":"tracker","readOnly":false,"role":"scheduler","positional":["job","slot","worker"],"rest":null,"options":[["LEASE","lease",1],["NOW","now",1],["ONCE","once",1],["ONCE_FOR","onceFor",1]],"reply":{"kind":"integer"}},
+  trackerDone: {"name":"tracker_done","library":"tracker","readOnly":false,"role":"scheduler","positional":["job","slot","worker"],"rest":null,"options":[["ONCE","once",1],["ONCE_FOR","onceFor",1]],"reply":{"kind":"integer"}},
   trackerLibrary: {"name":"tracker_library","library":"tracker","readOnly":true,"role":"reader","positional":[],"rest":null,"options":[],"reply":{"kind":"record","items":[["library","library",{"kind":"text"}],["version","version",{"kind":"text"}],["hash","hash",{"kind":"text"}]]}},
-  scanItem: {"name":"scan_item","library":"notifier","readOnly":false,"role":"ingest","positional":["topic","subject","item"],"rest":null,"options":[["NOW","now",1]],"reply":{"kind":"integer"}},
-  ingestScans: {"name":"ingest_scans","library":"notifier","readOnly":false,"role":"scheduler","positional":["topic"],"rest":null,"options":[["LIMIT","limit",1],["NOW","now",1]],"reply":{"kind":"record","items":[["read","read",{"kind":"integer"}],["accepted","accepted",{"kind":"integer"}],["rejected","rejected",{"kind":"integer"}],["remaining","remaining",{"kind":"integer"}]]}},
-  claimNotifications: {"name":"claim_notifications","library":"notifier","readOnly":false,"role":"worker","positional":["topic"],"rest":null,"options":[["COUNT","count",1],["WORKER","worker",1],["NOW","now",1]],"reply":{"kind":"tuple","items":[["next","next",{"kind":"nullable","of":{"kind":"integer"}}]],"of":{"kind":"json"}}},
-  ackNotification: {"name":"ack_notification","library":"notifier","readOnly":false,"role":"worker","positional":["topic","id"],"rest":null,"options":[["TOKEN","token",1],["NOW","now",1]],"reply":{"kind":"integer"}},
-  failNotification: {"name":"fail_notification","library":"notifier","readOnly":false,"role":"worker","positional":["topic","id"],"rest":null,"options":[["TOKEN","token",1],["REASON","reason",1],["NOW","now",1]],"reply":{"kind":"integer"}},
+  scanItem: {"name":"scan_item","library":"notifier","readOnly":false,"role":"ingest","positional":["topic","subject","item"],"rest":null,"options":[["NOW","now",1],["ONCE","once",1],["ONCE_FOR","onceFor",1]],"reply":{"kind":"integer"}},
+  ingestScans: {"name":"ingest_scans","library":"notifier","readOnly":false,"role":"scheduler","positional":["topic"],"rest":null,"options":[["LIMIT","limit",1],["NOW","now",1],["ONCE","once",1],["ONCE_FOR","onceFor",1]],"reply":{"kind":"record","items":[["read","read",{"kind":"integer"}],["accepted","accepted",{"kind":"integer"}],["rejected","rejected",{"kind":"integer"}],["remaining","remaining",{"kind":"integer"}]]}},
+  claimNotifications: {"name":"claim_notifications","library":"notifier","readOnly":false,"role":"worker","positional":["topic"],"rest":null,"options":[["COUNT","count",1],["WORKER","worker",1],["NOW","now",1],["ONCE","once",1],["ONCE_FOR","onceFor",1]],"reply":{"kind":"tuple","items":[["next","next",{"kind":"nullable","of":{"kind":"integer"}}]],"of":{"kind":"json"}}},
+  ackNotification: {"name":"ack_notification","library":"notifier","readOnly":false,"role":"worker","positional":["topic","id"],"rest":null,"options":[["TOKEN","token",1],["NOW","now",1],["ONCE","once",1],["ONCE_FOR","onceFor",1]],"reply":{"kind":"integer"}},
+  failNotification: {"name":"fail_notification","library":"notifier","readOnly":false,"role":"worker","positional":["topic","id"],"rest":null,"options":[["TOKEN","token",1],["REASON","reason",1],["NOW","now",1],["ONCE","once",1],["ONCE_FOR","onceFor",1]],"reply":{"kind":"integer"}},
   listNotifications: {"name":"list_notifications","library":"notifier","readOnly":true,"role":"reader","positional":["topic"],"rest":null,"options":[["STATE","state",1],["OFFSET","offset",1],["COUNT","count",1]],"reply":{"kind":"tuple","items":[["total","total",{"kind":"integer"}]],"of":{"kind":"json"}}},
-  retryNotification: {"name":"retry_notification","library":"notifier","readOnly":false,"role":"admin","positional":["topic","id"],"rest":null,"options":[["NOW","now",1]],"reply":{"kind":"integer"}},
-  configureTopic: {"name":"configure_topic","library":"notifier","readOnly":false,"role":"admin","positional":["topic"],"rest":null,"options":[["STREAM","stream",1],["SUBJECT","subject",1],["ITEM","item",1],["PREFIX","prefix",1],["QUIET","quiet",1],["MAXWAIT","maxwait",1],["LEASE","lease",1],["ATTEMPTS","attempts",1],["BACKOFF","backoff",1],["MAXLEN","maxlen",1]],"reply":{"kind":"record","items":[["topic","topic",{"kind":"text"}],["stream","stream",{"kind":"text"}],["subject","subject",{"kind":"text"}],["item","item",{"kind":"text"}],["prefix","prefix",{"kind":"text"}],["quiet","quiet",{"kind":"integer"}],["maxwait","maxwait",{"kind":"integer"}],["lease","lease",{"kind":"integer"}],["attempts","attempts",{"kind":"integer"}],["backoff","backoff",{"kind":"integer"}],["maxlen","maxlen",{"kind":"integer"}]]}},
+  retryNotification: {"name":"retry_notification","library":"notifier","readOnly":false,"role":"admin","positional":["topic","id"],"rest":null,"options":[["NOW","now",1],["ONCE","once",1],["ONCE_FOR","onceFor",1]],"reply":{"kind":"integer"}},
+  configureTopic: {"name":"configure_topic","library":"notifier","readOnly":false,"role":"admin","positional":["topic"],"rest":null,"options":[["STREAM","stream",1],["SUBJECT","subject",1],["ITEM","item",1],["PREFIX","prefix",1],["QUIET","quiet",1],["MAXWAIT","maxwait",1],["LEASE","lease",1],["ATTEMPTS","attempts",1],["BACKOFF","backoff",1],["MAXLEN","maxlen",1],["ONCE","once",1],["ONCE_FOR","onceFor",1]],"reply":{"kind":"record","items":[["topic","topic",{"kind":"text"}],["stream","stream",{"kind":"text"}],["subject","subject",{"kind":"text"}],["item","item",{"kind":"text"}],["prefix","prefix",{"kind":"text"}],["quiet","quiet",{"kind":"integer"}],["maxwait","maxwait",{"kind":"integer"}],["lease","lease",{"kind":"integer"}],["attempts","attempts",{"kind":"integer"}],["backoff","backoff",{"kind":"integer"}],["maxlen","maxlen",{"kind":"integer"}]]}},
   getTopic: {"name":"get_topic","library":"notifier","readOnly":true,"role":"reader","positional":["topic"],"rest":null,"options":[],"reply":{"kind":"record","items":[["topic","topic",{"kind":"text"}],["stream","stream",{"kind":"text"}],["subject","subject",{"kind":"text"}],["item","item",{"kind":"text"}],["prefix","prefix",{"kind":"text"}],["quiet","quiet",{"kind":"integer"}],["maxwait","maxwait",{"kind":"integer"}],["lease","lease",{"kind":"integer"}],["attempts","attempts",{"kind":"integer"}],["backoff","backoff",{"kind":"integer"}],["maxlen","maxlen",{"kind":"integer"}]]}},
   listTopics: {"name":"list_topics","library":"notifier","readOnly":true,"role":"reader","positional":[],"rest":null,"options":[],"reply":{"kind":"list","of":{"kind":"text"}}},
   getNotifierStatus: {"name":"get_notifier_status","library":"notifier","readOnly":true,"role":"reader","positional":["topic"],"rest":null,"options":[["NOW","now",1]],"reply":{"kind":"record","items":[["topic","topic",{"kind":"text"}],["stream","stream",{"kind":"text"}],["cursor","cursor",{"kind":"text"}],["length","length",{"kind":"integer"}],["unread","unread",{"kind":"integer"}],["lag_ms","lagMs",{"kind":"integer"}],["collecting","collecting",{"kind":"integer"}],["due","due",{"kind":"integer"}],["waiting","waiting",{"kind":"integer"}],["leased","leased",{"kind":"integer"}],["dead","dead",{"kind":"integer"}],["delivered","delivered",{"kind":"integer"}],["rejected","rejected",{"kind":"list","of":{"kind":"tuple","items":[["reason","reason",{"kind":"text"}],["entries","entries",{"kind":"integer"}]]}}],["next","next",{"kind":"nullable","of":{"kind":"integer"}}],["missing","missing",{"kind":"integer"}],["missing_at","missingAt",{"kind":"integer"}],["begun_anew","begunAnew",{"kind":"integer"}]]}},
   notifierLibrary: {"name":"notifier_library","library":"notifier","readOnly":true,"role":"reader","positional":[],"rest":null,"options":[],"reply":{"kind":"record","items":[["library","library",{"kind":"text"}],["version","version",{"kind":"text"}],["hash","hash",{"kind":"text"}]]}},
-  patchIndex: {"name":"patch_index","library":"metadata","readOnly":false,"role":"ingest","positional":["db","table"],"rest":"entries","options":[["NOW","now",1]],"reply":{"kind":"integer"}},
-  getMergePlan: {"name":"get_merge_plan","library":"metadata","readOnly":false,"role":"worker","positional":["db","table","iteration","layer","writer"],"rest":null,"options":[["NOW","now",1]],"reply":{"kind":"nullable","of":{"kind":"json"}}},
-  endMerge: {"name":"end_merge","library":"metadata","readOnly":false,"role":"worker","positional":["db","table","id"],"rest":null,"options":[],"reply":{"kind":"integer"}},
-  getMovePlan: {"name":"get_move_plan","library":"metadata","readOnly":false,"role":"worker","positional":["db","table","layer","writer"],"rest":null,"options":[["NOW","now",1]],"reply":{"kind":"nullable","of":{"kind":"json"}}},
-  endMove: {"name":"end_move","library":"metadata","readOnly":false,"role":"worker","positional":["db","table","id"],"rest":null,"options":[],"reply":{"kind":"integer"}},
-  getDropPlan: {"name":"get_drop_plan","library":"metadata","readOnly":false,"role":"worker","positional":["db","table","layer","writer"],"rest":null,"options":[["NOW","now",1]],"reply":{"kind":"nullable","of":{"kind":"json"}}},
-  endDrop: {"name":"end_drop","library":"metadata","readOnly":false,"role":"worker","positional":["db","table","id"],"rest":null,"options":[],"reply":{"kind":"integer"}},
+  patchIndex: {"name":"patch_index","library":"metadata","readOnly":false,"role":"ingest","positional":["db","table"],"rest":"entries","options":[["NOW","now",1],["ONCE","once",1],["ONCE_FOR","onceFor",1]],"reply":{"kind":"integer"}},
+  getMergePlan: {"name":"get_merge_plan","library":"metadata","readOnly":false,"role":"worker","positional":["db","table","iteration","layer","writer"],"rest":null,"options":[["NOW","now",1],["ONCE","once",1],["ONCE_FOR","onceFor",1]],"reply":{"kind":"nullable","of":{"kind":"json"}}},
+  endMerge: {"name":"end_merge","library":"metadata","readOnly":false,"role":"worker","positional":["db","table","id"],"rest":null,"options":[["ONCE","once",1],["ONCE_FOR","onceFor",1]],"reply":{"kind":"integer"}},
+  getMovePlan: {"name":"get_move_plan","library":"metadata","readOnly":false,"role":"worker","positional":["db","table","layer","writer"],"rest":null,"options":[["NOW","now",1],["ONCE","once",1],["ONCE_FOR","onceFor",1]],"reply":{"kind":"nullable","of":{"kind":"json"}}},
+  endMove: {"name":"end_move","library":"metadata","readOnly":false,"role":"worker","positional":["db","table","id"],"rest":null,"options":[["ONCE","once",1],["ONCE_FOR","onceFor",1]],"reply":{"kind":"integer"}},
+  getDropPlan: {"name":"get_drop_plan","library":"metadata","readOnly":false,"role":"worker","positional":["db","table","layer","writer"],"rest":null,"options":[["NOW","now",1],["ONCE","once",1],["ONCE_FOR","onceFor",1]],"reply":{"kind":"nullable","of":{"kind":"json"}}},
+  endDrop: {"name":"end_drop","library":"metadata","readOnly":false,"role":"worker","positional":["db","table","id"],"rest":null,"options":[["ONCE","once",1],["ONCE_FOR","onceFor",1]],"reply":{"kind":"integer"}},
   queryIndex: {"name":"query_index","library":"metadata","readOnly":true,"role":"reader","positional":["db","table"],"rest":null,"options":[["FOLDER","folder",1],["AFTER","after",1],["BEFORE","before",1],["ITERATION","iteration",1],["LAYER","layer",1],["CURSOR","cursor",1],["COUNT","count",1]],"reply":{"kind":"tuple","items":[["cursor","cursor",{"kind":"text"}]],"of":{"kind":"json"}}},
   getEntry: {"name":"get_entry","library":"metadata","readOnly":true,"role":"reader","positional":["db","table","path"],"rest":null,"options":[],"reply":{"kind":"nullable","of":{"kind":"json"}}},
   listDatabases: {"name":"list_databases","library":"metadata","readOnly":true,"role":"reader","positional":[],"rest":null,"options":[],"reply":{"kind":"list","of":{"kind":"text"}}},
   listTables: {"name":"list_tables","library":"metadata","readOnly":true,"role":"reader","positional":["db"],"rest":null,"options":[],"reply":{"kind":"list","of":{"kind":"text"}}},
   listFolders: {"name":"list_folders","library":"metadata","readOnly":true,"role":"reader","positional":["db","table"],"rest":null,"options":[["CURSOR","cursor",1],["COUNT","count",1]],"reply":{"kind":"tuple","items":[["cursor","cursor",{"kind":"text"}]],"of":{"kind":"tuple","items":[["folder","folder",{"kind":"text"}],["files","files",{"kind":"integer"}]]}}},
   getTableStatus: {"name":"get_table_status","library":"metadata","readOnly":true,"role":"reader","positional":["db","table"],"rest":null,"options":[["NOW","now",1]],"reply":{"kind":"record","items":[["folders","folders",{"kind":"integer"}],["known","known",{"kind":"integer"}],["files","files",{"kind":"nullable","of":{"kind":"integer"}}],["min_ns","minNs",{"kind":"nullable","of":{"kind":"text"}}],["max_ns","maxNs",{"kind":"nullable","of":{"kind":"text"}}],["configured","configured",{"kind":"integer"}],["unreadable","unreadable",{"kind":"integer"}],["plans","plans",{"kind":"list","of":{"kind":"tuple","items":[["kind","kind",{"kind":"text"}],["iteration","iteration",{"kind":"nullable","of":{"kind":"integer"}}],["layer","layer",{"kind":"text"}],["writer","writer",{"kind":"text"}],["waiting","waiting",{"kind":"nullable","of":{"kind":"integer"}}],["out","out",{"kind":"nullable","of":{"kind":"integer"}}],["due","due",{"kind":"integer"}]]}}]]}},
-  configureTable: {"name":"configure_table","library":"metadata","readOnly":false,"role":"admin","positional":["db","table"],"rest":null,"options":[["MERGE","merge",1],["LAYERS","layers",1]],"reply":{"kind":"record","items":[["merge","merge",{"kind":"json"}],["layers","layers",{"kind":"json"}]]}},
-  rebuildIndex: {"name":"rebuild_index","library":"metadata","readOnly":false,"role":"scheduler","positional":[],"rest":null,"options":[["LIMIT","limit",1]],"reply":{"kind":"record","items":[["scanned","scanned",{"kind":"integer"}],["examined","examined",{"kind":"integer"}],["skipped","skipped",{"kind":"integer"}],["remaining","remaining",{"kind":"integer"}]]}},
+  configureTable: {"name":"configure_table","library":"metadata","readOnly":false,"role":"admin","positional":["db","table"],"rest":null,"options":[["MERGE","merge",1],["LAYERS","layers",1],["ONCE","once",1],["ONCE_FOR","onceFor",1]],"reply":{"kind":"record","items":[["merge","merge",{"kind":"json"}],["layers","layers",{"kind":"json"}]]}},
+  rebuildIndex: {"name":"rebuild_index","library":"metadata","readOnly":false,"role":"scheduler","positional":[],"rest":null,"options":[["LIMIT","limit",1],["ONCE","once",1],["ONCE_FOR","onceFor",1]],"reply":{"kind":"record","items":[["scanned","scanned",{"kind":"integer"}],["examined","examined",{"kind":"integer"}],["skipped","skipped",{"kind":"integer"}],["remaining","remaining",{"kind":"integer"}]]}},
   metadataLibrary: {"name":"metadata_library","library":"metadata","readOnly":true,"role":"reader","positional":[],"rest":null,"options":[],"reply":{"kind":"record","items":[["library","library",{"kind":"text"}],["version","version",{"kind":"text"}],["hash","hash",{"kind":"text"}]]}},
-  upsertProduct: {"name":"upsert_product","library":"catalog","readOnly":false,"role":"ingest","positional":["vendor","product"],"rest":null,"options":[["NOW","now",1]],"reply":{"kind":"record","items":[["id","id",{"kind":"text"}],["outcome","outcome",{"kind":"text"}],["fields","fields",{"kind":"list","of":{"kind":"text"}}]]}},
+  upsertProduct: {"name":"upsert_product","library":"catalog","readOnly":false,"role":"ingest","positional":["vendor","product"],"rest":null,"options":[["NOW","now",1],["ONCE","once",1],["ONCE_FOR","onceFor",1]],"reply":{"kind":"record","items":[["id","id",{"kind":"text"}],["outcome","outcome",{"kind":"text"}],["fields","fields",{"kind":"list","of":{"kind":"text"}}]]}},
   getProduct: {"name":"get_product","library":"catalog","readOnly":true,"role":"reader","positional":["id"],"rest":null,"options":[],"reply":{"kind":"nullable","of":{"kind":"json"}}},
-  removeProduct: {"name":"remove_product","library":"catalog","readOnly":false,"role":"admin","positional":["id"],"rest":null,"options":[["NOW","now",1]],"reply":{"kind":"integer"}},
+  removeProduct: {"name":"remove_product","library":"catalog","readOnly":false,"role":"admin","positional":["id"],"rest":null,"options":[["NOW","now",1],["ONCE","once",1],["ONCE_FOR","onceFor",1]],"reply":{"kind":"integer"}},
   findProducts: {"name":"find_products","library":"catalog","readOnly":true,"role":"reader","positional":[],"rest":null,"options":[["VENDOR","vendor",1],["YEAR","year",1],["AVAILABILITY","availability",1],["PRICE","price",2],["SYNCED_BEFORE","syncedBefore",1],["OFFSET","offset",1],["COUNT","count",1],["LIMIT","limit",1]],"reply":{"kind":"tuple","items":[["total","total",{"kind":"nullable","of":{"kind":"integer"}}]],"of":{"kind":"text"}}},
   countProducts: {"name":"count_products","library":"catalog","readOnly":true,"role":"reader","positional":[],"rest":null,"options":[["BY","by",1],["VENDOR","vendor",1]],"reply":{"kind":"list","of":{"kind":"tuple","items":[["value","value",{"kind":"nullable","of":{"kind":"text"}}],["skus","skus",{"kind":"integer"}]]}}},
   recentProducts: {"name":"recent_products","library":"catalog","readOnly":true,"role":"reader","positional":[],"rest":null,"options":[["VENDOR","vendor",1],["COUNT","count",1]],"reply":{"kind":"list","of":{"kind":"json"}}},
   getHistory: {"name":"get_history","library":"catalog","readOnly":true,"role":"reader","positional":["model","id"],"rest":null,"options":[["FIELD","field",1],["FROM","from",1],["TO","to",1],["OFFSET","offset",1],["COUNT","count",1]],"reply":{"kind":"list","of":{"kind":"json"}}},
-  syncLinks: {"name":"sync_links","library":"catalog","readOnly":false,"role":"ingest","positional":["vendor","year","links"],"rest":null,"options":[["MORE","more",1],["RUN","run",1],["NOW","now",1]],"reply":{"kind":"record","items":[["added","added",{"kind":"integer"}],["removed","removed",{"kind":"integer"}],["run","run",{"kind":"integer"}],["remaining","remaining",{"kind":"integer"}]]}},
-  markLink: {"name":"mark_link","library":"catalog","readOnly":false,"role":"worker","positional":["vendor","url"],"rest":null,"options":[["OUTCOME","outcome",1],["STATUS","status",1],["ETAG","etag",1],["MODIFIED","modified",1],["PRODUCT","product",1],["REASON","reason",1],["NOW","now",1]],"reply":{"kind":"integer"}},
+  syncLinks: {"name":"sync_links","library":"catalog","readOnly":false,"role":"ingest","positional":["vendor","year","links"],"rest":null,"options":[["MORE","more",1],["RUN","run",1],["NOW","now",1],["ONCE","once",1],["ONCE_FOR","onceFor",1]],"reply":{"kind":"record","items":[["added","added",{"kind":"integer"}],["removed","removed",{"kind":"integer"}],["run","run",{"kind":"integer"}],["remaining","remaining",{"kind":"integer"}]]}},
+  markLink: {"name":"mark_link","library":"catalog","readOnly":false,"role":"worker","positional":["vendor","url"],"rest":null,"options":[["OUTCOME","outcome",1],["STATUS","status",1],["ETAG","etag",1],["MODIFIED","modified",1],["PRODUCT","product",1],["REASON","reason",1],["NOW","now",1],["ONCE","once",1],["ONCE_FOR","onceFor",1]],"reply":{"kind":"integer"}},
   getLink: {"name":"get_link","library":"catalog","readOnly":true,"role":"reader","positional":["vendor","url"],"rest":null,"options":[],"reply":{"kind":"nullable","of":{"kind":"json"}}},
   listLinks: {"name":"list_links","library":"catalog","readOnly":true,"role":"reader","positional":["vendor"],"rest":null,"options":[["YEAR","year",1],["STALE","stale",1],["OFFSET","offset",1],["COUNT","count",1],["NOW","now",1]],"reply":{"kind":"tuple","items":[["total","total",{"kind":"integer"}]],"of":{"kind":"json"}}},
-  configureCatalog: {"name":"configure_catalog","library":"catalog","readOnly":false,"role":"admin","positional":[],"rest":null,"options":[["AUDIT","audit",2],["AUDIT_MAXLEN","auditMaxlen",1],["AUDIT_DAYS","auditDays",1],["REMOVED_DAYS","removedDays",1]],"reply":{"kind":"integer"}},
+  configureCatalog: {"name":"configure_catalog","library":"catalog","readOnly":false,"role":"admin","positional":[],"rest":null,"options":[["AUDIT","audit",2],["AUDIT_MAXLEN","auditMaxlen",1],["AUDIT_DAYS","auditDays",1],["REMOVED_DAYS","removedDays",1],["ONCE","once",1],["ONCE_FOR","onceFor",1]],"reply":{"kind":"integer"}},
   getCatalogConfig: {"name":"get_catalog_config","library":"catalog","readOnly":true,"role":"reader","positional":[],"rest":null,"options":[],"reply":{"kind":"record","items":[["audit","audit",{"kind":"json"}],["audit_maxlen","auditMaxlen",{"kind":"integer"}],["audit_days","auditDays",{"kind":"integer"}],["removed_days","removedDays",{"kind":"integer"}]]}},
   getCatalogStatus: {"name":"get_catalog_status","library":"catalog","readOnly":true,"role":"reader","positional":[],"rest":null,"options":[["VENDOR","vendor",1],["STALE","stale",1],["NOW","now",1]],"reply":{"kind":"list","of":{"kind":"record","items":[["vendor","vendor",{"kind":"text"}],["products","products",{"kind":"integer"}],["created","created",{"kind":"integer"}],["changed","changed",{"kind":"integer"}],["unchanged","unchanged",{"kind":"integer"}],["outdated","outdated",{"kind":"integer"}],["removed","removed",{"kind":"integer"}],["gone","gone",{"kind":"integer"}],["failed","failed",{"kind":"integer"}],["links","links",{"kind":"integer"}],["unscraped","unscraped",{"kind":"integer"}],["stale","stale",{"kind":"integer"}]]}}},
-  enqueueTask: {"name":"enqueue_task","library":"catalog","readOnly":false,"role":"worker","positional":["queue","task"],"rest":null,"options":[["ID","id",1],["PRIORITY","priority",1],["DELAY","delay",1],["PARENT","parent",1],["UNLESS","unless",1],["NOW","now",1]],"reply":{"kind":"text"}},
-  claimTask: {"name":"claim_task","library":"catalog","readOnly":false,"role":"worker","positional":["queue"],"rest":null,"options":[["WORKER","worker",1],["LEASE","lease",1],["NOW","now",1]],"reply":{"kind":"nullable","of":{"kind":"json"}}},
-  extendTask: {"name":"extend_task","library":"catalog","readOnly":false,"role":"worker","positional":["id"],"rest":null,"options":[["TOKEN","token",1],["LEASE","lease",1],["NOW","now",1]],"reply":{"kind":"integer"}},
-  finishTask: {"name":"finish_task","library":"catalog","readOnly":false,"role":"worker","positional":["id"],"rest":null,"options":[["TOKEN","token",1],["RESULT","result",1],["NOW","now",1]],"reply":{"kind":"integer"}},
-  failTask: {"name":"fail_task","library":"catalog","readOnly":false,"role":"worker","positional":["id"],"rest":null,"options":[["TOKEN","token",1],["REASON","reason",1],["FINAL","final",1],["NOW","now",1]],"reply":{"kind":"integer"}},
-  releaseTask: {"name":"release_task","library":"catalog","readOnly":false,"role":"worker","positional":["id"],"rest":null,"options":[["TOKEN","token",1],["NOW","now",1]],"reply":{"kind":"integer"}},
-  cancelTask: {"name":"cancel_task","library":"catalog","readOnly":false,"role":"worker","positional":["id"],"rest":null,"options":[["TOKEN","token",1],["NOW","now",1]],"reply":{"kind":"integer"}},
-  retryTask: {"name":"retry_task","library":"catalog","readOnly":false,"role":"admin","positional":["id"],"rest":null,"options":[["NOW","now",1]],"reply":{"kind":"integer"}},
+  enqueueTask: {"name":"enqueue_task","library":"catalog","readOnly":false,"role":"worker","positional":["queue","task"],"rest":null,"options":[["ID","id",1],["PRIORITY","priority",1],["DELAY","delay",1],["PARENT","parent",1],["UNLESS","unless",1],["NOW","now",1],["ONCE","once",1],["ONCE_FOR","onceFor",1]],"reply":{"kind":"text"}},
+  claimTask: {"name":"claim_task","library":"catalog","readOnly":false,"role":"worker","positional":["queue"],"rest":null,"options":[["WORKER","worker",1],["LEASE","lease",1],["NOW","now",1],["ONCE","once",1],["ONCE_FOR","onceFor",1]],"reply":{"kind":"nullable","of":{"kind":"json"}}},
+  extendTask: {"name":"extend_task","library":"catalog","readOnly":false,"role":"worker","positional":["id"],"rest":null,"options":[["TOKEN","token",1],["LEASE","lease",1],["NOW","now",1],["ONCE","once",1],["ONCE_FOR","onceFor",1]],"reply":{"kind":"integer"}},
+  finishTask: {"name":"finish_task","library":"catalog","readOnly":false,"role":"worker","positional":["id"],"rest":null,"options":[["TOKEN","token",1],["RESULT","result",1],["NOW","now",1],["ONCE","once",1],["ONCE_FOR","onceFor",1]],"reply":{"kind":"integer"}},
+  failTask: {"name":"fail_task","library":"catalog","readOnly":false,"role":"worker","positional":["id"],"rest":null,"options":[["TOKEN","token",1],["REASON","reason",1],["FINAL","final",1],["NOW","now",1],["ONCE","once",1],["ONCE_FOR","onceFor",1]],"reply":{"kind":"integer"}},
+  releaseTask: {"name":"release_task","library":"catalog","readOnly":false,"role":"worker","positional":["id"],"rest":null,"options":[["TOKEN","token",1],["NOW","now",1],["ONCE","once",1],["ONCE_FOR","onceFor",1]],"reply":{"kind":"integer"}},
+  cancelTask: {"name":"cancel_task","library":"catalog","readOnly":false,"role":"worker","positional":["id"],"rest":null,"options":[["TOKEN","token",1],["NOW","now",1],["ONCE","once",1],["ONCE_FOR","onceFor",1]],"reply":{"kind":"integer"}},
+  retryTask: {"name":"retry_task","library":"catalog","readOnly":false,"role":"admin","positional":["id"],"rest":null,"options":[["NOW","now",1],["ONCE","once",1],["ONCE_FOR","onceFor",1]],"reply":{"kind":"integer"}},
   getTask: {"name":"get_task","library":"catalog","readOnly":true,"role":"reader","positional":["id"],"rest":null,"options":[],"reply":{"kind":"nullable","of":{"kind":"json"}}},
   listTasks: {"name":"list_tasks","library":"catalog","readOnly":true,"role":"reader","positional":["queue"],"rest":null,"options":[["STATE","state",1],["OFFSET","offset",1],["COUNT","count",1]],"reply":{"kind":"tuple","items":[["total","total",{"kind":"integer"}]],"of":{"kind":"json"}}},
   getQueueStatus: {"name":"get_queue_status","library":"catalog","readOnly":true,"role":"reader","positional":["queue"],"rest":null,"options":[["NOW","now",1]],"reply":{"kind":"record","items":[["queue","queue",{"kind":"text"}],["ready","ready",{"kind":"integer"}],["delayed","delayed",{"kind":"integer"}],["leased","leased",{"kind":"integer"}],["held","held",{"kind":"integer"}],["waiting_children","waitingChildren",{"kind":"integer"}],["dead","dead",{"kind":"integer"}],["finished","finished",{"kind":"integer"}],["cancelled","cancelled",{"kind":"integer"}],["total_enqueued","totalEnqueued",{"kind":"integer"}],["total_finished","totalFinished",{"kind":"integer"}],["total_dead","totalDead",{"kind":"integer"}],["total_cancelled","totalCancelled",{"kind":"integer"}],["lag_ms","lagMs",{"kind":"integer"}],["next","next",{"kind":"nullable","of":{"kind":"integer"}}]]}},
   listQueues: {"name":"list_queues","library":"catalog","readOnly":true,"role":"reader","positional":[],"rest":null,"options":[],"reply":{"kind":"list","of":{"kind":"text"}}},
-  defineTask: {"name":"define_task","library":"catalog","readOnly":false,"role":"admin","positional":["type"],"rest":null,"options":[["PRE","pre",1],["POST","post",1],["ATTEMPTS","attempts",1],["BACKOFF","backoff",1],["LEASE","lease",1],["KEEP","keep",1]],"reply":{"kind":"integer"}},
+  defineTask: {"name":"define_task","library":"catalog","readOnly":false,"role":"admin","positional":["type"],"rest":null,"options":[["PRE","pre",1],["POST","post",1],["ATTEMPTS","attempts",1],["BACKOFF","backoff",1],["LEASE","lease",1],["KEEP","keep",1],["ONCE","once",1],["ONCE_FOR","onceFor",1]],"reply":{"kind":"integer"}},
   getTaskType: {"name":"get_task_type","library":"catalog","readOnly":true,"role":"reader","positional":["type"],"rest":null,"options":[],"reply":{"kind":"nullable","of":{"kind":"record","items":[["type","type",{"kind":"text"}],["pre","pre",{"kind":"text"}],["post","post",{"kind":"text"}],["attempts","attempts",{"kind":"integer"}],["backoff","backoff",{"kind":"integer"}],["lease","lease",{"kind":"integer"}],["keep","keep",{"kind":"integer"}]]}}},
   listTaskTypes: {"name":"list_task_types","library":"catalog","readOnly":true,"role":"reader","positional":[],"rest":null,"options":[],"reply":{"kind":"list","of":{"kind":"text"}}},
   catalogLibrary: {"name":"catalog_library","library":"catalog","readOnly":true,"role":"reader","positional":[],"rest":null,"options":[],"reply":{"kind":"record","items":[["library","library",{"kind":"text"}],["version","version",{"kind":"text"}],["hash","hash",{"kind":"text"}]]}},

@@ -1,5 +1,5 @@
 /** Binds the arguments of a call to its declaration: every check happens here, before anything is written. */
-import type { ArgumentType, Declaration, Option, Part, Rest } from "./declare";
+import { sharedOptions, type ArgumentType, type Declaration, type Option, type Part, type Rest } from "./declare";
 import { fail, quote } from "./errors";
 
 /** Whole numbers are exact in a double up to 15 digits. */
@@ -100,9 +100,11 @@ function usage(declaration: Declaration): string {
   const words = [declaration.name];
   for (const parameter of declaration.positional) words.push(parameter.name);
   if (declaration.rest !== undefined) words.push(restUsage(declaration.rest));
-  for (const option of declaration.options) {
-    const shown = `${option.name} ${placeholder(option)}`;
-    words.push(option.required === true ? shown : `[${shown}]`);
+  for (const options of [declaration.options, sharedOptions(declaration)]) {
+    for (const option of options) {
+      const shown = `${option.name} ${placeholder(option)}`;
+      words.push(option.required === true ? shown : `[${shown}]`);
+    }
   }
   return words.join(" ");
 }
@@ -126,10 +128,12 @@ export interface Binder {
 /** Makes a declaration ready for `bind`. */
 export function newBinder(declaration: Declaration): Binder {
   const binder: Binder = { declaration, keywords: new LuaMap(), assured: [], takesOnlyRest: false };
-  for (const option of declaration.options) {
-    const keyword = { option, field: string.lower(option.name) };
-    binder.keywords.set(option.name, keyword);
-    if (option.required === true || option.default !== undefined) binder.assured.push(keyword);
+  for (const options of [declaration.options, sharedOptions(declaration)]) {
+    for (const option of options) {
+      const keyword = { option, field: string.lower(option.name) };
+      binder.keywords.set(option.name, keyword);
+      if (option.required === true || option.default !== undefined) binder.assured.push(keyword);
+    }
   }
   binder.takesOnlyRest =
     declaration.rest !== undefined && declaration.positional.length === 0 && binder.assured.length === 0;

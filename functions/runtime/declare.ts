@@ -2,10 +2,11 @@
  * How a function is declared: once, next to its code. From the declaration come the registration in Redis, the checks of
  * arguments, the typed client, the manifest and the reference.
  *
- * The build evaluates declarations in Node and compiles them to Lua; properties named `summary`, `doc`, `role`, `flags`
- * and `errors` are left out of the Lua.
+ * The build evaluates declarations in Node and compiles them to Lua; properties named `summary`, `doc`, `flags` and `errors` are
+ * left out of the Lua, and `role` unless it is that of a reader.
  */
 import type { ErrorCode } from "./errors";
+import { KEEP_MS, MAX_KEEP_MS, MIN_KEEP_MS } from "./kept";
 
 /** What a value on the wire is; `T` is its type once bound. */
 export interface ArgumentType<T> {
@@ -202,3 +203,29 @@ export const NOW = {
   type: unixMs,
   doc: "clock of the call, in place of the server's",
 } as const satisfies Option;
+
+/** How a repeated call is known; see once.ts. Every function that writes takes it. */
+const ONCE_OPTIONS: readonly Option[] = [
+  {
+    name: "ONCE",
+    type: text(1, 64),
+    doc: "names this call: a repeat of it is answered as it was, and does nothing",
+  },
+  {
+    name: "ONCE_FOR",
+    type: integer(MIN_KEEP_MS, MAX_KEEP_MS),
+    doc: `how long the reply is kept for repeats, ms (default ${KEEP_MS})`,
+  },
+];
+
+const NO_OPTIONS: readonly Option[] = [];
+
+/** Whether a function writes, so that a repeated call has to be known. */
+export function takesOnce(declaration: Declaration): boolean {
+  return declaration.role !== "reader";
+}
+
+/** The options that a function takes beside those that it declares. */
+export function sharedOptions(declaration: Declaration): readonly Option[] {
+  return takesOnce(declaration) ? ONCE_OPTIONS : NO_OPTIONS;
+}

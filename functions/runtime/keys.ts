@@ -4,7 +4,7 @@
  * The only place that builds a name. Pure, so that it runs inside Redis and in Node.
  */
 
-export type KeyType = "ST" | "H" | "J" | "I" | "TS" | "B" | "SS" | "S" | "L" | "C" | "CMS" | "HLL";
+export type KeyType = "ST" | "H" | "J" | "I" | "TS" | "B" | "SS" | "S" | "L" | "C" | "CMS" | "HLL" | "STR";
 
 /** The braces put before every id while a call runs: empty, or `{partition}`. */
 let partition = "";

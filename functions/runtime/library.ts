@@ -6,6 +6,7 @@ import type { Command, ReplyType } from "./declare";
 import { command, record, textReply } from "./declare";
 import { fail, quote, toErrorReply } from "./errors";
 import { hashTag, usePartition } from "./keys";
+import { answerOnce } from "./once";
 import { requireOneServer, requireStableSlot } from "./slot";
 
 /** A function as Redis calls it. */
@@ -56,6 +57,16 @@ function dispatch(): unknown {
     if (!isWhole) requireStableSlot(routingKey!, partition);
   }
   const args = bind(calledBinder, calledArgs);
+  const text = args["once"] as string | undefined;
+  if (text !== undefined) {
+    const keepMs = args["once_for"] as number | undefined;
+    return answerOnce(calledCommand.declaration.name, calledArgs, text, keepMs, make, args);
+  }
+  if (args["once_for"] !== undefined) fail("BADARG", "ONCE_FOR is given without ONCE");
+  return make(args);
+}
+
+function make(args: Record<string, unknown>): unknown {
   return encode(calledCommand.declaration.reply, calledCommand.run(args as never));
 }
 

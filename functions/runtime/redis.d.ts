@@ -133,6 +133,12 @@ declare const cjson: {
   null: unknown;
 };
 
+declare const cmsgpack: {
+  /** Bytes that hold a value exactly: integers, text of any bytes, booleans, arrays, an empty table as an empty array. */
+  pack(this: void, value: unknown): string;
+  unpack(this: void, packed: string): unknown;
+};
+
 /** lua-types knows `error` with strings only; a table with `err` is how Redis passes an error on. */
 declare function error(this: void, value: RedisError): never;
 

@@ -11,15 +11,22 @@ export interface ClientOptions {
   partition?: string | null;
   /** Loads this package's libraries where the server has none, as after a failover to an empty replica. Default: no. */
   heal?: boolean;
+  /**
+   * Names each call of a function that writes by ONCE, so that one whose reply was lost can be made again, and is. Default: yes.
+   * Without it, a call is sent at most once.
+   */
+  once?: boolean;
 }
 
 /** The functions of all libraries over a connection; their calls answer with HotpathErrors where functions refuse them. */
 export function functionsOf(
   connection: Connection,
-  { partition = null, heal = false }: ClientOptions = {},
+  { partition = null, heal = false, once = true }: ClientOptions = {},
 ): HotpathFunctions {
   return createFunctions((args, options) => connection.send(args, options), {
     ...routingOf(partition),
+    // A chunk of an import tells by its position whether it was counted.
+    once: ({ name }) => once && name !== "import_events",
     ...(heal && {
       heal: async () => {
         await healPrimary(await connection.primaryOf(routingOf(partition).routingKey), readBundle());

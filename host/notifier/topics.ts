@@ -48,7 +48,7 @@ export async function applyTopic(
   return settings;
 }
 
-type ConfigureArguments = Omit<Parameters<HotpathFunctions["configureTopic"]>[0], "topic">;
+type ConfigureArguments = Omit<Parameters<HotpathFunctions["configureTopic"]>[0], "topic" | "once" | "onceFor">;
 
 function argumentsOf(config: TopicConfig): ConfigureArguments {
   const { stream, subject, item, prefix, attempts, maxlen } = config;

@@ -5,9 +5,10 @@ import {
   type HotpathFunctions,
   type ReplySpecification,
 } from "../contract";
+import { randomBytes } from "node:crypto";
 import { performance } from "node:perf_hooks";
 import { backoffMs } from "../runtime/backoff";
-import { HotpathError, ReplyError, SlotMovingError } from "../runtime/errors";
+import { HotpathError, ReplyError, SlotMovingError, UnavailableError } from "../runtime/errors";
 import { pause } from "../runtime/wait";
 import type { Argument } from "./wire";
 
@@ -22,12 +23,23 @@ export interface FunctionsOptions {
    * once a call, which is then made again: a function that was not found has not run.
    */
   heal?: (library: string) => Promise<void>;
+  /**
+   * The functions whose calls are named by ONCE, each with a text of its own, unless the caller gives one. Where the reply of such a
+   * call is lost, it is made again. Default: none.
+   */
+  once?: (specification: FunctionSpecification) => boolean;
 }
 
 type Values = Record<string, unknown>;
 
 /** How long a call is made again while its slot is being moved: a slot with few keys has moved by then. */
 const MOVING_PATIENCE_MS = 2000;
+
+/** How long a call under ONCE is made again after its reply was lost: a server that was restarted is back by then. */
+const LOST_PATIENCE_MS = 5000;
+
+/** The option that names a call. */
+const ONCE = "once";
 
 /** Its callers have several under way, which count in their order only: they try again by themselves. */
 const IN_ORDER = "import_events";
@@ -38,16 +50,32 @@ const IN_ORDER = "import_events";
  * Functions that only read are called with FCALL_RO, on primaries too: it works on replicas, and a user may be allowed
  * FCALL_RO alone.
  *
- * A call whose slot is being moved has done nothing, and is made again for two seconds. It fails with a SlotMovingError then.
+ * A call whose slot is being moved has done nothing, and is made again for two seconds. It fails with a SlotMovingError then. A call
+ * under ONCE whose reply was lost is made again for five seconds. It fails with the first UnavailableError then.
  *
  * @param send how commands are sent; its ReplyErrors become HotpathErrors, other errors pass as they are
  */
 export function createFunctions(send: Send, options: FunctionsOptions = {}): HotpathFunctions {
   const methods: Record<string, (args?: Values) => Promise<unknown>> = {};
+  const nameCall = newTexts();
   for (const [name, specification] of Object.entries(SPECIFICATIONS)) {
-    methods[name] = (args = {}) => call(send, options, specification, args);
+    const isNamed = writes(specification) && (options.once?.(specification) ?? false);
+    methods[name] = (args = {}) =>
+      call(send, options, specification, isNamed && args[ONCE] === undefined ? { ...args, once: nameCall() } : args);
   }
   return methods as unknown as HotpathFunctions;
+}
+
+/** Whether a function writes, and so takes ONCE. */
+function writes({ options }: FunctionSpecification): boolean {
+  return options.some(([, property]) => property === ONCE);
+}
+
+/** Texts for ONCE that no other process gives: 72 random bits, and a number. */
+function newTexts(): () => string {
+  const prefix = randomBytes(9).toString("base64url");
+  let count = 0;
+  return () => `${prefix}${(count++).toString(36)}`;
 }
 
 async function call(
@@ -60,24 +88,39 @@ async function call(
   const command = encodeCall(spec, args, routingKey);
   const isBytes = holdsBytes(spec.reply);
   const sent = { ...(routingKey !== undefined && { routingKey }), ...(isBytes && { asBuffers: true }) };
+  const isRepeatable = args[ONCE] !== undefined;
   try {
-    return decodeReply(spec.reply, await healing(() => sending(() => send(command, sent), spec), spec, heal));
+    return decodeReply(
+      spec.reply,
+      await healing(() => sending(() => send(command, sent), spec, isRepeatable), spec, heal),
+    );
   } catch (error) {
     if (error instanceof ReplyError) throw new HotpathError(error.code, error.sentence, spec.name);
     throw error;
   }
 }
 
-/** Sends until the slot has moved; see {@link createFunctions}. */
-async function sending(attempt: () => Promise<unknown>, spec: FunctionSpecification): Promise<unknown> {
-  const untilMs = performance.now() + (spec.name === IN_ORDER ? 0 : MOVING_PATIENCE_MS);
+/** Sends until the slot has moved, or a reply has come; see {@link createFunctions}. */
+async function sending(
+  attempt: () => Promise<unknown>,
+  spec: FunctionSpecification,
+  isRepeatable: boolean,
+): Promise<unknown> {
+  const movingUntilMs = performance.now() + (spec.name === IN_ORDER ? 0 : MOVING_PATIENCE_MS);
+  let lost: { error: UnavailableError; untilMs: number } | undefined;
   for (let failures = 0; ; failures += 1) {
     try {
       return await attempt();
     } catch (error) {
       const moving = asMoving(error);
-      if (!moving) throw error;
-      if (performance.now() >= untilMs) throw moving;
+      if (moving && !lost && performance.now() >= movingUntilMs) throw moving;
+      if (!moving) {
+        if (!(error instanceof UnavailableError)) throw error;
+        if (isRepeatable && error.maybeExecuted) lost ??= { error, untilMs: performance.now() + LOST_PATIENCE_MS };
+        if (!lost) throw error;
+      }
+      // It may have been made, whatever kept its repeats from being answered.
+      if (lost && performance.now() >= lost.untilMs) throw lost.error;
     }
     await pause(backoffMs(failures));
   }

@@ -119,6 +119,8 @@ export class Host implements NotifierHost {
     // Not by functionsOf: these may be made before the connection is, and healing is told in the log.
     return createFunctions((args, options) => this.connection.send(args, options), {
       ...routingOf(partition),
+      // Work that is claimed, ended or given out. What the schedule calls goes on where it was, however often it is called.
+      once: ({ role }) => role === "worker",
       heal: async () => this.#heal(await this.connection.primaryOf(routingOf(partition).routingKey)),
     });
   }

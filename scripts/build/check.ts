@@ -9,6 +9,7 @@ const ALLOWED_LUALIB: Record<string, string> = {};
 const ALLOWED_GLOBALS = new Set([
   "redis",
   "cjson",
+  "cmsgpack",
   "string",
   "table",
   "math",

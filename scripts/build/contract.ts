@@ -1,5 +1,11 @@
 /** From declarations and facts to `host/contract.ts`: the types and the data with which the host calls the functions. */
-import type { ArgumentType, Declaration, Option, ReplyType } from "../../functions/runtime/declare";
+import {
+  sharedOptions,
+  type ArgumentType,
+  type Declaration,
+  type Option,
+  type ReplyType,
+} from "../../functions/runtime/declare";
 import type { Fact } from "./facts";
 import { camel, plural } from "./names";
 
@@ -42,7 +48,7 @@ function parameters(declaration: Declaration): string {
   };
   for (const each of declaration.positional) line(camel(each.name), false, argumentTs(each.type), each.doc);
   if (declaration.rest) line(plural(declaration.rest.name), false, "string[]", declaration.rest.doc);
-  for (const each of declaration.options)
+  for (const each of [...declaration.options, ...sharedOptions(declaration)])
     line(camel(each.name), !each.required, argumentTs(each.type), optionDoc(each));
   if (lines.length === 0) return "";
   const optional =
@@ -78,7 +84,11 @@ function specification(library: string, declaration: Declaration): string {
     role: declaration.role,
     positional: declaration.positional.map((each) => camel(each.name)),
     rest: declaration.rest ? plural(declaration.rest.name) : null,
-    options: declaration.options.map((each) => [each.name, camel(each.name), each.type.parts?.length ?? 1]),
+    options: [...declaration.options, ...sharedOptions(declaration)].map((each) => [
+      each.name,
+      camel(each.name),
+      each.type.parts?.length ?? 1,
+    ]),
     reply: reply(declaration.reply),
   };
   return `  ${camel(declaration.name)}: ${JSON.stringify(data)},`;

@@ -7,6 +7,16 @@ import { hotLocal } from "./hot";
 /** Properties of a declaration, which is an object with a summary, that only the build reads. */
 const DECLARATION_ONLY = new Set(["summary", "role", "flags", "errors"]);
 
+/** Functions of all other roles write, which is all that is asked in the server. */
+function isRoleOfReader(property: ts.ObjectLiteralElementLike): boolean {
+  return (
+    ts.isPropertyAssignment(property) &&
+    ts.isStringLiteral(property.initializer) &&
+    property.initializer.text === "reader" &&
+    propertyName(property) === "role"
+  );
+}
+
 /** `..` binds tighter than comparison and looser than arithmetic; operands below it need parentheses. */
 const ABOVE_CONCAT = 9;
 
@@ -106,6 +116,7 @@ function forServer(properties: readonly ts.ObjectLiteralElementLike[]): ts.Objec
   const isDeclaration = properties.some((property) => propertyName(property) === "summary");
   return properties.filter((property) => {
     const name = propertyName(property);
+    if (isDeclaration && isRoleOfReader(property)) return true;
     return name !== "doc" && !(isDeclaration && name !== undefined && DECLARATION_ONLY.has(name));
   });
 }

@@ -1,5 +1,12 @@
 /** From declarations to `docs/functions.md`. */
-import type { ArgumentType, Declaration, KeysForm, Option, ReplyType } from "../../functions/runtime/declare";
+import {
+  takesOnce,
+  type ArgumentType,
+  type Declaration,
+  type KeysForm,
+  type Option,
+  type ReplyType,
+} from "../../functions/runtime/declare";
 import { optionDoc } from "./contract";
 
 function argumentText(type: ArgumentType<unknown>): string {
@@ -43,6 +50,7 @@ function signature(declaration: Declaration): string {
       ? [...(declaration.rest.optional ? [] : [declaration.rest.name]), `[${declaration.rest.name} …]`]
       : []),
     ...declaration.options.map(option),
+    ...(takesOnce(declaration) ? ["[ONCE text]"] : []),
   ].join(" ");
 }
 
@@ -132,6 +140,25 @@ function section(declaration: Declaration): string[] {
   ];
 }
 
+/** What all functions that write have in common. */
+const ONCE = [
+  "## Once",
+  "",
+  "Most clients send a command again by themselves when its reply was lost, and so most calls would be counted twice now and then.",
+  "Every function that writes takes `ONCE text` (1 to 64 bytes), which names the call. Its reply is kept in the same call, and a repeat",
+  "is answered byte for byte alike and does nothing: from another connection, in any order, and after a failover that kept the",
+  "write. `ONCE_FOR ms` says for how long (1,000 to 3,600,000; default 600,000, ten minutes).",
+  "",
+  "- Take a new text for each call that is meant, as a UUID, and the same for its repeats. Another call under the same text, or the",
+  "  same with other arguments, answers CONFLICT and does nothing.",
+  "- A call that answered an error has written nothing, and nothing is kept of it: the repeat runs.",
+  "- It holds within the partition of the routing key, for all libraries together, and not for the forms with keys.",
+  "- A kept reply takes some 150 bytes, its text and itself. A reply of more than 1 MB is not kept: a repeat does nothing, and answers",
+  "  CONFLICT. Each library keeps at most 128 MB on a server. While more than half of it is in use, replies are kept for 30 seconds;",
+  "  when it is full, calls with ONCE answer LIMIT and do nothing.",
+  "",
+];
+
 /** The text of `docs/functions.md`. */
 export function renderReference(libraries: ReadonlyMap<string, readonly Declaration[]>): string {
   return [
@@ -145,6 +172,7 @@ export function renderReference(libraries: ReadonlyMap<string, readonly Declarat
     "Every function may answer TRYAGAIN in a cluster, with a routing key: its slot is being moved key by key, nothing was done,",
     "and the same call can be made again.",
     "",
+    ...ONCE,
     ...[...libraries].flatMap(([library, declarations]) => [`## ${library}`, "", ...declarations.flatMap(section)]),
   ].join("\n");
 }

@@ -349,12 +349,15 @@ describe("the built libraries", () => {
     expect(patterns("range_pg")).toContain("H:5MINUTES.SERIES:*");
     expect(rights.get("count_ud")!.commands).toEqual(expect.arrayContaining(["pfcount", "time"]));
     expect(rights.get("get_topic")!.commands).toEqual(["exists", "hget", "time"]);
-    expect(rights.get("tracker_done")!.keys).toEqual([slot, { pattern: "H:TICK:*", access: "write" }]);
+    // Every function that writes can keep its reply.
+    const once = { pattern: "STR:ONCE:*", access: "write" };
+    expect(rights.get("tracker_done")!.keys).toEqual([slot, { pattern: "H:TICK:*", access: "write" }, once]);
     expect(rights.get("configure_tracker")!.keys).toEqual([
       slot,
       { pattern: "H:TRACKER.HOSTS:*", access: "write" },
       { pattern: "H:TRACKER:*", access: "write" },
       { pattern: "SS:5MINUTES.PENDING:*", access: "write" },
+      once,
     ]);
   });
 

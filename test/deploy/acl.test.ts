@@ -2,6 +2,7 @@
  * The rights of each role: all its functions do their work, down to the last command that they run, and nothing else is
  * allowed. What the tests of the functions make them do beyond that: see support/role-client.ts.
  */
+import { randomUUID } from "node:crypto";
 import { beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { applyUsers } from "../../host/deploy/acl/apply";
 import { aclUsers, rulesOf, USERS, type UserRole } from "../../host/deploy/acl/users";
@@ -23,6 +24,10 @@ const roleOf = (name: string): UserRole => FUNCTIONS.find((each) => each.name ==
 const stepsOf = (library: string): Step[] =>
   STEPS[library]!.filter(({ as, name }) => as !== undefined || FUNCTIONS.some((each) => each.name === name));
 const userOf = (role: UserRole) => USERS_WANTED.find((each) => each.role === role)!;
+
+/** Every call that can be named is, so that keeping its reply is tried as well. */
+const onceOf = ({ name, keys = [] }: Step): string[] =>
+  roleOf(name) === "reader" || keys.length > 1 ? [] : ["ONCE", randomUUID()];
 
 describeWithOwnServer("the users", () => {
   const server = useServer();
@@ -61,7 +66,7 @@ describeWithOwnServer("the users", () => {
       const role = everything ?? ((step.as ?? roleOf(name)) as UserRole);
       const reply = step.as
         ? await send(role, name, ...words)
-        : await send(role, "FCALL", name, String(keys.length), ...keys, ...words);
+        : await send(role, "FCALL", name, String(keys.length), ...keys, ...words, ...onceOf(step));
       replies.set(name, reply);
       const wanted = step.reply;
       const isRecord = typeof wanted === "object" && wanted !== null && "fields" in wanted;

@@ -29,11 +29,13 @@ const CHANGING: [changes: readonly KeyType[], commands: string[]][] = [
   [["ST"], words("xack xadd xautoclaim xclaim xdel xgroup|create xgroup|destroy xsetid xtrim")],
   // Counting may rewrite the estimate that is kept in the key, so it takes the right to write.
   [["HLL"], words("pfadd pfmerge pfcount")],
+  // SET replaces whatever it finds; no name of another type is ever built for it.
+  [["STR"], words("set setex psetex setnx")],
 ];
 
 const CHANGING_ANY = words(
   "copy del unlink rename renamenx move persist restore expire expireat pexpire pexpireat " +
-    "set setex psetex setnx setrange append getset getdel getex incr incrby incrbyfloat decr decrby mset setbit bitop",
+    "setrange append getset getdel getex incr incrby incrbyfloat decr decrby mset setbit bitop",
 );
 
 const CHANGES = new Map<string, Changes>([

@@ -8,7 +8,7 @@ export interface KeyPattern {
   type: KeyType | undefined;
 }
 
-const OF_SCHEME = /^(ST|H|J|I|TS|B|SS|S|L|C|CMS|HLL):(?:((?:[^:\\]|\\.)*):)?/;
+const OF_SCHEME = /^(ST|H|J|I|TS|B|SS|S|L|C|CMS|HLL|STR):(?:((?:[^:\\]|\\.)*):)?/;
 
 /**
  * The pattern of a name.

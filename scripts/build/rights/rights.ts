@@ -5,7 +5,7 @@
  * Whatever the code of a function mentions is taken to run: what it calls, what it hands on, and what that mentions. So
  * the answer holds at least what can run. A command whose name cannot be known fails the build.
  */
-import type { Declaration } from "../../../functions/runtime/declare";
+import { takesOnce, type Declaration } from "../../../functions/runtime/declare";
 import type { FunctionRights, KeyRight } from "../../../host/deploy/acl/rights";
 import { changesOf, CONTAINERS, HARMLESS } from "./commands";
 import { Globs } from "./globs";
@@ -280,8 +280,9 @@ function rightsOf({ commands, names }: { commands: string[]; names: KeyPattern[]
   return { commands, keys, userKeys: named.length < names.length ? accessTo(undefined, commands) : null };
 }
 
-/** What runs before every routed call. */
+/** What runs before every routed call, and what surrounds a call that may be made once. */
 const GUARD = { module: "functions.runtime.slot", name: "requireStableSlot" };
+const ONCE = { module: "functions.runtime.once", name: "answerOnce" };
 
 function withRights(own: FunctionRights, more: FunctionRights): FunctionRights {
   const keys = [...own.keys, ...more.keys].sort((a, b) => (a.pattern < b.pattern ? -1 : 1));
@@ -322,9 +323,14 @@ export function findRights(program: Program, library: string, declarations: read
     );
   }
   const analysis = new Analysis(program);
-  const guard = (program.modules.get(GUARD.module)?.exports.get(GUARD.name) ?? []).map((each) => analysis.reach(each));
+  const rightsOfExport = ({ module, name }: typeof GUARD): FunctionRights[] =>
+    (program.modules.get(module)?.exports.get(name) ?? []).map((each) => rightsOf(analysis.reach(each)));
+  const guard = rightsOfExport(GUARD);
+  const once = rightsOfExport(ONCE);
   const own = roots.map((root) => rightsOf(analysis.reach(root)));
-  const found = own.map((each) => guard.map(rightsOf).reduce(withRights, each));
+  const found = own.map((each, at) =>
+    [...guard, ...(takesOnce(declarations[at]!) ? once : [])].reduce(withRights, each),
+  );
   const problems = [...analysis.problems, ...declarations.flatMap((each, at) => contradictions(each, own[at]!))];
   if (problems.length > 0)
     throw new Error(`${library}: rights\n${problems.map((problem) => `  ${problem}`).join("\n")}`);

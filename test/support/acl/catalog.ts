@@ -129,5 +129,7 @@ export const CATALOG_STEPS: Step[] = [
   // What has ended long ago is removed on the way.
   { name: "enqueue_task", args: ["q", task("job"), "ID", "late", "NOW", NOON + 900 * DAY], reply: "late" },
   claim("late", NOON + 900 * DAY),
+  // Without an ID it is given one.
+  { name: "enqueue_task", args: ["others", task("job"), "NOW", NOON + 900 * DAY], reply: expect.any(String) },
   { name: "catalog_library", args: [], reply: record({ library: "catalog" }) },
 ];

@@ -1,0 +1,54 @@
+/**
+ * `ONCE text`: a call that is repeated is answered, not done again.
+ *
+ * Most clients send a command again by themselves when its reply was lost. So the reply is kept in the same call that writes, and
+ * reaches replicas with it. A call that answers an error has written nothing, so nothing is kept of it: it may be made again.
+ */
+import { fail, quote } from "./errors";
+import { keep, KEEP_MS, keptKey, requireRoom } from "./kept";
+import { onKey } from "./types";
+
+/** Of the SHA-1 of a call: enough to tell two calls apart that were given the same text by mistake. */
+const SEAL_DIGITS = 20;
+
+/** A larger reply is not kept, only that the call was made. */
+const MAX_REPLY_BYTES = 1024 * 1024;
+
+/** What a key holds: the seal of a call, and then its reply. */
+function answerOf(kept: string, seal: string, text: string): unknown {
+  if (string.sub(kept, 1, SEAL_DIGITS) !== seal)
+    fail("CONFLICT", `another call was made under ONCE ${quote(text)}; nothing was done`);
+  if (kept.length === SEAL_DIGITS)
+    fail("CONFLICT", `the call under ONCE ${quote(text)} was made before, and its reply was too large to be kept`);
+  return cmsgpack.unpack(string.sub(kept, SEAL_DIGITS + 1));
+}
+
+/**
+ * Makes a call, or answers what it answered before.
+ *
+ * @param wire its arguments as they came, by which it is told from other calls
+ * @param text by which it is known again
+ * @param keepMs how long its reply is kept
+ * @param make what makes it, from the arguments as they were bound
+ *
+ * Errors: CONFLICT if another call was made under its text, or if its reply was too large to be kept; LIMIT if nothing more
+ * may be kept; those of the call.
+ */
+export function answerOnce<T>(
+  functionName: string,
+  wire: string[],
+  text: string,
+  keepMs: number | undefined,
+  make: (this: void, bound: T) => unknown,
+  bound: T,
+): unknown {
+  const name = keptKey("ONCE", text);
+  const seal = string.sub(redis.sha1hex(functionName + cmsgpack.pack(wire)), 1, SEAL_DIGITS);
+  const kept = onKey("GET", name);
+  if (kept !== false) return answerOf(kept, seal, text);
+  requireRoom();
+  const reply = make(bound);
+  const packed = cmsgpack.pack(reply);
+  keep(name, packed.length > MAX_REPLY_BYTES ? seal : seal + packed, keepMs ?? KEEP_MS);
+  return reply;
+}
