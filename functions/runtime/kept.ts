@@ -34,7 +34,6 @@ let firstSlot = 0;
 
 /** Forgets what has ended since the call before. */
 function settle(slot: number): void {
-  if (slot <= firstSlot) return;
   if (slot - firstSlot > MAX_KEEP_MS / SLOT_MS) {
     keptBytes = 0;
     endingBytes = new LuaMap();
@@ -60,7 +59,8 @@ export function keptKey(name: string, id: string): string {
 
 /** Fails with LIMIT, before anything is done, if nothing more may be kept. */
 export function requireRoom(): void {
-  settle(Math.floor(clock(undefined) / SLOT_MS));
+  const slot = Math.floor(clock(undefined) / SLOT_MS);
+  if (slot > firstSlot) settle(slot);
   if (keptBytes < BUDGET_BYTES) return;
   fail(
     "LIMIT",

@@ -3,10 +3,10 @@ import { bind, newBinder, type Binder } from "./arguments";
 import { startClock } from "./clock";
 import { slowCollector } from "./collector";
 import type { Command, ReplyType } from "./declare";
-import { command, record, textReply } from "./declare";
+import { command, record, takesOnce, textReply } from "./declare";
 import { fail, quote, toErrorReply } from "./errors";
 import { hashTag, usePartition } from "./keys";
-import { answerOnce } from "./once";
+import { answerOnce, sealOf, takeText } from "./once";
 import { requireOneServer, requireStableSlot } from "./slot";
 
 /** A function as Redis calls it. */
@@ -56,14 +56,16 @@ function dispatch(): unknown {
     isWhole = partition === "";
     if (!isWhole) requireStableSlot(routingKey!, partition);
   }
+  const { declaration } = calledCommand;
+  const last = takesOnce(declaration) ? takeText(calledArgs, declaration.positional.length) : undefined;
   const args = bind(calledBinder, calledArgs);
-  const text = args["once"] as string | undefined;
-  if (text !== undefined) {
-    const keepMs = args["once_for"] as number | undefined;
-    return answerOnce(calledCommand.declaration.name, calledArgs, text, keepMs, make, args);
+  const text = last ?? (args["once"] as string | undefined);
+  if (text === undefined) {
+    if (args["once_for"] !== undefined) fail("BADARG", "ONCE_FOR is given without ONCE");
+    return make(args);
   }
-  if (args["once_for"] !== undefined) fail("BADARG", "ONCE_FOR is given without ONCE");
-  return make(args);
+  if (last !== undefined && args["once"] !== undefined) fail("BADARG", "ONCE is given twice");
+  return answerOnce(sealOf(declaration.name, calledArgs), text, args["once_for"] as number | undefined, make, args);
 }
 
 function make(args: Record<string, unknown>): unknown {

@@ -6,13 +6,33 @@
  */
 import { fail, quote } from "./errors";
 import { keep, KEEP_MS, keptKey, requireRoom } from "./kept";
-import { onKey } from "./types";
+import { requirePass } from "./types";
 
 /** Of the SHA-1 of a call: enough to tell two calls apart that were given the same text by mistake. */
 const SEAL_DIGITS = 20;
 
+/** The longest text that names a call. */
+export const MAX_TEXT_BYTES = 64;
+
 /** A larger reply is not kept, only that the call was made. */
 const MAX_REPLY_BYTES = 1024 * 1024;
+
+/**
+ * Takes a trailing `ONCE text` off the arguments of a call, where nearly all clients put it, so that what is left is bound as fast as
+ * ever.
+ *
+ * @param first how many arguments are positional, and so may be any text
+ * @returns the text; undefined if there is none at the end
+ */
+export function takeText(args: string[], first: number): string | undefined {
+  const at = args.length - 1;
+  if (at <= first || args[at - 1] !== "ONCE") return undefined;
+  const text = args[at]!;
+  if (text.length < 1 || text.length > MAX_TEXT_BYTES) return undefined;
+  table.remove(args);
+  table.remove(args);
+  return text;
+}
 
 /** What a key holds: the seal of a call, and then its reply. */
 function answerOf(kept: string, seal: string, text: string): unknown {
@@ -24,9 +44,18 @@ function answerOf(kept: string, seal: string, text: string): unknown {
 }
 
 /**
+ * What tells a call from others under the same text: made before the call, which may change the list of its arguments.
+ *
+ * @param wire the arguments as they came, less the text
+ */
+export function sealOf(functionName: string, wire: string[]): string {
+  const sealed = wire.length === 1 ? wire[0]! : cmsgpack.pack(wire);
+  return string.sub(redis.sha1hex(functionName + sealed), 1, SEAL_DIGITS);
+}
+
+/**
  * Makes a call, or answers what it answered before.
  *
- * @param wire its arguments as they came, by which it is told from other calls
  * @param text by which it is known again
  * @param keepMs how long its reply is kept
  * @param make what makes it, from the arguments as they were bound
@@ -35,17 +64,18 @@ function answerOf(kept: string, seal: string, text: string): unknown {
  * may be kept; those of the call.
  */
 export function answerOnce<T>(
-  functionName: string,
-  wire: string[],
+  seal: string,
   text: string,
   keepMs: number | undefined,
   make: (this: void, bound: T) => unknown,
   bound: T,
 ): unknown {
   const name = keptKey("ONCE", text);
-  const seal = string.sub(redis.sha1hex(functionName + cmsgpack.pack(wire)), 1, SEAL_DIGITS);
-  const kept = onKey("GET", name);
-  if (kept !== false) return answerOf(kept, seal, text);
+  const kept = redis.pcall("GET", name);
+  if (kept !== false) {
+    requirePass("GET", name, kept);
+    return answerOf(kept as string, seal, text);
+  }
   requireRoom();
   const reply = make(bound);
   const packed = cmsgpack.pack(reply);
