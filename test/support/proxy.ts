@@ -1,4 +1,4 @@
-/** A proxy between host and Redis, over real sockets: it may fall silent, or be slow. */
+/** A proxy between a client and Redis, over real sockets: it may fall silent, be slow, or lose a reply. */
 import { once } from "node:events";
 import { connect, createServer, type AddressInfo, type Socket } from "node:net";
 import { onTestFinished } from "vitest";
@@ -11,6 +11,11 @@ export interface TestProxy {
   silence(): void;
   /** New connections get through again; those that fell silent stay so. */
   recover(): void;
+  /**
+   * The next command with `mark` in it reaches Redis, and its reply reaches nobody: the connection is cut, or stays open and silent.
+   * When it comes again it is let through.
+   */
+  lose(mark: string, how: "cut" | "stall"): void;
 }
 
 /**
@@ -23,6 +28,7 @@ export async function startProxy(redisPort: number, delayMs = 0): Promise<TestPr
   const silent = new WeakSet<Socket>();
   let isSilent = false;
   let connections = 0;
+  let loss: { mark: string; how: "cut" | "stall" } | undefined;
   const server = createServer((near) => {
     connections += 1;
     const far = connect(redisPort, "127.0.0.1");
@@ -35,8 +41,17 @@ export async function startProxy(redisPort: number, delayMs = 0): Promise<TestPr
         far.destroy();
       });
     }
-    near.pipe(far);
+    let isCut = false;
+    near.on("data", (data) => {
+      if (loss && data.includes(loss.mark)) {
+        if (loss.how === "cut") isCut = true;
+        else silent.add(near);
+        loss = undefined;
+      }
+      far.write(data);
+    });
     far.on("data", (data) => {
+      if (isCut) near.destroy();
       setTimeout(() => {
         if (!silent.has(near) && !near.destroyed) near.write(data);
       }, delayMs);
@@ -58,5 +73,6 @@ export async function startProxy(redisPort: number, delayMs = 0): Promise<TestPr
       for (const each of sockets) silent.add(each);
     },
     recover: () => void (isSilent = false),
+    lose: (mark, how) => void (loss = { mark, how }),
   };
 }
