@@ -266,4 +266,60 @@ describeWithOwnServer("a repeated call", () => {
       );
     });
   });
+
+  describe("of a claim", () => {
+    const MB = 1024 * 1024;
+    const task = JSON.stringify({ type: "job", note: "x".repeat(60_000) });
+
+    async function claimed(more: string[]): Promise<string> {
+      await fcall(server.client, "enqueue_task", "q", task);
+      return (await fcall(server.client, "claim_task", "q", ...more)) as string;
+    }
+
+    it("is given the same task, while another call is given the next one", async () => {
+      await fcall(server.client, "define_task", "job");
+      const first = await claimed(["ONCE", "a"]);
+      const next = await claimed(["ONCE", "b"]);
+      expect(await fcall(server.client, "claim_task", "q", "ONCE", "a")).toBe(first);
+      expect(next).not.toBe(first);
+      const { id, token } = JSON.parse(first) as { id: string; token: string };
+      const fail = (): Promise<unknown> => fcall(server.client, "fail_task", id, "TOKEN", token, "ONCE", "c");
+      expect(await fail()).toBe(1);
+      expect(await fail()).toBe(1);
+    });
+
+    it("is refused, and not made again, where its reply was too large to be kept", async () => {
+      const items = Array.from({ length: 1000 }, (_, at) => `${at}`.padEnd(1024, '"'));
+      await Promise.all(items.map((item) => fcall(server.client, "scan_item", "packages", "1", item, "NOW", NOON)));
+      const claim = (): Promise<unknown> =>
+        fcall(server.client, "claim_notifications", "packages", "NOW", NOON + 3_600_000, "ONCE", "a");
+      const [, json] = (await claim()) as [number, string];
+      expect(json.length).toBeGreaterThan(MB);
+      const before = await digest(server.client);
+      expect(await refusalOf(claim())).toBe(
+        "CONFLICT the call under ONCE 'a' was made before, and its reply was too large to be kept",
+      );
+      expect(await digest(server.client)).toEqual(before);
+    });
+
+    it("keeps replies for 30 seconds where they take much memory, and is refused where they take too much", async () => {
+      // What was kept so far is forgotten with the library.
+      await loadLibrary(server.client, "catalog");
+      await fcall(server.client, "define_task", "job");
+      const ttl = (text: string): Promise<unknown> => send(["PTTL", `STR:ONCE::${text}::`]);
+      const half = Math.ceil((64 * MB) / 60_000);
+      for (let at = 0; at < half; at += 1) await claimed(["ONCE", `a${at}`]);
+      expect(await ttl("a0")).toBeGreaterThan(500_000);
+      await claimed(["ONCE", "late"]);
+      expect(await ttl("late")).toBeLessThanOrEqual(30_000);
+      let refused: string | undefined;
+      let calls = 0;
+      for (; refused === undefined && calls < 2 * half; calls += 1)
+        refused = await refusalOf(claimed(["ONCE", `b${calls}`]));
+      expect(refused).toMatch(/^LIMIT what is kept for repeated calls takes 134217728 bytes/);
+      // What was made is answered all the same, and a call without ONCE is made.
+      expect(await claimed(["ONCE", "late"])).toContain('"job"');
+      expect(await claimed([])).toContain('"job"');
+    });
+  });
 });
