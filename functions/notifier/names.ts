@@ -1,4 +1,5 @@
 /** The notifier's keys, by purpose; every one is built by the key module, but for those that its users name. */
+import { asId } from "../runtime/kept";
 import { currentPartition, hashTag, key } from "../runtime/keys";
 
 /** Options of topics: topic → JSON. */
@@ -41,6 +42,11 @@ export const END = "::";
 /** The items of a long list, for looking one up. */
 export function seen(topic: string, subject: string): string {
   return key("S", "NOTIFIER.SEEN", "", redis.sha1hex(`${topic}/${subject}`), "", "");
+}
+
+/** A scan that was taken under an id. */
+export function scanId(topic: string, id: string): string {
+  return key("STR", "SCAN", "", asId(`${topic}/${id}`), "", "");
 }
 
 /** A stream that its users name, in the partition of the call: its hash tag is put before it, unless it is there. */

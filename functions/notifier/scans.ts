@@ -1,10 +1,12 @@
 /** Scans come in: from a call, or from a stream by a cursor that moves together with the lists. */
 import { clock } from "../runtime/clock";
 import { command, integer, integerReply, NOW, record, text } from "../runtime/declare";
+import { isRepeated, keepIds, MAX_ID_BYTES, newIds, requireRoomFor, type Ids } from "../runtime/ids";
 import { keepRejected, type Rejected } from "../runtime/rejected";
 import { movePlace, placeOf, type Place } from "../runtime/stream";
-import { requireType } from "../runtime/types";
+import { requireType, scores } from "../runtime/types";
 import { addScan, newBatch, prepare, write, type Batch } from "./collecting";
+import * as names from "./names";
 import { readTopic, TOPIC, type Topic } from "./topics";
 import { trim } from "./trimming";
 
@@ -18,8 +20,11 @@ const MAX_STEP = 1000;
 const DEFAULT_LIMIT = 250;
 
 /** Why a scan is refused. */
-export const REASONS = ["subject", "item"] as const;
+export const REASONS = ["subject", "item", "id"] as const;
 type Reason = (typeof REASONS)[number];
+
+/** The field of an entry with the id by which it is known when it comes again. */
+const ID_FIELD = "id";
 
 /** Of a field that is too long the first bytes are kept. */
 const KEPT_FIELD_BYTES = 1024;
@@ -30,7 +35,8 @@ export const scanItem = command(
     summary: "Adds an item to a subject, and answers when the subject will have been quiet",
     doc:
       "The scan has the time of the call. Each scan restarts the quiet time, that of an item that is listed " +
-      "already too.",
+      "already too. A scan with an ID counts once, by call or by stream, within ID_KEEP (configure_topic; ten minutes): a repeat " +
+      "changes nothing, and answers when the subject will have been quiet as things are, or 0 if it waits no more.",
     role: "ingest",
     flags: [],
     positional: [
@@ -38,16 +44,25 @@ export const scanItem = command(
       { name: "subject", type: text(1, MAX_SUBJECT_BYTES), doc: "who is to be notified" },
       { name: "item", type: text(1, MAX_ITEM_BYTES), doc: "what was scanned" },
     ],
-    options: [NOW],
+    options: [{ name: "ID", type: text(1, MAX_ID_BYTES), doc: "by which the scan is known when it comes again" }, NOW],
     reply: integerReply,
-    errors: ["BADARG", "NOTFOUND", "CONFLICT"],
+    errors: ["BADARG", "NOTFOUND", "CONFLICT", "LIMIT"],
   },
   (args) => {
-    const batch = newBatch(readTopic(args.topic));
+    const topic = readTopic(args.topic);
+    const batch = newBatch(topic);
     const nowMs = clock(args.now);
+    const ids = newIds();
+    if (args.id !== undefined && isRepeated(ids, names.scanId(topic.name, args.id))) {
+      const due = scores(topic.due, [args.subject])[0]!;
+      return due === false ? 0 : tonumber(due)!;
+    }
+    requireRoomFor(ids);
     addScan(batch, args.subject, args.item, nowMs, `${nowMs}`);
     prepare(batch);
-    return write(batch);
+    const due = write(batch);
+    keepIds(ids, topic.settings.id_keep);
+    return due;
   },
 );
 
@@ -74,14 +89,19 @@ interface Step {
   more: boolean;
 }
 
-/** Adds an entry to a batch; the reason if it is refused. */
-function take(batch: Batch, id: string, flat: string[], nowMs: number): Reason | undefined {
+/** Adds an entry to a batch, unless it was before under its `id`; the reason if it is refused. */
+function take(batch: Batch, ids: Ids, id: string, flat: string[], nowMs: number): Reason | undefined {
   const { subject: subjectField, item: itemField } = batch.topic.settings;
   const isPlain = flat[0] === subjectField && flat[2] === itemField;
   const subject = isPlain ? flat[1] : valueOf(flat, subjectField);
   if (subject === undefined || subject === "" || subject.length > MAX_SUBJECT_BYTES) return "subject";
   const item = isPlain ? flat[3] : valueOf(flat, itemField);
   if (item === undefined || item === "" || item.length > MAX_ITEM_BYTES) return "item";
+  if (!isPlain || flat[4] !== undefined) {
+    const own = valueOf(flat, ID_FIELD);
+    if (own !== undefined && own.length > MAX_ID_BYTES) return "id";
+    if (own !== undefined && own !== "" && isRepeated(ids, names.scanId(batch.topic.name, own))) return undefined;
+  }
   const [at] = string.match(id, "^%d+");
   const atMs = tonumber(at)!;
   // An entry that was added by a clock that was ahead would be due too late.
@@ -101,16 +121,19 @@ function ingestStep(topic: Topic, place: Place, limit: number, nowMs: number): S
     return { read, rejected: 0, more };
   }
   const batch = newBatch(topic);
+  const ids = newIds();
   const rejected: Rejected<Reason>[] = [];
   for (const position of $range(1, read)) {
     const entry = entries[position - 1]!;
-    const reason = take(batch, entry[0], entry[1], nowMs);
+    const reason = take(batch, ids, entry[0], entry[1], nowMs);
     if (reason !== undefined) rejected.push({ reason, event: toJson(entry[1]) });
   }
   requireType(state, "hash");
   if (rejected.length > 0) requireType(topic.rejected, "stream");
+  requireRoomFor(ids);
   prepare(batch);
   write(batch);
+  keepIds(ids, topic.settings.id_keep);
   keepRejected(state, topic.rejected, rejected, nowMs);
   movePlace(state, stream, place, entries[read - 1]![0], read, !more, nowMs);
   return { read, rejected: rejected.length, more };
@@ -137,7 +160,7 @@ export const ingestScans = command(
     summary: "Takes the scans that have arrived on a topic's stream, each exactly once",
     doc:
       "Entries have the topic's fields of subject (1 to 256 bytes) and item (1 to 1,024 bytes); others are " +
-      "ignored. A scan has the time of its entry's id, or of the call if that is earlier. The cursor moves in the " +
+      "ignored, but for `id` (1 to 64 bytes), under which a scan counts once, as in scan_item. A scan has the time of its entry's id, or of the call if that is earlier. The cursor moves in the " +
       "same call as the lists. An entry that is refused is counted by reason and kept in " +
       "`ST:NOTIFIER.REJECTED::<topic>::`. Entries that were read are trimmed to about MAXLEN (configure_topic), " +
       "unread ones never.",
@@ -154,7 +177,7 @@ export const ingestScans = command(
       { name: "rejected", type: integerReply, doc: "entries refused and kept" },
       { name: "remaining", type: integerReply, doc: "1 if the same call, made again, reads more" },
     ]),
-    errors: ["BADARG", "NOTFOUND", "CONFLICT"],
+    errors: ["BADARG", "NOTFOUND", "CONFLICT", "LIMIT"],
   },
   (args) => {
     const nowMs = clock(args.now);

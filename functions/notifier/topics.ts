@@ -1,6 +1,7 @@
 /** Topics: the settings of each, where they are kept, and the functions for them. */
 import { command, integer, integerReply, list, record, text, textReply, type ReplyType } from "../runtime/declare";
 import { fail, quote } from "../runtime/errors";
+import { KEEP_MS, MAX_KEEP_MS, MIN_KEEP_MS } from "../runtime/kept";
 import { currentPartition, hashTag } from "../runtime/keys";
 import type { Queue } from "../runtime/queue";
 import { newMemory, recall, remember } from "../runtime/remembered";
@@ -26,6 +27,7 @@ interface Settings {
   attempts: number;
   backoff: number;
   maxlen: number;
+  id_keep: number;
 }
 
 /** A topic as a call works with it. */
@@ -59,6 +61,7 @@ function defaultsOf(topic: string): Settings {
     attempts: 10,
     backoff: 30000,
     maxlen: 10000,
+    id_keep: KEEP_MS,
   };
 }
 
@@ -174,8 +177,8 @@ function requireNobodyWaits(topic: Topic, prefix: string): void {
 
 /** In the order of the options. */
 function describe({ name, settings, stream, prefix }: Topic): Record<string, unknown> {
-  const { subject, item, quiet, maxwait, lease, attempts, backoff, maxlen } = settings;
-  return { topic: name, stream, subject, item, prefix, quiet, maxwait, lease, attempts, backoff, maxlen };
+  const { subject, item, quiet, maxwait, lease, attempts, backoff, maxlen, id_keep } = settings;
+  return { topic: name, stream, subject, item, prefix, quiet, maxwait, lease, attempts, backoff, maxlen, id_keep };
 }
 
 const settingsReply: ReplyType = record([
@@ -190,6 +193,7 @@ const settingsReply: ReplyType = record([
   { name: "attempts", type: integerReply, doc: "how often a notification is given out before it is dead" },
   { name: "backoff", type: integerReply, doc: "ms to wait after the first failure, doubled by each, an hour at most" },
   { name: "maxlen", type: integerReply, doc: "about how many entries that were read the stream keeps" },
+  { name: "id_keep", type: integerReply, doc: "how long ids of scans are kept, ms" },
 ]);
 
 export const configureTopic = command(
@@ -226,6 +230,11 @@ export const configureTopic = command(
         doc: "ms to wait after the first failure, doubled by each, an hour at most",
       },
       { name: "MAXLEN", type: integer(0, 1000000000), doc: "about how many entries that were read the stream keeps" },
+      {
+        name: "ID_KEEP",
+        type: integer(MIN_KEEP_MS, MAX_KEEP_MS),
+        doc: "how long a scan with an id is known when it comes again, ms",
+      },
     ],
     reply: settingsReply,
     errors: ["BADARG", "BADCONFIG", "LIMIT", "CONFLICT"],

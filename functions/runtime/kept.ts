@@ -7,7 +7,6 @@
  */
 import { clock } from "./clock";
 import { fail } from "./errors";
-import { key } from "./keys";
 import { MINUTE_MS } from "./time";
 
 /** How long things are kept if nobody says otherwise: clients repeat a call within seconds, stalled ones within minutes. */
@@ -46,15 +45,10 @@ function settle(slot: number): void {
   firstSlot = slot;
 }
 
-/**
- * The key under which something is kept, in the partition of the call.
- *
- * @param name what kind of thing it is
- * @param id any text; one with a colon stands there as its SHA-1, because names have six fields
- */
-export function keptKey(name: string, id: string): string {
-  const [colon] = string.find(id, ":", 1, true);
-  return key("STR", name, "", colon === undefined ? id : redis.sha1hex(id), "", "");
+/** Any text as the id in a name: one with a colon stands there as its SHA-1, because names have six fields. */
+export function asId(text: string): string {
+  const [colon] = string.find(text, ":", 1, true);
+  return colon === undefined ? text : redis.sha1hex(text);
 }
 
 /** Fails with LIMIT, before anything is done, if nothing more may be kept. */

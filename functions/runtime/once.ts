@@ -5,7 +5,8 @@
  * reaches replicas with it. A call that answers an error has written nothing, so nothing is kept of it: it may be made again.
  */
 import { fail, quote } from "./errors";
-import { keep, KEEP_MS, keptKey, requireRoom } from "./kept";
+import { asId, keep, KEEP_MS, requireRoom } from "./kept";
+import { key } from "./keys";
 import { requirePass } from "./types";
 
 /** Of the SHA-1 of a call: enough to tell two calls apart that were given the same text by mistake. */
@@ -70,7 +71,7 @@ export function answerOnce<T>(
   make: (this: void, bound: T) => unknown,
   bound: T,
 ): unknown {
-  const name = keptKey("ONCE", text);
+  const name = key("STR", "ONCE", "", asId(text), "", "");
   const kept = redis.pcall("GET", name);
   if (kept !== false) {
     requirePass("GET", name, kept);

@@ -1,6 +1,7 @@
 /** What an operator can set, where it is kept, and the two functions for it. */
 import { choice, command, integer, integerReply, json, jsonReply, record, textReply } from "../runtime/declare";
 import { fail, quote } from "../runtime/errors";
+import { KEEP_MS, MAX_KEEP_MS, MIN_KEEP_MS } from "../runtime/kept";
 import { fields, onKey, requirePass, requireType } from "../runtime/types";
 import type { Naming } from "./identity";
 import * as names from "./names";
@@ -22,6 +23,7 @@ const DEFAULTS = {
   seriesFineDays: 30,
   seriesCoarseDays: 400,
   refreshDays: 7,
+  idKeepMs: KEEP_MS,
 };
 
 /** How far rotation has come. */
@@ -152,6 +154,11 @@ export function readEnrichment(): Enrichment {
   return { isOn: enrich === "1", refreshDays: numberOr(refreshDays, DEFAULTS.refreshDays) };
 }
 
+/** How long ids of events are kept; read only where there are any. */
+export function readIdKeep(): number {
+  return numberOr(redis.call("HGET", names.state(), "config:id_keep"), DEFAULTS.idKeepMs);
+}
+
 /** Notes how far a rotation has gone; a clock that runs backwards undoes nothing. */
 export function noteRotation(state: RotationState, nowMs: number, fromMinutes: boolean): void {
   if (nowMs > state.clockMs) redis.call("HSET", names.state(), "clock", `${nowMs}`);
@@ -249,6 +256,11 @@ export const configureTracker = command(
           "1: websites of this partition are counted in others as well; rotation notes for `get_carry` what devices it " +
           "has merged, and HyperLogLogs of all but pages are kept for 3 hours at least; 0: they are not (default)",
       },
+      {
+        name: "ID_KEEP",
+        type: integer(MIN_KEEP_MS, MAX_KEEP_MS),
+        doc: `how long an event with an \`id\` is known when it comes again, ms (${KEEP_MS} by default)`,
+      },
     ],
     reply: integerReply,
     errors: ["BADARG", "BADCONFIG", "LIMIT", "CONFLICT"],
@@ -274,6 +286,7 @@ export const configureTracker = command(
     set("enrich", args.enrich);
     set("refresh_days", args.refresh_days);
     set("shared", args.shared);
+    set("id_keep", args.id_keep);
     if (changes.length > 0) redis.call("HSET", names.state(), ...changes);
     if (hosts !== undefined) replaceHosts(hosts);
     const fingerprint = hosts === undefined ? undefined : hosts.length > 0 ? redis.sha1hex(args.hosts!) : "";
@@ -307,6 +320,7 @@ export const getTrackerConfig = command(
       { name: "enrich", type: integerReply, doc: "1 if pages are announced for enrichment" },
       { name: "refresh_days", type: integerReply, doc: "days after which metadata is asked for again" },
       { name: "shared", type: integerReply, doc: "1 if websites of this partition are counted in others as well" },
+      { name: "id_keep", type: integerReply, doc: "how long ids of events are kept, ms" },
     ]),
     errors: ["BADARG", "CONFLICT"],
   },
@@ -324,6 +338,7 @@ export const getTrackerConfig = command(
       enrich: isOn ? 1 : 0,
       refresh_days: refreshDays,
       shared: readRotation().isShared ? 1 : 0,
+      id_keep: readIdKeep(),
     };
   },
 );

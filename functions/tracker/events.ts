@@ -1,4 +1,5 @@
 /** Events as they arrive, from JSON or from a stream entry, and why one is refused. */
+import { MAX_ID_BYTES } from "../runtime/ids";
 import { MAX_AGE_MS, MAX_AHEAD_MS } from "./windows";
 
 export const MAX_URL_BYTES = 2048;
@@ -16,13 +17,14 @@ export interface RawEvent {
   audio?: unknown;
   video?: unknown;
   podcast?: unknown;
+  id?: unknown;
 }
 
 /** What was played. */
 export type Media = [dimension: "A" | "V" | "PC", id: string][];
 
 /** Why an event is refused, as it is counted and kept. */
-export type Reason = "json" | "url" | "uui" | "dt" | "future" | "old" | "media" | "website";
+export type Reason = "json" | "url" | "uui" | "dt" | "future" | "old" | "media" | "id" | "website";
 
 export const REASONS: Record<Reason, string> = {
   json: "not a JSON object",
@@ -32,6 +34,7 @@ export const REASONS: Record<Reason, string> = {
   future: "dt is more than 5 minutes ahead of the clock",
   old: "dt is more than 7 days old",
   media: "audio, video and podcast must be ids of at most 256 bytes",
+  id: "id must be text of at most 64 bytes",
   website: "the host of url belongs to no configured website",
 };
 
@@ -107,6 +110,13 @@ export function mediaOf(raw: RawEvent): Media | undefined | false {
     media.push([dimension, id]);
   }
   return media;
+}
+
+/** The id by which an event is known when it comes again; undefined where it has none, `false` where it cannot be one. */
+export function idOf({ id: value }: RawEvent): string | undefined | false {
+  if (value === undefined || value === cjson.null || value === "") return undefined;
+  const id = asText(value);
+  return id === undefined || id.length > MAX_ID_BYTES ? false : id;
 }
 
 const BRACE = 123;

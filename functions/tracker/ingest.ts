@@ -1,12 +1,14 @@
 /** Events come in: from a call, or from a stream by a cursor that moves together with the counters. */
 import { clock } from "../runtime/clock";
 import { command, integer, integerReply, list, NOW, record, text, textReply, tuple } from "../runtime/declare";
+import { dropLast, isRepeated, keepIds, newIds, requireRoomFor, type Ids } from "../runtime/ids";
 import { requireType } from "../runtime/types";
-import { readRetention, readState, type State } from "./configuration";
+import { readIdKeep, readRetention, readState, type State } from "./configuration";
 import { count, countMedia, countOne, newBatch, write, type Batch } from "./counting";
 import {
   deviceOf,
   fromDigits,
+  idOf,
   MAX_DEVICE_BYTES,
   mediaOf,
   rawFromEntry,
@@ -43,11 +45,13 @@ export interface Step {
   state: State;
   batch: Batch;
   rejections: Rejection[];
+  /** Of events that have one; made for the first of them. */
+  ids: Ids | undefined;
 }
 
 /** An empty step. */
 export function newStep(state: State): Step {
-  return { state, batch: newBatch(), rejections: [] };
+  return { state, batch: newBatch(), rejections: [], ids: undefined };
 }
 
 /** Adds an event to the step; the reason if it is refused. */
@@ -76,13 +80,26 @@ export function takeRaw(step: Step, raw: RawEvent, nowMs: number): Reason | unde
   return take(step, raw.url, raw.uui, raw.dt, mediaOf(raw), nowMs);
 }
 
+/** As `takeRaw`, for an event that may have been counted before under its id: then it is passed over. */
+function takeNew(step: Step, raw: RawEvent, nowMs: number): Reason | undefined {
+  const id = idOf(raw);
+  if (id === undefined) return takeRaw(step, raw, nowMs);
+  if (id === false) return "id";
+  const ids = step.ids ?? newIds();
+  step.ids = ids;
+  if (isRepeated(ids, names.eventId(id))) return undefined;
+  const reason = takeRaw(step, raw, nowMs);
+  if (reason !== undefined) dropLast(ids);
+  return reason;
+}
+
 /**
  * An entry of a stream. One of `url … uui … dt …` and nothing else, as most are, is taken apart without a table, and without
  * looking for other types and for media.
  */
 function takeEntry(step: Step, flat: string[], nowMs: number): Reason | undefined {
   if (flat[0] !== "url" || flat[2] !== "uui" || flat[4] !== "dt" || flat[6] !== undefined)
-    return takeRaw(step, rawFromEntry(flat), nowMs);
+    return takeNew(step, rawFromEntry(flat), nowMs);
   const url = flat[1]!;
   const device = flat[3]!;
   const [pageId, section, unidentified] = identify(url, step.state);
@@ -105,7 +122,10 @@ export function countStep(step: Step, nowMs: number): Outcome {
 }
 
 function commit(step: Step, nowMs: number): Outcome {
+  const { ids } = step;
+  if (ids !== undefined) requireRoomFor(ids);
   const outcome = countStep(step, nowMs);
+  if (ids !== undefined) keepIds(ids, readIdKeep());
   if (outcome.late > 0) redis.call("HINCRBY", names.state(), "late", `${outcome.late}`);
   return outcome;
 }
@@ -123,7 +143,7 @@ export function report(rejections: Rejection[]): [number, string, string][] {
 /** The short way for one event that is like others before it; false, with nothing written, if it is not. */
 function trackOne(state: State, json: string, nowMs: number): boolean {
   const raw = rawFromJson(json);
-  if (raw === undefined || mediaOf(raw) !== undefined) return false;
+  if (raw === undefined || raw.id !== undefined || mediaOf(raw) !== undefined) return false;
   const [pageId, section] = identify(raw.url, state);
   const device = deviceOf(raw.uui);
   const [timeMs] = timeOf(raw.dt, nowMs);
@@ -151,18 +171,19 @@ export const trackEvents = command(
     name: "track_events",
     summary: "Counts events given as JSON",
     doc:
-      "An event is `{url, uui, dt}` with optional `audio`, `video` and `podcast`. Good events count even where " +
+      "An event is `{url, uui, dt}` with optional `audio`, `video`, `podcast` and `id`. Good events count even where " +
       "others are refused; a refused one is counted by reason and kept in `ST:REJECTED::::`. A repeated call " +
-      "counts again: what must count exactly once goes through the stream and ingest_events. 1,000 events of pages that were " +
-      "seen before take the server some 12 ms, of as many new pages with three media each 50 ms: fewer a call leave " +
-      "more room to others.",
+      "counts again unless it is named by ONCE. An event with an `id` (1 to 64 bytes) counts once, by call or by stream, " +
+      "within ID_KEEP (configure_tracker; ten minutes); its repeats are accepted and not counted. 1,000 events of pages " +
+      "that were seen before take the server some 12 ms, of as many new pages with three media each 50 ms: fewer a call " +
+      "leave more room to others.",
     role: "ingest",
     flags: [],
     positional: [],
     rest: { name: "event", max: MAX_EVENTS, doc: "events as JSON objects" },
     options: [NOW],
     reply: record([
-      { name: "accepted", type: integerReply, doc: "events counted" },
+      { name: "accepted", type: integerReply, doc: "events counted, now or before under their id" },
       { name: "rejected", type: integerReply, doc: "events refused" },
       { name: "late", type: integerReply, doc: "events counted for a window that rotation had passed already" },
       ERRORS_REPLY,
@@ -179,7 +200,7 @@ export const trackEvents = command(
     for (const position of $range(1, events.length)) {
       const event = events[position - 1]!;
       const raw = rawFromJson(event);
-      const reason = raw === undefined ? "json" : takeRaw(step, raw, nowMs);
+      const reason = raw === undefined ? "json" : takeNew(step, raw, nowMs);
       if (reason !== undefined) step.rejections.push({ index: position - 1, reason, event });
     }
     const { late, rejections } = commit(step, nowMs);
@@ -238,7 +259,8 @@ export const ingestEvents = command(
     name: "ingest_events",
     summary: "Counts what has arrived on a stream, each entry exactly once",
     doc:
-      "Entries have the fields of an event: `url`, `uui`, `dt`, and optionally `audio`, `video`, `podcast`. The " +
+      "Entries have the fields of an event: `url`, `uui`, `dt`, and optionally `audio`, `video`, `podcast`, `id`. " +
+      "One with an `id` counts once, as in track_events. The " +
       "cursor moves in the same call as the counters. Consumed entries are trimmed to about MAXLEN " +
       "(configure_tracker), unread ones never.",
     role: "scheduler",
@@ -251,12 +273,12 @@ export const ingestEvents = command(
     ],
     reply: record([
       { name: "read", type: integerReply, doc: "entries read" },
-      { name: "accepted", type: integerReply, doc: "events counted" },
+      { name: "accepted", type: integerReply, doc: "events counted, now or before under their id" },
       { name: "rejected", type: integerReply, doc: "events refused and kept in `ST:REJECTED::::`" },
       { name: "late", type: integerReply, doc: "events counted for a window that rotation had passed already" },
       { name: "remaining", type: integerReply, doc: "1 if the same call, made again, reads more" },
     ]),
-    errors: ["BADARG", "CONFLICT"],
+    errors: ["BADARG", "CONFLICT", "LIMIT"],
   },
   (args) => {
     const nowMs = clock(args.now);

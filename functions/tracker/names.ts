@@ -1,4 +1,5 @@
 /** The tracker's keys, by purpose; every one is built by the key module. */
+import { asId } from "../runtime/kept";
 import { currentPartition, family, key, member, prefix, suffix, type KeyType } from "../runtime/keys";
 import { FINEST, TIERS, windowStart } from "./windows";
 
@@ -238,6 +239,11 @@ export function hosts(): string {
  */
 export function eventStream(named?: string): string {
   return named ?? key("ST", "TRACKER", "", "", "", "");
+}
+
+/** An event that was counted under an id. */
+export function eventId(id: string): string {
+  return key("STR", "EVENT", "", asId(id), "", "");
 }
 
 /** What was refused, and why. */

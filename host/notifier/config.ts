@@ -125,6 +125,7 @@ const topicSchema = z.strictObject({
   leaseSeconds: seconds(0.001, DAY_SECONDS).optional(),
   attempts: z.int().min(1).max(1000).optional(),
   backoffSeconds: seconds(0, HOUR_SECONDS).optional(),
+  idKeepSeconds: seconds(1, HOUR_SECONDS).optional(),
   maxlen: z.int().min(0).max(1_000_000_000).optional(),
   limit: z.int().min(1).max(10_000).optional(),
   courier: courierSchema.optional(),

@@ -58,6 +58,7 @@ function argumentsOf(config: TopicConfig): ConfigureArguments {
     maxwait: toMs(config.maxWaitSeconds),
     lease: toMs(config.leaseSeconds),
     backoff: toMs(config.backoffSeconds),
+    idKeep: toMs(config.idKeepSeconds),
   };
   return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
 }

@@ -152,7 +152,17 @@ async function configure(
   tracker: TrackerConfig,
   group: readonly (string | null)[],
 ): Promise<void> {
-  const { hosts, unknown, maxlen, documentDays, seriesFineDays, seriesCoarseDays, enrichment, websites } = tracker;
+  const {
+    hosts,
+    unknown,
+    maxlen,
+    documentDays,
+    seriesFineDays,
+    seriesCoarseDays,
+    idKeepSeconds,
+    enrichment,
+    websites,
+  } = tracker;
   const given: Parameters<HotpathFunctions["configureTracker"]>[0] = {
     ...(Object.keys(websites).length > 0 && { shared: group.length > 1 ? 1 : 0 }),
     ...(hosts && { hosts: JSON.stringify(hosts) }),
@@ -161,6 +171,7 @@ async function configure(
     ...(documentDays !== undefined && { documentDays }),
     ...(seriesFineDays !== undefined && { seriesFineDays }),
     ...(seriesCoarseDays !== undefined && { seriesCoarseDays }),
+    ...(idKeepSeconds !== undefined && { idKeep: 1000 * idKeepSeconds }),
     ...(enrichment && { enrich: enrichment.enabled ? 1 : 0 }),
     ...(enrichment?.refreshDays !== undefined && { refreshDays: enrichment.refreshDays }),
   };

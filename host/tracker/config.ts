@@ -39,6 +39,7 @@ export const trackerSchema = z.strictObject({
   documentDays: whole(BOUNDS.configureTracker.documentDays).optional(),
   seriesFineDays: whole(BOUNDS.configureTracker.seriesFineDays).optional(),
   seriesCoarseDays: whole(BOUNDS.configureTracker.seriesCoarseDays).optional(),
+  idKeepSeconds: whole([1, 3600]).optional(),
   schedule: z
     .strictObject({
       "5MINUTES": pattern("5MINUTES"),

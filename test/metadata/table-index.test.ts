@@ -542,24 +542,29 @@ describeWithOwnServer("on a server that has lost its functions", () => {
 describeWithOwnServer("when the server dies in the middle of a batch", () => {
   const own = useServer({ persistence: true });
 
-  it("counts and plans every file once when the batch is repeated", async () => {
+  it.each([
+    { once: false, does: "when the batch is repeated" },
+    { once: true, does: "as the batch goes on by itself under ONCE" },
+  ])("counts and plans every file once $does", async ({ once }) => {
+    const name = `hits${once ? "-once" : ""}`;
     const other = await connect(own.url);
     try {
       await deploy(other, { libraries: readBundle() });
-      const table = new TableIndex(other, { database: "default", table: "hits" });
+      const table = new TableIndex(other, { database: "default", table: name, once });
       await table.configure({ merge: [{ timeoutSeconds: 0, maxBytes: 100 }], layers: [{ name: "hot" }] });
       const files = Array.from({ length: 6_000 }, (_, at) => fileOf(String(at), { sizeBytes: 1 }));
       const attempt = table.batch(files);
       attempt.catch(() => undefined);
       await expect
-        .poll(() => own.client.hLen("files:default:hits:date=2026-11-20"), { interval: 1 })
+        .poll(() => own.client.hLen(`files:default:${name}:date=2026-11-20`), { interval: 1 })
         .toBeGreaterThan(0);
       await own.restart({ signal: "SIGKILL" });
-      await expect(attempt).rejects.toBeInstanceOf(UnavailableError);
-      const written = await own.client.hLen("files:default:hits:date=2026-11-20");
+      if (once) expect(await attempt).toBe(6_000);
+      else await expect(attempt).rejects.toBeInstanceOf(UnavailableError);
+      const written = await own.client.hLen(`files:default:${name}:date=2026-11-20`);
       expect(written % 1_000).toBe(0);
       await expect.poll(() => table.batch(files).catch(() => 0), { timeout: 10_000 }).toBe(6_000);
-      expect(await own.client.hGetAll("folders:default:hits")).toEqual({ "date=2026-11-20/hour=12": "6000" });
+      expect(await own.client.hGetAll(`folders:default:${name}`)).toEqual({ "date=2026-11-20/hour=12": "6000" });
       const planned: string[] = [];
       for (
         let plan = await table.getMergePlan({ layer: "hot", writerId: "w", iteration: 1 });

@@ -535,7 +535,15 @@ describe("list_notifications", () => {
 });
 
 describe("topics", () => {
-  const DEFAULTS = { quiet: HOUR, maxwait: 0, lease: MINUTE, attempts: 10, backoff: 30 * SECOND, maxlen: 10_000 };
+  const DEFAULTS = {
+    quiet: HOUR,
+    maxwait: 0,
+    lease: MINUTE,
+    attempts: 10,
+    backoff: 30 * SECOND,
+    maxlen: 10_000,
+    id_keep: 600_000,
+  };
 
   it("packages is there from the beginning", async () => {
     expect(await call("list_topics")).toEqual(["packages"]);

@@ -491,6 +491,7 @@ describe("websites by host", () => {
       enrich: 0,
       refresh_days: 7,
       shared: 0,
+      id_keep: 600_000,
     };
     expect(await record("get_tracker_config")).toEqual({ hosts: "{}", ...defaults });
     await call("configure_tracker", "HOSTS", '{"A.example":"X"}', "UNKNOWN", "OTHER", "MAXLEN", 5, "DOCUMENT_DAYS", 8);
@@ -524,6 +525,7 @@ describe("websites by host", () => {
       enrich: 1,
       refresh_days: 2,
       shared: 0,
+      id_keep: 600_000,
     });
   });
 
