@@ -2,28 +2,18 @@
  * A reply that is lost between Redis and a client with its default settings: what the client does by itself, and that nothing is
  * done twice under ONCE. Other languages' programs run where their client is installed.
  */
-import { execFile, execFileSync, spawnSync } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { fileURLToPath } from "node:url";
-import { promisify } from "node:util";
 import { createClient } from "@redis/client";
 import { Redis as IoRedis } from "ioredis";
 import { Redis as IoValkey } from "iovalkey";
-import { afterAll, beforeEach, describe, expect, it, onTestFinished } from "vitest";
+import { beforeEach, describe, expect, it, onTestFinished } from "vitest";
 import { functionsOf } from "../../host/deploy/client";
 import { connect } from "../../host/redis/connection";
+import { goRedis, redisPy, type Commands, type Program } from "../support/programs";
 import { startProxy } from "../support/proxy";
 import { event, useTracker } from "../support/tracker";
 
 const tracker = useTracker();
 beforeEach(() => tracker.server.flush());
-
-type Commands = string[][];
-
-/** Sends commands over a port with a client's default settings, several in a pipeline; rejects as the client does. */
-type Sender = (port: number, commands: Commands) => Promise<unknown[]>;
 
 /** What a client does by itself with a call whose connection was cut before the reply came, or fell silent. */
 interface Habits {
@@ -33,51 +23,7 @@ interface Habits {
   stall: 1 | 2 | "waits";
 }
 
-interface Client {
-  name: string;
-  send: Sender | undefined;
-  habits: Habits;
-  /** Why it does not run here. */
-  missing?: string;
-}
-
-const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
-
-/** A program that is given a port and commands as JSON, and prints what came. */
-function program(file: string, args: string[]): Sender {
-  return async (port, commands) => {
-    const given = [...args, String(port), JSON.stringify(commands)];
-    const { stdout } = await promisify(execFile)(file, given, { timeout: 50_000 });
-    const { replies, error } = JSON.parse(stdout) as { replies?: unknown[]; error?: string };
-    if (replies === undefined) throw new Error(error);
-    return replies;
-  };
-}
-
-const PYTHON = "python3";
-const hasRedisPy = spawnSync(PYTHON, ["-c", "import redis.asyncio"]).status === 0;
-const python = (kind: string): Pick<Client, "send" | "missing"> =>
-  hasRedisPy
-    ? { send: program(PYTHON, [here("lost-reply.py"), kind]) }
-    : { send: undefined, missing: "python3 has no redis-py" };
-
-const goDir = mkdtempSync(join(tmpdir(), "hotpath-go-"));
-afterAll(() => rmSync(goDir, { recursive: true, force: true }));
-
-/** Built from what is on this machine alone. */
-function buildGo(): string | undefined {
-  const target = join(goDir, "lost-reply");
-  try {
-    const env = { ...process.env, GOPROXY: "off", GOFLAGS: "-mod=mod", GOTOOLCHAIN: "local" };
-    execFileSync("go", ["build", "-o", target, "."], { cwd: here("go"), env, stdio: "ignore" });
-    return target;
-  } catch {
-    return undefined;
-  }
-}
-const goProgram = buildGo();
-const go = (kind: string): Pick<Client, "send" | "missing"> =>
-  goProgram ? { send: program(goProgram, [kind]) } : { send: undefined, missing: "Go has no go-redis here" };
+type Client = Program & { name: string; habits: Habits };
 
 const words = ([name, ...args]: string[]): [string, string[]] => [name!, args];
 
@@ -112,11 +58,11 @@ const CLIENTS: Client[] = [
     habits: { cut: 1, stall: "waits" },
   },
   { name: "node-redis", send: byNodeRedis, habits: { cut: 1, stall: "waits" } },
-  { name: "redis-py", ...python("sync"), habits: { cut: 2, stall: "waits" } },
-  { name: "redis-py asyncio", ...python("asyncio"), habits: { cut: 2, stall: "waits" } },
-  { name: "redis-py without retries", ...python("off"), habits: { cut: 1, stall: "waits" } },
-  { name: "go-redis", ...go("default"), habits: { cut: 2, stall: 2 } },
-  { name: "go-redis with MaxRetries -1", ...go("off"), habits: { cut: 1, stall: 1 } },
+  { name: "redis-py", ...redisPy("sync"), habits: { cut: 2, stall: "waits" } },
+  { name: "redis-py asyncio", ...redisPy("asyncio"), habits: { cut: 2, stall: "waits" } },
+  { name: "redis-py without retries", ...redisPy("off"), habits: { cut: 1, stall: "waits" } },
+  { name: "go-redis", ...goRedis("default"), habits: { cut: 2, stall: 2 } },
+  { name: "go-redis with MaxRetries -1", ...goRedis("off"), habits: { cut: 1, stall: 1 } },
 ];
 
 const COUNTED = ["accepted", 1, "rejected", 0, "late", 0, "errors", []];

@@ -208,7 +208,8 @@ describeWithOwnServer("the users", () => {
 
   it("have a sample here for each command with a key", () => {
     const all = new Set(USERS_WANTED.flatMap(({ commands }) => commands));
-    const keyless = /^(ping|select|time|info|asking|readonly|eval|scan|(client|cluster|function)\|.*)$/;
+    const keyless =
+      /^(ping|select|time|info|asking|readonly|readwrite|command|multi|exec|discard|eval|scan|(client|cluster|function)\|.*)$/;
     expect([...all].filter((command) => !keyless.test(command) && SAMPLES[command] === undefined)).toEqual([]);
   });
 

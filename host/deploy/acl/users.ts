@@ -41,16 +41,28 @@ interface UserOptions {
   userKeys: readonly UserKeys[];
 }
 
-/** What clients send on their own account when they connect, in a cluster too. */
+/**
+ * What clients send on their own account when they connect: redis-py and go-redis ask for COMMAND in a cluster, ioredis for INFO and
+ * CLUSTER INFO, Lettuce for CLUSTER NODES. And transactions, whose commands are checked one by one.
+ */
 const CONNECTION = [
   "ping",
   "select",
   "client|setname",
+  "command",
+  "info",
   "cluster|slots",
   "cluster|shards",
+  "cluster|nodes",
+  "cluster|info",
+  "cluster|myid",
   "cluster|keyslot",
   "asking",
   "readonly",
+  "readwrite",
+  "multi",
+  "exec",
+  "discard",
 ];
 
 /** What a user needs beside the functions of its role. */
