@@ -171,8 +171,10 @@ export const trackEvents = command(
     name: "track_events",
     summary: "Counts events given as JSON",
     doc:
-      "An event is `{url, uui, dt}` with optional `audio`, `video`, `podcast` and `id`. Good events count even where " +
-      "others are refused; a refused one is counted by reason and kept in `ST:REJECTED::::`. A repeated call " +
+      "An event is `{url, uui, dt}` with optional `audio`, `video`, `podcast` and `id`: `url` is an absolute http(s) address " +
+      "of at most 2,048 bytes, `uui` the device's id of 1 to 256 bytes (not `null`), `dt` the time in unix milliseconds, at most 5 " +
+      "minutes ahead of the clock and 7 days old. Good events count even where " +
+      "others are refused; a refused one is in `errors` with BADEVENT and the reason, is counted by reason and kept in `ST:REJECTED::::`. A repeated call " +
       "counts again unless it is named by ONCE. An event with an `id` (1 to 64 bytes) counts once, by call or by stream, " +
       "within ID_KEEP (configure_tracker; ten minutes); its repeats are accepted and not counted. 1,000 events of pages " +
       "that were seen before take the server some 12 ms, of as many new pages with three media each 50 ms: fewer a call " +

@@ -195,7 +195,8 @@ export const countUd = command(
     doc:
       `An estimate of HyperLogLog, standard error 0.81 % (Redis documentation of PFCOUNT). ${BOUNDS_DOC} Nil where ` +
       "nothing is left. LIMIT where more than 10 MB of HyperLogLogs would have to be read, as after half a day " +
-      "without rotation of a large website. Not callable with FCALL_RO: Redis counts PFCOUNT as a write.",
+      "without rotation of a large website. Not callable with FCALL_RO, and so on no replica: Redis counts PFCOUNT as " +
+      "a write.",
     role: "reader",
     flags: [],
     positional: COUNT_POSITIONAL,

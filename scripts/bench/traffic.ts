@@ -127,6 +127,13 @@ export function trackCommands(name: string, events: readonly Event[], perCall: n
   return calls;
 }
 
+/** Calls of track_events with one event each, every one named by ONCE. */
+export function namedTrackCommands(events: readonly Event[]): Buffer[] {
+  return events.map((each, at) =>
+    encode(["FCALL", "track_events", 0, eventJson(each), "ONCE", `bench-${at.toString(36).padStart(10, "0")}`]),
+  );
+}
+
 /** Entries of the stream; ids are given, so that every run writes the same. */
 export function streamCommands(events: readonly Event[]): Buffer[] {
   return events.map(({ url, device, timeMs }, index) =>

@@ -9,6 +9,7 @@ import {
   ingestCommands,
   makeEvents,
   makePages,
+  namedTrackCommands,
   oneOfEach,
   rawCommands,
   streamCommands,
@@ -127,6 +128,19 @@ function sidesOf(bench: Bench, { warm, events }: Workload): Record<"raw" | "othe
   };
 }
 
+/** One event a call, each named by ONCE. The libraries are loaded anew, because they add up what they keep. */
+function namedSide(bench: Bench, { warm, events }: Workload): Side {
+  const known = glued(trackCommands("track_events", warm, 1000));
+  const named = side(bench, "named", COMPILED, known, namedTrackCommands(events));
+  return {
+    ...named,
+    prepare: async () => {
+      await bench.libraries.reload();
+      await named.prepare();
+    },
+  };
+}
+
 /** Malformed, late-ish and media events beside plain ones, for the comparison of twins. */
 function oddEvents(pages: readonly Page[], startMs: number): object[] {
   const url = pages[0]!.url;
@@ -236,6 +250,18 @@ function floorRows(samples: Samples, count: number, label: string, what: string)
   ];
 }
 
+/** What it costs to name a call. */
+function againstUnnamed(samples: Samples, count: number): Row {
+  return {
+    what: "track_events, one event a call under ONCE",
+    against: "the same without ONCE",
+    ours: perSecond(rateOf(samples, "named", count), "events"),
+    theirs: perSecond(rateOf(samples, "single", count), "events"),
+    ratio: ratioOf(samples, "named", "single"),
+    target: 0.87,
+  };
+}
+
 function rowsOf(samples: Samples, count: number): Row[] {
   const ingest = `ingest_events LIMIT ${INGEST_LIMIT}`;
   const batch = `track_events, ${BATCH} events a call`;
@@ -244,6 +270,7 @@ function rowsOf(samples: Samples, count: number): Row[] {
     againstRaw(samples, count, "ingest", ingest, 1),
     againstRaw(samples, count, "batch", batch),
     againstRaw(samples, count, "single", single, 0.5),
+    againstUnnamed(samples, count),
     againstTwin(samples, count, "ingest", ingest),
     againstTwin(samples, count, "batch", batch),
     againstTwin(samples, count, "single", single),
@@ -279,7 +306,11 @@ async function run(bench: Bench): Promise<Findings> {
   await requireTwins(bench, workload(bench, busyMinute, false));
   const busy = workload(bench, busyMinute, true);
   const { raw, others } = sidesOf(bench, busy);
-  const samples = await interleave(bench, [...raw, ...others, emptyCalls(bench, events)], rounds);
+  const samples = await interleave(
+    bench,
+    [...raw, ...others, namedSide(bench, busy), emptyCalls(bench, events)],
+    rounds,
+  );
   const empty = perSecond(rateOf(samples, "empty", events), "calls");
   return {
     rows: [
