@@ -138,10 +138,6 @@ export interface HotpathFunctions {
   getCarry(args?: {
     /** how many at most, of up to 12 KB each (default 50) */
     count?: number;
-    /** names this call: a repeat of it is answered as it was, and does nothing */
-    once?: string;
-    /** how long the reply is kept for repeats, ms (default 600000) */
-    onceFor?: number;
   }): Promise<([serial: string, dimension: string, id: string, tier: string, window: number, devices: Buffer | null])[]>;
   /** Unites devices that another partition has seen with a window of this one. */
   putCarry(args: {
@@ -1149,7 +1145,7 @@ export const SPECIFICATIONS: Record<keyof HotpathFunctions, FunctionSpecificatio
   forgetImport: {"name":"forget_import","library":"tracker","readOnly":false,"role":"admin","positional":["source"],"rest":null,"options":[["ONCE","once",1],["ONCE_FOR","onceFor",1]],"reply":{"kind":"integer"}},
   rotatePg: {"name":"rotate_pg","library":"tracker","readOnly":false,"role":"scheduler","positional":[],"rest":null,"options":[["TIER","tier",1],["DIMENSION","dimension",1],["LIMIT","limit",1],["NOW","now",1],["ONCE","once",1],["ONCE_FOR","onceFor",1]],"reply":{"kind":"record","items":[["windows","windows",{"kind":"integer"}],["merged","merged",{"kind":"integer"}],["remaining","remaining",{"kind":"integer"}]]}},
   rotateUd: {"name":"rotate_ud","library":"tracker","readOnly":false,"role":"scheduler","positional":[],"rest":null,"options":[["TIER","tier",1],["DIMENSION","dimension",1],["LIMIT","limit",1],["NOW","now",1],["ONCE","once",1],["ONCE_FOR","onceFor",1]],"reply":{"kind":"record","items":[["windows","windows",{"kind":"integer"}],["merged","merged",{"kind":"integer"}],["remaining","remaining",{"kind":"integer"}]]}},
-  getCarry: {"name":"get_carry","library":"tracker","readOnly":true,"role":"scheduler","positional":[],"rest":null,"options":[["COUNT","count",1],["ONCE","once",1],["ONCE_FOR","onceFor",1]],"reply":{"kind":"list","of":{"kind":"tuple","items":[["serial","serial",{"kind":"text"}],["dimension","dimension",{"kind":"text"}],["id","id",{"kind":"text"}],["tier","tier",{"kind":"text"}],["window","window",{"kind":"integer"}],["devices","devices",{"kind":"nullable","of":{"kind":"bytes"}}]]}}},
+  getCarry: {"name":"get_carry","library":"tracker","readOnly":true,"role":"scheduler","positional":[],"rest":null,"options":[["COUNT","count",1]],"reply":{"kind":"list","of":{"kind":"tuple","items":[["serial","serial",{"kind":"text"}],["dimension","dimension",{"kind":"text"}],["id","id",{"kind":"text"}],["tier","tier",{"kind":"text"}],["window","window",{"kind":"integer"}],["devices","devices",{"kind":"nullable","of":{"kind":"bytes"}}]]}}},
   putCarry: {"name":"put_carry","library":"tracker","readOnly":false,"role":"scheduler","positional":["dimension","id","tier","window","devices"],"rest":null,"options":[["NOW","now",1],["ONCE","once",1],["ONCE_FOR","onceFor",1]],"reply":{"kind":"integer"}},
   endCarry: {"name":"end_carry","library":"tracker","readOnly":false,"role":"scheduler","positional":["serial"],"rest":null,"options":[["ONCE","once",1],["ONCE_FOR","onceFor",1]],"reply":{"kind":"integer"}},
   countPg: {"name":"count_pg","library":"tracker","readOnly":true,"role":"reader","positional":["dimension","id"],"rest":null,"options":[["FROM","from",1],["TO","to",1],["NOW","now",1]],"reply":{"kind":"nullable","of":{"kind":"record","items":[["value","value",{"kind":"integer"}],["from","from",{"kind":"integer"}],["to","to",{"kind":"integer"}]]}}},

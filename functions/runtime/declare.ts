@@ -2,8 +2,8 @@
  * How a function is declared: once, next to its code. From the declaration come the registration in Redis, the checks of
  * arguments, the typed client, the manifest and the reference.
  *
- * The build evaluates declarations in Node and compiles them to Lua; properties named `summary`, `doc`, `flags` and `errors` are
- * left out of the Lua, and `role` unless it is that of a reader.
+ * The build evaluates declarations in Node and compiles them to Lua; properties named `summary`, `doc`, `role`, `flags`
+ * and `errors` are left out of the Lua, but for one that says that the function does not write.
  */
 import type { ErrorCode } from "./errors";
 import { KEEP_MS, MAX_KEEP_MS, MIN_KEEP_MS } from "./kept";
@@ -220,9 +220,12 @@ const ONCE_OPTIONS: readonly Option[] = [
 
 const NO_OPTIONS: readonly Option[] = [];
 
-/** Whether a function writes, so that a repeated call has to be known. */
-export function takesOnce(declaration: Declaration): boolean {
-  return declaration.role !== "reader";
+/**
+ * Whether a function writes, so that a repeated call has to be known. In the server one proof that it does not is left in its
+ * declaration, and `flags` only as that.
+ */
+export function takesOnce({ role, flags }: Declaration): boolean {
+  return role !== "reader" && (flags as typeof flags | undefined)?.[0] !== "no-writes";
 }
 
 /** The options that a function takes beside those that it declares. */

@@ -7,13 +7,18 @@ import { hotLocal } from "./hot";
 /** Properties of a declaration, which is an object with a summary, that only the build reads. */
 const DECLARATION_ONLY = new Set(["summary", "role", "flags", "errors"]);
 
-/** Functions of all other roles write, which is all that is asked in the server. */
-function isRoleOfReader(property: ts.ObjectLiteralElementLike): boolean {
-  return (
-    ts.isPropertyAssignment(property) &&
-    ts.isStringLiteral(property.initializer) &&
-    property.initializer.text === "reader" &&
-    propertyName(property) === "role"
+/** What says that a function does not write, which is all that is asked of these in the server. */
+const SAYS_READER: Record<string, (value: ts.Expression) => boolean> = {
+  role: (value) => ts.isStringLiteral(value) && value.text === "reader",
+  flags: (value) =>
+    ts.isArrayLiteralExpression(value) &&
+    value.elements.some((each) => ts.isStringLiteral(each) && each.text === "no-writes"),
+};
+
+/** The properties of a declaration by which the server knows a function that does not write; one is enough. */
+function readerProof(properties: readonly ts.ObjectLiteralElementLike[]): ts.ObjectLiteralElementLike | undefined {
+  return properties.find(
+    (each) => ts.isPropertyAssignment(each) && (SAYS_READER[propertyName(each) ?? ""]?.(each.initializer) ?? false),
   );
 }
 
@@ -114,9 +119,10 @@ function propertyName(property: ts.ObjectLiteralElementLike): string | undefined
 /** The properties that the server needs: no documentation, and no part of a declaration that is for the build alone. */
 function forServer(properties: readonly ts.ObjectLiteralElementLike[]): ts.ObjectLiteralElementLike[] {
   const isDeclaration = properties.some((property) => propertyName(property) === "summary");
+  const proof = isDeclaration ? readerProof(properties) : undefined;
   return properties.filter((property) => {
     const name = propertyName(property);
-    if (isDeclaration && isRoleOfReader(property)) return true;
+    if (property === proof) return true;
     return name !== "doc" && !(isDeclaration && name !== undefined && DECLARATION_ONLY.has(name));
   });
 }

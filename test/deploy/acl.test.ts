@@ -25,9 +25,11 @@ const stepsOf = (library: string): Step[] =>
   STEPS[library]!.filter(({ as, name }) => as !== undefined || FUNCTIONS.some((each) => each.name === name));
 const userOf = (role: UserRole) => USERS_WANTED.find((each) => each.role === role)!;
 
+const writes = (name: string): boolean =>
+  FUNCTIONS.some((each) => each.name === name && each.role !== "reader" && !each.flags.includes("no-writes"));
 /** Every call that can be named is, so that keeping its reply is tried as well. */
 const onceOf = ({ name, keys = [] }: Step): string[] =>
-  roleOf(name) === "reader" || keys.length > 1 ? [] : ["ONCE", randomUUID()];
+  !writes(name) || keys.length > 1 ? [] : ["ONCE", randomUUID()];
 
 describeWithOwnServer("the users", () => {
   const server = useServer();
