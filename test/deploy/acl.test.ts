@@ -267,6 +267,7 @@ const SAMPLES: Record<string, (key: string) => string[]> = {
   get: (key) => ["GET", key],
   set: (key) => ["SET", key, "text", "PX", "1000"],
   getrange: (key) => ["GETRANGE", key, "0", "1"],
+  strlen: (key) => ["STRLEN", key],
   hdel: (key) => ["HDEL", key, "f"],
   hexists: (key) => ["HEXISTS", key, "f"],
   hget: (key) => ["HGET", key, "f"],

@@ -32,8 +32,8 @@ beforeAll(async () => {
 
 beforeEach(async () => {
   await redis.flush();
-  parts = new Map(NAMES.map((partition) => [partition, functionsOf(connection, { partition })]));
-  whole = functionsOf(connection, { partition: "whole" });
+  parts = new Map(NAMES.map((partition) => [partition, functionsOf(connection, { partition, once: false })]));
+  whole = functionsOf(connection, { partition: "whole", once: false });
   // It keeps HyperLogLogs for as long as those do.
   await whole.configureTracker({ shared: 1 });
   united = unitedReads([...parts.values()]);

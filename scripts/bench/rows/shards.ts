@@ -84,7 +84,7 @@ class Shard {
 async function run(bench: Bench): Promise<Findings> {
   const connection = await connect(`redis://127.0.0.1:${bench.port}`);
   try {
-    const functions = (partition: string) => functionsOf(connection, { partition });
+    const functions = (partition: string) => functionsOf(connection, { partition, once: false });
     const startMs = Math.floor(Date.now() / DAY_MS) * DAY_MS - DAY_MS;
     const count = EVENTS_FOR_ONE * bench.sizes.events;
     const pages = pagesOf(bench.sizes.pages);
