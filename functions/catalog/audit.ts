@@ -122,6 +122,8 @@ export const getHistory = command(
     ],
     reply: list(jsonReply),
     errors: ["BADARG", "CONFLICT"],
+    answer: { doc: "changes", schema: "Change" },
+    paging: "offset",
   },
   ({ model, id, field, from, to, offset, count }) => {
     const found: string[] = [];

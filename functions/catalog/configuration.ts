@@ -123,16 +123,20 @@ export const configureCatalog = command(
       {
         name: "AUDIT_DAYS",
         type: integer(0, 36500),
+        unit: "days",
         doc: "days after which a change is dropped at the next one of the same record; 0, the default, for never",
       },
       {
         name: "REMOVED_DAYS",
         type: integer(0, 36500),
+        unit: "days",
         doc: "days that the changes of a removed record are kept. Default 90",
       },
     ],
     reply: integerReply,
     errors: ["BADARG", "BADCONFIG", "CONFLICT"],
+    answer: { doc: "1", always: 1 },
+    repeat: "same",
   },
   (args) => {
     const changes: string[] = [];
@@ -160,10 +164,25 @@ export const getCatalogConfig = command(
     positional: [],
     options: [],
     reply: record([
-      { name: "audit", type: jsonReply, doc: 'audited fields of each model: `{"product":["price","availability"]}`' },
+      {
+        name: "audit",
+        type: jsonReply,
+        schema: "Audit",
+        doc: 'audited fields of each model: `{"product":["price","availability"]}`',
+      },
       { name: "audit_maxlen", type: integerReply, doc: "how many changes are kept of a record" },
-      { name: "audit_days", type: integerReply, doc: "days after which a change is dropped, 0 for never" },
-      { name: "removed_days", type: integerReply, doc: "days that the changes of a removed record are kept" },
+      {
+        name: "audit_days",
+        type: integerReply,
+        unit: "days",
+        doc: "days after which a change is dropped, 0 for never",
+      },
+      {
+        name: "removed_days",
+        type: integerReply,
+        unit: "days",
+        doc: "days that the changes of a removed record are kept",
+      },
     ]),
     errors: ["BADARG", "CONFLICT"],
   },

@@ -106,6 +106,9 @@ const MARK_LINK = {
   ],
   reply: integerReply,
   errors: ["BADARG", "NOTFOUND", "CONFLICT"],
+  answer: { doc: "1, or 0 where the clock is before the last look", flag: true },
+  repeat: "again",
+  causes: { NOTFOUND: "the vendor has no such link" },
 } as const satisfies Declaration;
 
 /** What a call says of a link, before anything is known of its product. */
@@ -167,6 +170,7 @@ export const getLink = command(
     options: [],
     reply: nullable(jsonReply),
     errors: ["BADARG", "CONFLICT"],
+    answer: { doc: "the link", schema: "Link" },
   },
   ({ vendor, url }) => {
     requireVendorName(vendor);
@@ -189,6 +193,7 @@ export const listLinks = command(
       {
         name: "STALE",
         type: integer(0, MAX_TIME_MS),
+        unit: "ms",
         doc: "only links at which nobody has looked for so many ms, or ever",
       },
       { name: "OFFSET", type: integer(0, 1000000000), default: 0, doc: "how many to pass over" },
@@ -197,6 +202,8 @@ export const listLinks = command(
     ],
     reply: tuple([{ name: "total", type: integerReply, doc: "how many there are in all" }], jsonReply),
     errors: ["BADARG", "CONFLICT"],
+    answer: { doc: "links", schema: "Link" },
+    paging: "offset",
   },
   (args) => {
     const { vendor, year, stale, offset, count: most } = args;

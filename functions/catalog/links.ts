@@ -178,10 +178,10 @@ export const syncLinks = command(
     positional: [
       VENDOR,
       { name: "year", type: yearType, doc: "year of release of what the links show" },
-      { name: "links", type: json(MAX_LINKS_BYTES), doc: "address to name, at most 1,000" },
+      { name: "links", type: json(MAX_LINKS_BYTES), schema: "Links", doc: "address to name, at most 1,000" },
     ],
     options: [
-      { name: "MORE", type: integer(0, 1), default: 0, doc: "1: more parts of the same run follow" },
+      { name: "MORE", type: integer(0, 1), flag: true, default: 0, doc: "1: more parts of the same run follow" },
       { name: "RUN", type: integer(1, MAX_TIME_MS), doc: "number of the run that this part belongs to" },
       NOW,
     ],
@@ -189,9 +189,14 @@ export const syncLinks = command(
       { name: "added", type: integerReply, doc: "links that are new to the year" },
       { name: "removed", type: integerReply, doc: "links that are gone" },
       { name: "run", type: integerReply, doc: "number of this run" },
-      { name: "remaining", type: integerReply, doc: "1 if there are more to remove" },
+      { name: "remaining", type: integerReply, flag: true, doc: "1 if there are more to remove" },
     ]),
     errors: ["BADARG", "LIMIT", "CONFLICT"],
+    repeat: "differs",
+    causes: {
+      LIMIT: "more than 1,000 links; or there are as many vendors as there may be",
+      CONFLICT: "RUN has not begun; or a key holds a foreign type",
+    },
   },
   (args) => {
     const { vendor } = args;

@@ -75,6 +75,7 @@ export const recentProducts = command(
     options: [OF_VENDOR, { name: "COUNT", type: integer(1, 1000), default: 5, doc: "how many to answer at most" }],
     reply: list(jsonReply),
     errors: ["BADARG", "CONFLICT"],
+    answer: { doc: "products", schema: "Product" },
   },
   ({ vendor, count }) => {
     if (vendor !== undefined) requireVendorName(vendor);

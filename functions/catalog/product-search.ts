@@ -86,6 +86,8 @@ const FIND_PRODUCTS = {
     textReply,
   ),
   errors: ["BADARG", "CONFLICT"],
+  answer: { doc: "ids of products" },
+  paging: "offset",
 } as const satisfies Declaration;
 
 type Filters = Arguments<typeof FIND_PRODUCTS>;

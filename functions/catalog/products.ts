@@ -144,14 +144,24 @@ export const upsertProduct = command(
       "next, a late one too.",
     role: "ingest",
     flags: [],
-    positional: [VENDOR, { name: "product", type: json(MAX_PRODUCT_BYTES), doc: "the product" }],
+    positional: [
+      VENDOR,
+      { name: "product", type: json(MAX_PRODUCT_BYTES), schema: "ProductInput", doc: "the product" },
+    ],
     options: [NOW],
     reply: record([
       { name: "id", type: textReply, doc: "SHA-1 of `vendor/sku`" },
-      { name: "outcome", type: textReply, doc: "`created`, `changed`, `unchanged` or `outdated`" },
+      {
+        name: "outcome",
+        type: textReply,
+        words: ["created", "changed", "unchanged", "outdated"],
+        doc: "`created`, `changed`, `unchanged` or `outdated`",
+      },
       { name: "fields", type: list(textReply), doc: "which fields changed; none of a new product" },
     ]),
     errors: ["BADARG", "CONFLICT", "LIMIT"],
+    repeat: "differs",
+    causes: { LIMIT: "there are as many vendors as there may be" },
   },
   (args) => {
     const { vendor } = args;
@@ -196,6 +206,7 @@ export const getProduct = command(
     options: [],
     reply: nullable(jsonReply),
     errors: ["BADARG", "CONFLICT"],
+    answer: { doc: "the product", schema: "Product" },
   },
   ({ id }) => {
     const product = readProduct(id);
@@ -216,6 +227,9 @@ export const removeProduct = command(
     options: [NOW],
     reply: integerReply,
     errors: ["BADARG", "NOTFOUND", "CONFLICT"],
+    answer: { doc: "1", always: 1 },
+    repeat: "differs",
+    causes: { NOTFOUND: "there is no such product: it was removed before, perhaps by this call" },
   },
   (args) => {
     const { id } = args;

@@ -38,6 +38,7 @@ export const getCatalogStatus = command(
       {
         name: "STALE",
         type: integer(0, MAX_TIME_MS),
+        unit: "ms",
         default: DAY_MS,
         doc: "ms without a look after which a link is stale",
       },

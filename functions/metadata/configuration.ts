@@ -155,14 +155,21 @@ export const configureTable = command(
     flags: [],
     positional: [DB, TABLE],
     options: [
-      { name: "MERGE", type: text(1, MAX_BYTES), required: true, doc: "JSON array of steps of merging" },
-      { name: "LAYERS", type: json(MAX_BYTES), required: true, doc: "JSON object of layers by name" },
+      {
+        name: "MERGE",
+        type: text(1, MAX_BYTES),
+        schema: "MergeSteps",
+        required: true,
+        doc: "JSON array of steps of merging",
+      },
+      { name: "LAYERS", type: json(MAX_BYTES), schema: "Layers", required: true, doc: "JSON object of layers by name" },
     ],
     reply: record([
-      { name: "merge", type: jsonReply, doc: "steps of merging, as given" },
-      { name: "layers", type: jsonReply, doc: "layers, as given" },
+      { name: "merge", type: jsonReply, schema: "MergeSteps", doc: "steps of merging, as given" },
+      { name: "layers", type: jsonReply, schema: "Layers", doc: "layers, as given" },
     ]),
     errors: ["BADARG", "BADCONFIG", "CONFLICT"],
+    repeat: "same",
   },
   ({ db, table, merge, layers }) => {
     parseConfiguration(merge, layers, { merge: "MERGE", layers: "LAYERS" });

@@ -15,6 +15,7 @@ export const getEntry = command(
     options: [],
     reply: nullable(jsonReply),
     errors: ["BADARG", "CONFLICT"],
+    answer: { doc: "the entry", schema: "EntryStored" },
   },
   ({ db, table, path }) => {
     const [first] = string.match(path, "^([^/]+)/");

@@ -26,6 +26,7 @@ export const listDatabases = command(
     options: [],
     reply: list(textReply),
     errors: ["BADARG", "CONFLICT"],
+    answer: { doc: "names" },
   },
   () => namesIn(databasesKey()),
 );
@@ -41,6 +42,7 @@ export const listTables = command(
     options: [],
     reply: list(textReply),
     errors: ["BADARG", "CONFLICT"],
+    answer: { doc: "names" },
   },
   ({ db }) => namesIn(tablesKey(db)),
 );
@@ -67,6 +69,7 @@ export const listFolders = command(
       ]),
     ),
     errors: ["BADARG", "CONFLICT"],
+    paging: "cursor",
   },
   ({ db, table, cursor, count }) => {
     const [digits] = string.find(cursor, "^%d+$");

@@ -143,6 +143,8 @@ export const getMergePlan = command(
     },
     reply: nullable(jsonReply),
     errors: ["BADARG", "CONFLICT"],
+    answer: { doc: "the plan", schema: "MergePlan" },
+    repeat: "takes",
   },
   ({ db, table, iteration, layer, writer, now }) => {
     const taken = takeMerge(db, table, `${iteration}`, layer, writer, seconds(now));
@@ -184,6 +186,8 @@ function takesFile(
       options: [NOW],
       reply: nullable(jsonReply),
       errors: ["BADARG", "CONFLICT"],
+      answer: { doc: "the plan", schema: kind === "move" ? "MovePlan" : "DropPlan" },
+      repeat: "takes",
     },
     ({ db, table, layer, writer, now }) => {
       const queue = fileQueueOf(kind, db, table, layer, writer);
@@ -252,6 +256,9 @@ export const endMerge = command(
     },
     reply: integerReply,
     errors: ["BADARG", "NOTFOUND", "CONFLICT"],
+    answer: { doc: "1", always: 1 },
+    repeat: "differs",
+    causes: { NOTFOUND: "no such plan is out: it was ended before, perhaps by this call" },
   },
   ({ db, table, id }) => end("merge", db, table, id),
   (keys) => {
@@ -274,6 +281,9 @@ function endsFile(kind: "move" | "drop", work: string): Command {
       options: [],
       reply: integerReply,
       errors: ["BADARG", "NOTFOUND", "CONFLICT"],
+      answer: { doc: "1", always: 1 },
+      repeat: "differs",
+      causes: { NOTFOUND: "no such plan is out: it was ended before, perhaps by this call" },
     },
     ({ db, table, id }) => end(kind, db, table, id),
   );

@@ -253,8 +253,8 @@ export const queryIndex = command(
         type: text(1, 4096),
         doc: "what the path begins with: `date=2024-01-15/hour=14`, or a part of it",
       },
-      { name: "AFTER", type: text(1, 20), doc: "first time, unix ns" },
-      { name: "BEFORE", type: text(1, 20), doc: "last time, unix ns" },
+      { name: "AFTER", type: text(1, 20), unit: "unix_ns", doc: "first time, unix ns" },
+      { name: "BEFORE", type: text(1, 20), unit: "unix_ns", doc: "last time, unix ns" },
       { name: "ITERATION", type: integer(1, 1000), doc: "how often the file was merged, from 1" },
       { name: "LAYER", type: text(0, 256), doc: "name of the layer" },
       { name: "CURSOR", type: text(1, 4200), default: "0", doc: "from the last reply; 0 to begin" },
@@ -262,6 +262,9 @@ export const queryIndex = command(
     ],
     reply: tuple([{ name: "cursor", type: textReply, doc: "to go on with; 0 at the end" }], jsonReply),
     errors: ["BADARG", "LIMIT", "CONFLICT"],
+    answer: { doc: "files", schema: "EntryStored" },
+    paging: "cursor",
+    causes: { LIMIT: "the table has more folders than a call can list: call rebuild_index" },
   },
   ({ db, table, folder, after, before, iteration, layer, cursor, count }) => {
     const afterNs = timeOr("AFTER", after, MIN_NS);

@@ -131,10 +131,13 @@ export const rebuildIndex = command(
       {
         name: "remaining",
         type: integerReply,
+        flag: true,
         doc: "1 if the same call gets further; 0 once everything was gone through",
       },
     ]),
     errors: ["BADARG", "CONFLICT"],
+    repeat: "next",
+    paging: "remaining",
   },
   ({ limit }) => {
     requireType(databasesKey(), "zset");

@@ -119,25 +119,27 @@ export const getTableStatus = command(
     options: [NOW],
     reply: record([
       { name: "folders", type: integerReply, doc: "folders with files" },
-      { name: "known", type: integerReply, doc: "1 if our index knows as many folders as there are" },
+      { name: "known", type: integerReply, flag: true, doc: "1 if our index knows as many folders as there are" },
       { name: "files", type: nullable(integerReply), doc: "files" },
       {
         name: "min_ns",
         type: nullable(textReply),
+        unit: "unix_ns",
         doc: "earliest time of a file there was, unix ns; nil if it is not known",
       },
       {
         name: "max_ns",
         type: nullable(textReply),
+        unit: "unix_ns",
         doc: "latest time of a file there was, unix ns; nil if it is not known",
       },
-      { name: "configured", type: integerReply, doc: "1 if configure_table was called" },
+      { name: "configured", type: integerReply, flag: true, doc: "1 if configure_table was called" },
       { name: "unreadable", type: integerReply, doc: "plans that nobody could read, and that were moved aside" },
       {
         name: "plans",
         type: list(
           tuple([
-            { name: "kind", type: textReply, doc: "merge, move or drop" },
+            { name: "kind", type: textReply, words: ["merge", "move", "drop"], doc: "merge, move or drop" },
             {
               name: "iteration",
               type: nullable(integerReply),

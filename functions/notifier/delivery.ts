@@ -84,12 +84,16 @@ export const claimNotifications = command(
         {
           name: "next",
           type: nullable(integerReply),
+          unit: "unix_ms",
           doc: "when there is something to claim again, unix ms; nil if nothing waits",
         },
       ],
       jsonReply,
     ),
     errors: ["BADARG", "NOTFOUND", "CONFLICT"],
+    answer: { doc: "notifications, each under a lease of its own", schema: "Notification" },
+    repeat: "takes",
+    causes: { NOTFOUND: "there is no such topic" },
   },
   (args) => {
     const nowMs = clock(args.now);
@@ -119,6 +123,12 @@ export const ackNotification = command(
     options: [TOKEN, NOW],
     reply: integerReply,
     errors: ["BADARG", "NOTFOUND", "CONFLICT"],
+    answer: { doc: "1", always: 1 },
+    repeat: "differs",
+    causes: {
+      NOTFOUND: "there is no such topic or notification: it was ended before, perhaps by this call",
+      CONFLICT: "its lease is over, or it is leased under another token; or a key holds a foreign type",
+    },
   },
   (args) => {
     const topic = readTopic(args.topic);
@@ -145,6 +155,12 @@ export const failNotification = command(
     ],
     reply: integerReply,
     errors: ["BADARG", "NOTFOUND", "CONFLICT"],
+    answer: { doc: "1", always: 1 },
+    repeat: "differs",
+    causes: {
+      NOTFOUND: "there is no such topic or notification",
+      CONFLICT: "its lease is over, or it is leased under another token; or a key holds a foreign type",
+    },
   },
   (args) => {
     const topic = readTopic(args.topic);
@@ -164,6 +180,12 @@ export const retryNotification = command(
     options: [NOW],
     reply: integerReply,
     errors: ["BADARG", "NOTFOUND", "CONFLICT"],
+    answer: { doc: "1", always: 1 },
+    repeat: "same",
+    causes: {
+      NOTFOUND: "there is no such topic or notification",
+      CONFLICT: "it is out under a lease; or a key holds a foreign type",
+    },
   },
   (args) => {
     const topic = readTopic(args.topic);

@@ -126,6 +126,9 @@ export const listNotifications = command(
     ],
     reply: tuple([{ name: "total", type: integerReply, doc: "how many are in that state" }], jsonReply),
     errors: ["BADARG", "NOTFOUND", "CONFLICT"],
+    answer: { doc: "notifications", schema: "NotificationListed" },
+    paging: "offset",
+    causes: { NOTFOUND: "there is no such topic" },
   },
   (args) => {
     const topic = readTopic(args.topic);

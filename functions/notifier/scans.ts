@@ -47,6 +47,9 @@ export const scanItem = command(
     options: [{ name: "ID", type: text(1, MAX_ID_BYTES), doc: "by which the scan is known when it comes again" }, NOW],
     reply: integerReply,
     errors: ["BADARG", "NOTFOUND", "CONFLICT", "LIMIT"],
+    answer: { doc: "when the subject will have been quiet", unit: "unix_ms" },
+    repeat: "same",
+    causes: { NOTFOUND: "there is no such topic" },
   },
   (args) => {
     const topic = readTopic(args.topic);
@@ -175,9 +178,12 @@ export const ingestScans = command(
       { name: "read", type: integerReply, doc: "entries read" },
       { name: "accepted", type: integerReply, doc: "scans taken" },
       { name: "rejected", type: integerReply, doc: "entries refused and kept" },
-      { name: "remaining", type: integerReply, doc: "1 if the same call, made again, reads more" },
+      { name: "remaining", type: integerReply, flag: true, doc: "1 if the same call, made again, reads more" },
     ]),
     errors: ["BADARG", "NOTFOUND", "CONFLICT", "LIMIT"],
+    repeat: "next",
+    paging: "remaining",
+    causes: { NOTFOUND: "there is no such topic" },
   },
   (args) => {
     const nowMs = clock(args.now);

@@ -58,7 +58,7 @@ export const getNotifierStatus = command(
       { name: "cursor", type: textReply, doc: "id of the last entry read" },
       { name: "length", type: integerReply, doc: "entries in the stream, those that were read included" },
       { name: "unread", type: integerReply, doc: "entries not yet read, at most" },
-      { name: "lag_ms", type: integerReply, doc: "age of the first entry not yet read" },
+      { name: "lag_ms", type: integerReply, unit: "ms", doc: "age of the first entry not yet read" },
       { name: "collecting", type: integerReply, doc: "subjects that wait to be quiet" },
       { name: "due", type: integerReply, doc: "those of them that have been quiet by now" },
       { name: "waiting", type: integerReply, doc: "notifications that wait to be given out again" },
@@ -73,6 +73,7 @@ export const getNotifierStatus = command(
       {
         name: "next",
         type: nullable(integerReply),
+        unit: "unix_ms",
         doc: "when there is something to claim, unix ms; nil if nothing waits",
       },
       {
@@ -80,7 +81,7 @@ export const getNotifierStatus = command(
         type: integerReply,
         doc: "entries that others trimmed or deleted before they were read",
       },
-      { name: "missing_at", type: integerReply, doc: "when that was last seen, unix ms; 0 for never" },
+      { name: "missing_at", type: integerReply, unit: "unix_ms", doc: "when that was last seen, unix ms; 0 for never" },
       {
         name: "begun_anew",
         type: integerReply,
@@ -88,6 +89,7 @@ export const getNotifierStatus = command(
       },
     ]),
     errors: ["BADARG", "NOTFOUND", "CONFLICT"],
+    causes: { NOTFOUND: "there is no such topic" },
   },
   (args) => {
     const nowMs = clock(args.now);

@@ -187,11 +187,21 @@ const settingsReply: ReplyType = record([
   { name: "subject", type: textReply, doc: "field of an entry with the subject" },
   { name: "item", type: textReply, doc: "field of an entry with the item" },
   { name: "prefix", type: textReply, doc: "what stands before a subject in the key of its list" },
-  { name: "quiet", type: integerReply, doc: "ms without a scan after which a subject is notified" },
-  { name: "maxwait", type: integerReply, doc: "most ms from a subject's first scan to its notification, 0 for any" },
-  { name: "lease", type: integerReply, doc: "ms that a claimed notification is out before it comes back" },
+  { name: "quiet", type: integerReply, unit: "ms", doc: "ms without a scan after which a subject is notified" },
+  {
+    name: "maxwait",
+    type: integerReply,
+    unit: "ms",
+    doc: "most ms from a subject's first scan to its notification, 0 for any",
+  },
+  { name: "lease", type: integerReply, unit: "ms", doc: "ms that a claimed notification is out before it comes back" },
   { name: "attempts", type: integerReply, doc: "how often a notification is given out before it is dead" },
-  { name: "backoff", type: integerReply, doc: "ms to wait after the first failure, doubled by each, an hour at most" },
+  {
+    name: "backoff",
+    type: integerReply,
+    unit: "ms",
+    doc: "ms to wait after the first failure, doubled by each, an hour at most",
+  },
   { name: "maxlen", type: integerReply, doc: "about how many entries that were read the stream keeps" },
   { name: "id_keep", type: integerReply, doc: "how long ids of scans are kept, ms" },
 ]);
@@ -216,17 +226,29 @@ export const configureTopic = command(
       { name: "SUBJECT", type: text(1, 128), doc: "field of an entry with the subject" },
       { name: "ITEM", type: text(1, 128), doc: "field of an entry with the item" },
       { name: "PREFIX", type: text(1, 256), doc: "what stands before a subject in the key of its list" },
-      { name: "QUIET", type: integer(1, 30 * DAY_MS), doc: "ms without a scan after which a subject is notified" },
+      {
+        name: "QUIET",
+        type: integer(1, 30 * DAY_MS),
+        unit: "ms",
+        doc: "ms without a scan after which a subject is notified",
+      },
       {
         name: "MAXWAIT",
         type: integer(0, 365 * DAY_MS),
+        unit: "ms",
         doc: "most ms from a subject's first scan to its notification, 0 for any",
       },
-      { name: "LEASE", type: integer(1, DAY_MS), doc: "ms that a claimed notification is out before it comes back" },
+      {
+        name: "LEASE",
+        type: integer(1, DAY_MS),
+        unit: "ms",
+        doc: "ms that a claimed notification is out before it comes back",
+      },
       { name: "ATTEMPTS", type: integer(1, 1000), doc: "how often a notification is given out before it is dead" },
       {
         name: "BACKOFF",
         type: integer(0, HOUR_MS),
+        unit: "ms",
         doc: "ms to wait after the first failure, doubled by each, an hour at most",
       },
       { name: "MAXLEN", type: integer(0, 1000000000), doc: "about how many entries that were read the stream keeps" },
@@ -238,6 +260,11 @@ export const configureTopic = command(
     ],
     reply: settingsReply,
     errors: ["BADARG", "BADCONFIG", "LIMIT", "CONFLICT"],
+    repeat: "same",
+    causes: {
+      CONFLICT: "PREFIX cannot change while subjects wait; or a key holds a foreign type",
+      LIMIT: "there are as many topics as there may be",
+    },
   },
   (args) => {
     const given = args as unknown as Record<string, unknown>;
@@ -271,6 +298,7 @@ export const getTopic = command(
     options: [],
     reply: settingsReply,
     errors: ["BADARG", "NOTFOUND", "CONFLICT"],
+    causes: { NOTFOUND: "there is no such topic" },
   },
   (args) => describe(readTopic(args.topic)),
 );
@@ -285,6 +313,7 @@ export const listTopics = command(
     options: [],
     reply: list(textReply),
     errors: ["BADARG", "CONFLICT"],
+    answer: { doc: "names" },
   },
   () => {
     requireType(names.topics(), "hash");

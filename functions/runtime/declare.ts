@@ -2,8 +2,9 @@
  * How a function is declared: once, next to its code. From the declaration come the registration in Redis, the checks of
  * arguments, the typed client, the manifest and the reference.
  *
- * The build evaluates declarations in Node and compiles them to Lua; properties named `summary`, `doc`, `role`, `flags`
- * and `errors` are left out of the Lua, but for one that says that the function does not write.
+ * The build evaluates declarations in Node and compiles them to Lua. What only readers and generated clients need is left out
+ * of the Lua: `doc` and all of `Meaning`, and the properties of `Told` with summary, role, flags and errors, but for one that says
+ * that the function does not write.
  */
 import type { ErrorCode } from "./errors";
 import { KEEP_MS, MAX_KEEP_MS, MIN_KEEP_MS } from "./kept";
@@ -70,11 +71,27 @@ export function pair<A, B>(
   return { kind: "pair", parts: [first, second] };
 }
 
-export interface Parameter {
+/** In what a number or a text of digits is counted: a length of time in ms, or a point in time. */
+export type Unit = "ms" | "unix_ms" | "unix_ns" | "days" | "bytes" | "s";
+
+/** What a value means, for readers and for generated clients; the functions themselves do not look at it. */
+export interface Meaning {
+  doc: string;
+  unit?: Unit;
+  /** An integer that is 0 for no and 1 for yes. */
+  flag?: true;
+  /** Of a JSON text: the name of its schema, in `schemas.ts` of its library. */
+  schema?: string;
+  /** All words that a text reply may be. */
+  words?: readonly string[];
+  /** A reply that is always the same, and says nothing but that the call was carried out. */
+  always?: 1;
+}
+
+export interface Parameter extends Meaning {
   /** Lower case for a positional argument, upper case for a keyword. */
   name: string;
   type: ArgumentType<unknown>;
-  doc: string;
 }
 
 export interface Option extends Parameter {
@@ -83,12 +100,11 @@ export interface Option extends Parameter {
 }
 
 /** JSON objects after the positional arguments: options follow the last argument that starts with a brace. */
-export interface Rest {
+export interface Rest extends Meaning {
   name: string;
   max: number;
   /** There may be none. */
   optional?: boolean;
-  doc: string;
 }
 
 /** What a reply holds. A record is a flat array of field, value, field, value. */
@@ -100,10 +116,9 @@ export interface ReplyType {
   doc?: string;
 }
 
-export interface ReplyField {
+export interface ReplyField extends Meaning {
   name: string;
   type: ReplyType;
-  doc: string;
 }
 
 export const integerReply: ReplyType = { kind: "integer" };
@@ -150,7 +165,42 @@ export interface KeysForm {
   doc: string;
 }
 
-export interface Declaration {
+/**
+ * What a call does that is made a second time, word for word, because the reply to the first one was lost:
+ *
+ * - `reads`: it changes nothing, the first time or later;
+ * - `same`: its work is done once, and the answer says the same;
+ * - `next`: it does the next piece of the work, which is harmless: counts of what was done are those of this call;
+ * - `takes`: it takes something else; what the first one took comes back when its lease ends;
+ * - `differs`: its work is done once, but the answer is another one, NOTFOUND or CONFLICT perhaps: it does not say that the first
+ *   call was carried out;
+ * - `again`: it is done again, and counts twice.
+ */
+export type Repeat = "reads" | "same" | "next" | "takes" | "differs" | "again";
+
+/** How to get the rest, where one reply does not hold all. */
+export type Paging =
+  /** The same call again, as long as the field `remaining` is 1. */
+  | "remaining"
+  /** The same call with CURSOR from the last reply, until it is `0`. */
+  | "cursor"
+  /** OFFSET and COUNT. */
+  | "offset";
+
+/** What a declaration says to readers and to generated clients alone. */
+interface Told {
+  /** What a reply of one value means, or one that ends in any number of JSON texts: what those are. */
+  answer?: Meaning;
+  /** Left out where the function has the flag `no-writes`, which reads. */
+  repeat?: Repeat;
+  paging?: Paging;
+  /** Options of which a call takes one at most. */
+  excludes?: readonly (readonly string[])[];
+  /** What an error means here, where that is more than it means everywhere. */
+  causes?: Partial<Record<ErrorCode, string>>;
+}
+
+export interface Declaration extends Told {
   name: string;
   /** One line, shown by FUNCTION LIST. */
   summary: string;
@@ -214,6 +264,7 @@ const ONCE_OPTIONS: readonly Option[] = [
   {
     name: "ONCE_FOR",
     type: integer(MIN_KEEP_MS, MAX_KEEP_MS),
+    unit: "ms",
     doc: `how long the reply is kept for repeats, ms (default ${KEEP_MS})`,
   },
 ];

@@ -55,11 +55,13 @@ export function leadCommand(functionName: string): Command {
       flags: [],
       positional: [JOB, SLOT, WORKER],
       options: [
-        { name: "LEASE", type: integer(1000, HOUR_MS), default: 30000, doc: "how long the lead lasts, ms" },
+        { name: "LEASE", type: integer(1000, HOUR_MS), default: 30000, unit: "ms", doc: "how long the lead lasts, ms" },
         NOW,
       ],
       reply: integerReply,
       errors: ["BADARG"],
+      answer: { doc: "1, or 0 where another host leads it or it is over", flag: true },
+      repeat: "same",
     },
     (args) => {
       const nowMs = clock(args.now);
@@ -87,6 +89,8 @@ export function doneCommand(functionName: string): Command {
       options: [],
       reply: integerReply,
       errors: ["BADARG"],
+      answer: { doc: "1, or 0 where this worker does not lead it", flag: true },
+      repeat: "same",
     },
     (args) => {
       const lead = readLead(args.job);

@@ -83,7 +83,7 @@ export const getCarry = command(
         { name: "dimension", type: textReply, doc: "website, section, audio, video or podcast" },
         { name: "id", type: textReply, doc: "id of the record" },
         { name: "tier", type: textReply, doc: "length of the window" },
-        { name: "window", type: integerReply, doc: "start of the window, unix ms" },
+        { name: "window", type: integerReply, unit: "unix_ms", doc: "start of the window, unix ms" },
         { name: "devices", type: nullable(bytesReply), doc: "the HyperLogLog; nil where nothing of it is left" },
       ]),
     ),
@@ -120,6 +120,8 @@ export const putCarry = command(
     options: [NOW],
     reply: integerReply,
     errors: ["BADARG", "CONFLICT"],
+    answer: { doc: "1", always: 1 },
+    repeat: "same",
   },
   (args) => {
     const tier = tierIndex(args.tier);
@@ -145,6 +147,8 @@ export const endCarry = command(
     options: [],
     reply: integerReply,
     errors: ["BADARG", "CONFLICT"],
+    answer: { doc: "how many were taken off the list" },
+    repeat: "differs",
   },
   (args) => {
     const [digits] = string.find(args.serial, "^%d+$");

@@ -220,6 +220,7 @@ export const configureTracker = command(
       {
         name: "HOSTS",
         type: json(MAX_HOSTS_BYTES),
+        schema: "Hosts",
         doc: 'the whole table of hosts, in place of the one before: `{"www.rtl.lu": "rtl"}`; `{}` empties it',
       },
       {
@@ -240,6 +241,7 @@ export const configureTracker = command(
       {
         name: "ENRICH",
         type: integer(0, 1),
+        flag: true,
         doc:
           "1: pages are announced on `ST:ENRICH:P:::`, for something that reads them and calls enrich_document; 0: " +
           "they are not (default). Pages that came while it was 0 are announced by refresh_documents",
@@ -264,6 +266,8 @@ export const configureTracker = command(
     ],
     reply: integerReply,
     errors: ["BADARG", "BADCONFIG", "LIMIT", "CONFLICT"],
+    answer: { doc: "1", always: 1 },
+    repeat: "same",
   },
   (args) => {
     const hosts = args.hosts === undefined ? undefined : parseHosts(args.hosts);
@@ -311,16 +315,41 @@ export const getTrackerConfig = command(
     positional: [],
     options: [],
     reply: record([
-      { name: "hosts", type: jsonReply, doc: "host to website" },
-      { name: "unknown", type: textReply, doc: "what becomes of an event whose host is not in the table" },
+      { name: "hosts", type: jsonReply, schema: "Hosts", doc: "host to website" },
+      {
+        name: "unknown",
+        type: textReply,
+        words: ["host", "other", "refuse"],
+        doc: "what becomes of an event whose host is not in the table",
+      },
       { name: "maxlen", type: integerReply, doc: "about how many consumed entries an event stream keeps" },
-      { name: "document_days", type: integerReply, doc: "days without a visit after which a document is removed" },
-      { name: "series_fine_days", type: integerReply, doc: "days that points of 5 and 10 minutes are kept" },
-      { name: "series_coarse_days", type: integerReply, doc: "days that points of 1 and 3 hours are kept" },
-      { name: "enrich", type: integerReply, doc: "1 if pages are announced for enrichment" },
-      { name: "refresh_days", type: integerReply, doc: "days after which metadata is asked for again" },
-      { name: "shared", type: integerReply, doc: "1 if websites of this partition are counted in others as well" },
-      { name: "id_keep", type: integerReply, doc: "how long ids of events are kept, ms" },
+      {
+        name: "document_days",
+        type: integerReply,
+        unit: "days",
+        doc: "days without a visit after which a document is removed",
+      },
+      {
+        name: "series_fine_days",
+        type: integerReply,
+        unit: "days",
+        doc: "days that points of 5 and 10 minutes are kept",
+      },
+      {
+        name: "series_coarse_days",
+        type: integerReply,
+        unit: "days",
+        doc: "days that points of 1 and 3 hours are kept",
+      },
+      { name: "enrich", type: integerReply, flag: true, doc: "1 if pages are announced for enrichment" },
+      { name: "refresh_days", type: integerReply, unit: "days", doc: "days after which metadata is asked for again" },
+      {
+        name: "shared",
+        type: integerReply,
+        flag: true,
+        doc: "1 if websites of this partition are counted in others as well",
+      },
+      { name: "id_keep", type: integerReply, unit: "ms", doc: "how long ids of events are kept, ms" },
     ]),
     errors: ["BADARG", "CONFLICT"],
   },

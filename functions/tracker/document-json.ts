@@ -129,6 +129,7 @@ export const getDocument = command(
     ],
     reply: nullable(jsonReply),
     errors: ["BADARG", "CONFLICT"],
+    answer: { doc: "the document; its kind is that of the dimension", schema: "Document" },
   },
   ({ dimension, id, count }) => {
     if (dimension === "W") return renderWebsite(id, count);

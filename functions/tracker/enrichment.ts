@@ -162,11 +162,19 @@ export const enrichDocument = command(
     positional: [
       PAGE,
       ID,
-      { name: "metadata", type: json(MAX_METADATA_BYTES), doc: "JSON object with title, kicker and display_date" },
+      {
+        name: "metadata",
+        type: json(MAX_METADATA_BYTES),
+        schema: "Metadata",
+        doc: "JSON object with title, kicker and display_date",
+      },
     ],
     options: [NOW],
     reply: integerReply,
     errors: ["BADARG", "NOTFOUND", "CONFLICT"],
+    answer: { doc: "1", always: 1 },
+    repeat: "same",
+    causes: { NOTFOUND: "no page has that id (any more)" },
   },
   ({ id, metadata, now }) => {
     const parsed = parseMetadata(metadata);
@@ -205,6 +213,9 @@ export const abandonEnrichment = command(
     options: [{ name: "REASON", type: text(1, 64), required: true, doc: "why, in a word" }, NOW],
     reply: integerReply,
     errors: ["BADARG", "NOTFOUND", "CONFLICT"],
+    answer: { doc: "1", always: 1 },
+    repeat: "again",
+    causes: { NOTFOUND: "no page has that id (any more)" },
   },
   ({ id, reason, now }) => {
     const marks = readMarks(id);
@@ -297,10 +308,13 @@ export const refreshDocuments = command(
       {
         name: "remaining",
         type: integerReply,
+        flag: true,
         doc: "1 if the same call, made again, gets further; 0 once all pages were looked at",
       },
     ]),
     errors: ["BADARG", "CONFLICT"],
+    repeat: "next",
+    paging: "remaining",
   },
   ({ limit, now }) => {
     const nowMs = clock(now);

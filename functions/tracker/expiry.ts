@@ -191,9 +191,11 @@ export const expireDocuments = command(
     options: [{ name: "LIMIT", type: integer(1, 10000), default: 15, doc: "most documents to remove" }, NOW],
     reply: record([
       { name: "removed", type: integerReply, doc: "documents removed" },
-      { name: "remaining", type: integerReply, doc: "1 if the same call, made again, gets further" },
+      { name: "remaining", type: integerReply, flag: true, doc: "1 if the same call, made again, gets further" },
     ]),
     errors: ["BADARG", "CONFLICT"],
+    repeat: "next",
+    paging: "remaining",
   },
   (args) => {
     const nowMs = clock(args.now);

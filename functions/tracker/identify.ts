@@ -28,6 +28,7 @@ export const identifyUrl = command(
       { name: "page", type: textReply, doc: "host, port and path, as in the page's document" },
     ]),
     errors: ["BADARG", "NOTFOUND", "CONFLICT"],
+    causes: { NOTFOUND: "the host belongs to no configured website" },
   },
   ({ url }) => {
     const state = readState();

@@ -136,6 +136,7 @@ export const importEvents = command(
     ],
     rest: {
       name: "event",
+      schema: "Event",
       max: MAX_EVENTS,
       optional: true,
       doc: "events as JSON objects, as `track_events` takes them",
@@ -144,6 +145,7 @@ export const importEvents = command(
       {
         name: "HOLD",
         type: integer(0, MAX_HOLD_MS),
+        unit: "ms",
         default: DEFAULT_HOLD_MS,
         doc: "ms that rotation waits for the next chunk before it takes up unfinished windows; 0 with the last one",
       },
@@ -153,6 +155,7 @@ export const importEvents = command(
       {
         name: "counted",
         type: integerReply,
+        flag: true,
         doc: "1 if this call counted the chunk, 0 if it did not follow on the kept position",
       },
       { name: "position", type: nullable(textReply), doc: "the position that is kept now; nil if none is" },
@@ -161,6 +164,8 @@ export const importEvents = command(
       ERRORS_REPLY,
     ]),
     errors: ["BADARG", "LIMIT", "CONFLICT"],
+    repeat: "differs",
+    causes: { LIMIT: "more than 1,000 events, or too many back-fills are in progress" },
   },
   (args) => {
     const chunk: Chunk = {
@@ -198,7 +203,12 @@ export const getImport = command(
         { name: "position", type: textReply, doc: "the position after the last chunk" },
         { name: "accepted", type: integerReply, doc: "events counted so far" },
         { name: "rejected", type: integerReply, doc: "events refused so far" },
-        { name: "moved_at", type: integerReply, doc: "when the last chunk came, by the server's clock" },
+        {
+          name: "moved_at",
+          type: integerReply,
+          unit: "unix_ms",
+          doc: "when the last chunk came, by the server's clock",
+        },
       ]),
     ),
     errors: ["BADARG", "CONFLICT"],
@@ -221,6 +231,8 @@ export const forgetImport = command(
     options: [],
     reply: integerReply,
     errors: ["BADARG", "CONFLICT"],
+    answer: { doc: "1, or 0 where nothing was kept", flag: true },
+    repeat: "differs",
   },
   ({ source }) => {
     const id = redis.sha1hex(source);

@@ -182,7 +182,7 @@ export const trackEvents = command(
     role: "ingest",
     flags: [],
     positional: [],
-    rest: { name: "event", max: MAX_EVENTS, doc: "events as JSON objects" },
+    rest: { name: "event", max: MAX_EVENTS, schema: "Event", doc: "events as JSON objects" },
     options: [NOW],
     reply: record([
       { name: "accepted", type: integerReply, doc: "events counted, now or before under their id" },
@@ -191,6 +191,7 @@ export const trackEvents = command(
       ERRORS_REPLY,
     ]),
     errors: ["BADARG", "LIMIT", "CONFLICT"],
+    repeat: "again",
   },
   (args) => {
     const nowMs = clock(args.now);
@@ -278,9 +279,11 @@ export const ingestEvents = command(
       { name: "accepted", type: integerReply, doc: "events counted, now or before under their id" },
       { name: "rejected", type: integerReply, doc: "events refused and kept in `ST:REJECTED::::`" },
       { name: "late", type: integerReply, doc: "events counted for a window that rotation had passed already" },
-      { name: "remaining", type: integerReply, doc: "1 if the same call, made again, reads more" },
+      { name: "remaining", type: integerReply, flag: true, doc: "1 if the same call, made again, reads more" },
     ]),
     errors: ["BADARG", "CONFLICT", "LIMIT"],
+    repeat: "next",
+    paging: "remaining",
   },
   (args) => {
     const nowMs = clock(args.now);

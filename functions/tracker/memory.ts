@@ -267,7 +267,7 @@ export const getTrackerMemory = command(
         },
         { name: "dimension", type: textReply, doc: "dimension, or empty" },
         { name: "keys", type: integerReply, doc: "keys of that sort" },
-        { name: "bytes", type: integerReply, doc: "bytes that they take" },
+        { name: "bytes", type: integerReply, unit: "bytes", doc: "bytes that they take" },
         { name: "samples", type: integerReply, doc: "keys that were looked at" },
       ]),
     ),

@@ -162,8 +162,8 @@ const BOUNDS_DOC =
 const COUNT_REPLY = nullable(
   record([
     { name: "value", type: integerReply, doc: "page views or unique devices" },
-    { name: "from", type: integerReply, doc: "start of the time covered" },
-    { name: "to", type: integerReply, doc: "end of the time covered" },
+    { name: "from", type: integerReply, unit: "unix_ms", doc: "start of the time covered" },
+    { name: "to", type: integerReply, unit: "unix_ms", doc: "end of the time covered" },
   ]),
 );
 
@@ -229,12 +229,13 @@ export const getDevices = command(
     options: [FROM, TO, NOW],
     reply: nullable(
       record([
-        { name: "from", type: integerReply, doc: "start of the time covered" },
-        { name: "to", type: integerReply, doc: "end of the time covered" },
+        { name: "from", type: integerReply, unit: "unix_ms", doc: "start of the time covered" },
+        { name: "to", type: integerReply, unit: "unix_ms", doc: "end of the time covered" },
         { name: "devices", type: list(bytesReply), doc: "HyperLogLogs; none where no devices were seen" },
       ]),
     ),
     errors: ["BADARG", "LIMIT", "CONFLICT"],
+    causes: { LIMIT: "the devices take more than 4 MB: ask for less time" },
   },
   (args) => {
     const covered = coverOf(args);

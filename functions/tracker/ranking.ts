@@ -302,9 +302,9 @@ export const rankPg = command(
     ],
     reply: nullable(
       record([
-        { name: "from", type: integerReply, doc: "start of the time covered" },
-        { name: "to", type: integerReply, doc: "end of the time covered" },
-        { name: "exact", type: integerReply, doc: "1, or 0 where the search was cut off" },
+        { name: "from", type: integerReply, unit: "unix_ms", doc: "start of the time covered" },
+        { name: "to", type: integerReply, unit: "unix_ms", doc: "end of the time covered" },
+        { name: "exact", type: integerReply, flag: true, doc: "1, or 0 where the search was cut off" },
         {
           name: "ranking",
           type: list(
@@ -318,6 +318,8 @@ export const rankPg = command(
       ]),
     ),
     errors: ["BADARG", "LIMIT", "CONFLICT"],
+    excludes: [["WEBSITE", "SECTION"]],
+    causes: { LIMIT: "more than 2,000 windows are not merged yet: call rotate_pg, or ask for less time" },
   },
   (args) => {
     const { dimension, website, section } = args;

@@ -566,7 +566,7 @@ const ROTATE_OPTIONS = (defaultLimit: number) =>
 const ROTATE_REPLY = record([
   { name: "windows", type: integerReply, doc: "windows finished by this call, one for each tier and dimension" },
   { name: "merged", type: integerReply, doc: "records merged: ids times windows" },
-  { name: "remaining", type: integerReply, doc: "1 if the same call, made again, gets further" },
+  { name: "remaining", type: integerReply, flag: true, doc: "1 if the same call, made again, gets further" },
 ]);
 
 export const rotatePg = command(
@@ -582,6 +582,8 @@ export const rotatePg = command(
     options: ROTATE_OPTIONS(50),
     reply: ROTATE_REPLY,
     errors: ["BADARG", "CONFLICT"],
+    repeat: "next",
+    paging: "remaining",
   },
   (args) => rotate(args, "PG", mergeViews),
 );
@@ -599,6 +601,8 @@ export const rotateUd = command(
     options: ROTATE_OPTIONS(20),
     reply: ROTATE_REPLY,
     errors: ["BADARG", "CONFLICT"],
+    repeat: "next",
+    paging: "remaining",
   },
   (args) => rotate(args, "UD", mergeDevices),
 );

@@ -154,6 +154,8 @@ const FIND_DOCUMENTS = {
     textReply,
   ),
   errors: ["BADARG", "LIMIT", "CONFLICT"],
+  answer: { doc: "ids of documents" },
+  paging: "offset",
 } as const satisfies Declaration;
 
 type Filters = Arguments<typeof FIND_DOCUMENTS>;

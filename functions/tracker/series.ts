@@ -224,7 +224,7 @@ const RANGE_OPTIONS = [
 
 const POINT_LIST = list(
   tuple([
-    { name: "window", type: integerReply, doc: "start of the window, unix ms" },
+    { name: "window", type: integerReply, unit: "unix_ms", doc: "start of the window, unix ms" },
     { name: "value", type: integerReply, doc: "page views or unique devices" },
   ]),
 );

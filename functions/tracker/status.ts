@@ -228,6 +228,7 @@ export const getTrackerStatus = command(
       {
         name: "rotated_until",
         type: nullable(integerReply),
+        unit: "unix_ms",
         doc: "end of the last five-minute window that rotation has looked at, or nil",
       },
       {

@@ -5,7 +5,13 @@ import * as lua from "typescript-to-lua/dist/LuaAST";
 import { hotLocal } from "./hot";
 
 /** Properties of a declaration, which is an object with a summary, that only the build reads. */
-const DECLARATION_ONLY = new Set(["summary", "role", "flags", "errors"]);
+const DECLARATION_ONLY = new Set([
+  ...["summary", "role", "flags", "errors"],
+  ...["answer", "repeat", "paging", "excludes", "causes"],
+]);
+
+/** Properties of anything that has a doc, which only the build reads. */
+const MEANING_ONLY = new Set(["unit", "flag", "schema", "words", "always"]);
 
 /** What says that a function does not write, which is all that is asked of these in the server. */
 const SAYS_READER: Record<string, (value: ts.Expression) => boolean> = {
@@ -119,10 +125,12 @@ function propertyName(property: ts.ObjectLiteralElementLike): string | undefined
 /** The properties that the server needs: no documentation, and no part of a declaration that is for the build alone. */
 function forServer(properties: readonly ts.ObjectLiteralElementLike[]): ts.ObjectLiteralElementLike[] {
   const isDeclaration = properties.some((property) => propertyName(property) === "summary");
+  const hasMeaning = properties.some((property) => propertyName(property) === "doc");
   const proof = isDeclaration ? readerProof(properties) : undefined;
   return properties.filter((property) => {
     const name = propertyName(property);
     if (property === proof) return true;
+    if (hasMeaning && name !== undefined && MEANING_ONLY.has(name)) return false;
     return name !== "doc" && !(isDeclaration && name !== undefined && DECLARATION_ONLY.has(name));
   });
 }

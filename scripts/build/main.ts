@@ -4,25 +4,28 @@ import { dirname, join, relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build as bundle } from "esbuild";
 import "../lua-globals";
-import { takesOnce, type Command, type Declaration } from "../../functions/runtime/declare";
-import type { FunctionRights } from "../../host/deploy/acl/rights";
+import type { Command, Declaration } from "../../functions/runtime/declare";
 import { commands as catalog } from "../../functions/catalog/library";
+import { schemas as catalogSchemas } from "../../functions/catalog/schemas";
 import { commands as metadata } from "../../functions/metadata/library";
+import { schemas as metadataSchemas } from "../../functions/metadata/schemas";
 import { commands as notifier } from "../../functions/notifier/library";
+import { schemas as notifierSchemas } from "../../functions/notifier/schemas";
 import { commands as tracker } from "../../functions/tracker/library";
-import { assemble, type AssembledLibrary } from "./assemble";
+import { schemas as trackerSchemas } from "../../functions/tracker/schemas";
+import { REASONS } from "../../functions/tracker/events";
+import { assemble } from "./assemble";
 import { checkLua } from "./check";
 import { compileLibrary } from "./compile";
 import { renderContract } from "./contract";
 import { checkDeclarations } from "./declarations";
 import { findFacts } from "./facts";
+import { makeManifest, type BuiltLibrary } from "./manifest";
+import { manifestJsonSchema } from "./manifest-schema";
 import { renderReference } from "./reference";
 import { readProgram } from "./rights/lua-program";
 import { findRights } from "./rights/rights";
 import { declareTypes } from "./types";
-
-/** A function as the manifest tells of it: what it declares, and what its code was found to need. */
-type ManifestFunction = Declaration & { once: boolean; rights: FunctionRights };
 
 const ROOT = resolve(dirname(fileURLToPath(import.meta.url)), "../..");
 
@@ -40,10 +43,7 @@ async function write(path: string, text: string): Promise<void> {
   await writeFile(target, text);
 }
 
-interface BuiltLibrary extends AssembledLibrary {
-  /** As the manifest has them. */
-  functions: ManifestFunction[];
-}
+const SCHEMAS = { ...trackerSchemas, ...notifierSchemas, ...metadataSchemas, ...catalogSchemas };
 
 /** Builds one library, with the rights that its functions need. */
 function buildLibrary(
@@ -51,17 +51,13 @@ function buildLibrary(
   version: string,
   declarations: readonly Declaration[],
   budgetBytes: number,
-): BuiltLibrary {
+): BuiltLibrary & { code: string } {
   const chunk = compileLibrary(ROOT, name);
   const problems = checkLua(chunk, budgetBytes);
   if (problems.length > 0) throw new Error(`${name}:\n${problems.map((problem) => `  ${problem}`).join("\n")}`);
   const rights = findRights(readProgram(chunk), name, declarations);
-  const functions = declarations.map((declaration, at) => ({
-    ...declaration,
-    once: takesOnce(declaration),
-    rights: rights[at]!,
-  }));
-  return { ...assemble(name, version, chunk, declarations), functions };
+  const { code, hash } = assemble(name, version, chunk, declarations);
+  return { name, file: `${name}.lua`, hash, bytes: Buffer.byteLength(code), declarations, rights, code };
 }
 
 /** Dependencies in CommonJS call require, which a module does not have. */
@@ -105,27 +101,20 @@ async function main(): Promise<void> {
   const declarations = new Map(
     LIBRARIES.map(({ name, commands }) => [name, commands.map((each) => each.declaration)] as const),
   );
-  checkDeclarations(declarations);
-  await write("docs/functions.md", renderReference(declarations));
+  checkDeclarations(declarations, SCHEMAS);
+  await write("docs/functions.md", renderReference(declarations, SCHEMAS, REASONS));
   await write("host/contract.ts", renderContract(declarations, findFacts([...declarations.keys()])));
   const libraries = LIBRARIES.map(({ name, budgetBytes }) =>
     buildLibrary(name, version, declarations.get(name) ?? [], budgetBytes),
   );
-  for (const library of libraries) await write(`dist/${library.name}.lua`, library.code);
-  const manifest = {
-    version,
-    libraries: libraries.map(({ name, hash, code, functions }) => ({
-      name,
-      file: `${name}.lua`,
-      hash,
-      bytes: Buffer.byteLength(code),
-      functions,
-    })),
-  };
+  for (const { file, code } of libraries) await write(`dist/${file}`, code);
+  const described = libraries.map(({ code: _, ...library }) => library);
+  const manifest = makeManifest(version, described, SCHEMAS, REASONS);
   await write("dist/manifest.json", `${JSON.stringify(manifest, null, 2)}\n`);
+  await write("dist/manifest.schema.json", `${JSON.stringify(manifestJsonSchema(), null, 2)}\n`);
   await buildHost(version);
-  for (const { name, hash, code } of libraries) {
-    console.log(`dist/${name}.lua  ${Buffer.byteLength(code)} bytes  ${hash.slice(0, 12)}`);
+  for (const { file, hash, bytes } of libraries) {
+    console.log(`dist/${file}  ${bytes} bytes  ${hash.slice(0, 12)}`);
   }
 }
 

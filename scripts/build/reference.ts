@@ -4,10 +4,33 @@ import {
   type ArgumentType,
   type Declaration,
   type KeysForm,
+  type Meaning,
   type Option,
   type ReplyType,
 } from "../../functions/runtime/declare";
+import type { Schema, Schemas } from "../../functions/runtime/schema";
 import { optionDoc } from "./contract";
+import { ERRORS, REPEATS } from "./manifest";
+
+const UNITS: Partial<Record<string, string>> = {
+  ms: "ms",
+  s: "seconds",
+  unix_ms: "unix ms",
+  unix_ns: "unix ns",
+  days: "days",
+  bytes: "bytes",
+};
+
+const link = (name: string): string => `[${name}](#${name.toLowerCase()})`;
+
+/** What a meaning adds to a type; nothing where it adds nothing. */
+function meaningText(type: string, { unit, flag, schema, words, always }: Partial<Meaning>): string {
+  if (flag) return "0 or 1";
+  if (always) return "1";
+  if (schema !== undefined) return type.replace(/JSON (?:text|object)|^text/, `JSON of ${link(schema)}`);
+  if (words) return words.map((each) => `\`${each}\``).join(", ");
+  return unit === undefined ? type : type.replace(/^(integer|text)/, `$1, ${UNITS[unit]}`);
+}
 
 function argumentText(type: ArgumentType<unknown>): string {
   switch (type.kind) {
@@ -77,26 +100,34 @@ function replyText(type: ReplyType): string {
 
 function argumentTable(declaration: Declaration): string[] {
   const rows = [
-    ...declaration.positional.map((each) => `| \`${each.name}\` | ${argumentText(each.type)} | ${each.doc} |`),
+    ...declaration.positional.map(
+      (each) => `| \`${each.name}\` | ${meaningText(argumentText(each.type), each)} | ${each.doc} |`,
+    ),
     ...(declaration.rest
       ? [
-          `| \`${declaration.rest.name} …\` | JSON objects, ${declaration.rest.optional ? 0 : 1} to ${declaration.rest.max} | ${declaration.rest.doc} |`,
+          `| \`${declaration.rest.name} …\` | JSON objects (${link(declaration.rest.schema ?? "")}), ${declaration.rest.optional ? 0 : 1} to ${declaration.rest.max} | ${declaration.rest.doc} |`,
         ]
       : []),
     ...declaration.options.map(
       (each) =>
-        `| \`${each.name}\`${each.required ? " (required)" : ""} | ${argumentText(each.type)} | ${optionDoc(each)} |`,
+        `| \`${each.name}\`${each.required ? " (required)" : ""} | ${meaningText(argumentText(each.type), each)} | ${optionDoc(each)} |`,
     ),
   ];
   return rows.length === 0 ? [] : ["| argument | is | means |", "|---|---|---|", ...rows, ""];
 }
 
-function replySection(type: ReplyType): string[] {
+function replySection(type: ReplyType, answer?: Meaning): string[] {
   const inner = type.kind === "nullable" ? type.of! : type;
-  if (inner.kind === "tuple")
-    return [`Reply: ${replyText(type)}; ${inner.items!.map(({ name, doc }) => `${name}: ${doc}`).join("; ")}.`, ""];
-  if (inner.kind !== "record") return [`Reply: ${replyText(type)}.`, ""];
-  const rows = inner.items!.map((item) => `| \`${item.name}\` | ${replyText(item.type)} | ${item.doc} |`);
+  const told = answer ? meaningText(replyText(type), answer) : replyText(type);
+  const means = answer && answer.doc !== told ? `; ${answer.doc}` : "";
+  if (inner.kind === "tuple") {
+    const items = inner.items!.map(({ name, doc }) => `${name}: ${doc}`);
+    return [`Reply: ${told}; ${items.join("; ")}${means}.`, ""];
+  }
+  if (inner.kind !== "record") return [`Reply: ${told}${means}.`, ""];
+  const rows = inner.items!.map(
+    (item) => `| \`${item.name}\` | ${meaningText(replyText(item.type), item)} | ${item.doc} |`,
+  );
   return [`Reply: ${replyText(type)}`, "", "| field | is | means |", "|---|---|---|", ...rows, ""];
 }
 
@@ -133,9 +164,70 @@ function section(declaration: Declaration): string[] {
     "```",
     "",
     ...argumentTable(declaration),
-    ...replySection(declaration.reply),
+    ...replySection(declaration.reply, declaration.answer),
     ...(declaration.keysForm ? keysSection(declaration.name, declaration.keysForm) : []),
-    `Errors: ${declaration.errors.join(", ")}. Role: ${declaration.role}.`,
+    ...errorSection(declaration),
+    `Role: ${declaration.role}.${repeatText(declaration)}`,
+    "",
+  ];
+}
+
+function errorSection({ errors, causes = {} }: Declaration): string[] {
+  const own = errors.filter((code) => causes[code] !== undefined).map((code) => `${code}: ${causes[code]}`);
+  return [`Errors: ${errors.join(", ")}.${own.length > 0 ? ` ${own.join(". ")}.` : ""}`, ""];
+}
+
+function repeatText({ repeat }: Declaration): string {
+  return repeat === undefined ? "" : ` Repeated: *${repeat}*.`;
+}
+
+const shown = (schema: Schema): string => {
+  if (schema.$ref !== undefined) return link(schema.$ref.replace("#/schemas/", ""));
+  if (schema.anyOf) return schema.anyOf.map(shown).join(" or ");
+  if (schema.enum) return schema.enum.map((each) => `\`${each}\``).join(", ");
+  const types = [schema.type ?? "anything"].flat().join(" or ");
+  const unit = schema["x-unit"];
+  if (schema.items) return `array of ${shown(schema.items)}`;
+  if (typeof schema.additionalProperties === "object") return `object of ${shown(schema.additionalProperties)}`;
+  return unit === undefined ? types : `${types}, ${UNITS[unit]}`;
+};
+
+/** A schema as a table of its properties. */
+function schemaSection([name, schema]: [string, Schema]): string[] {
+  const head = [`### ${name}`, "", schema.description ?? "", ""];
+  if (!schema.properties) return [...head, `Is: ${shown(schema)}.`, ""];
+  const rows = Object.entries(schema.properties).map(([property, each]) => {
+    const optional = schema.required?.includes(property) ? "" : " (optional)";
+    const described = each.anyOf?.[0]?.description ?? each.description ?? "";
+    return `| \`${property}\`${optional} | ${shown(each)} | ${described} |`;
+  });
+  return [...head, "| property | is | means |", "|---|---|---|", ...rows, ""];
+}
+
+/** What all functions have in common. */
+function commonSections(eventReasons: Readonly<Record<string, string>>): string[] {
+  return [
+    "## Errors",
+    "",
+    "An error begins with its code. What a code means beyond this is said with the function.",
+    "",
+    "| code | means | the same call again |",
+    "|---|---|---|",
+    ...Object.entries(ERRORS).map(([code, { meaning, retry }]) => `| ${code} | ${meaning} | ${retry} |`),
+    "",
+    "Why an event is refused (BADEVENT), as it is counted and kept:",
+    "",
+    "| reason | means |",
+    "|---|---|",
+    ...Object.entries(eventReasons).map(([reason, meaning]) => `| \`${reason}\` | ${meaning} |`),
+    "",
+    "## Repeated calls",
+    "",
+    "Most clients send a command again by themselves when its reply was lost. With each function stands what that does:",
+    "",
+    "| repeated | means |",
+    "|---|---|",
+    ...Object.entries(REPEATS).map(([kind, meaning]) => `| *${kind}* | ${meaning} |`),
     "",
   ];
 }
@@ -160,7 +252,11 @@ const ONCE = [
 ];
 
 /** The text of `docs/functions.md`. */
-export function renderReference(libraries: ReadonlyMap<string, readonly Declaration[]>): string {
+export function renderReference(
+  libraries: ReadonlyMap<string, readonly Declaration[]>,
+  schemas: Schemas,
+  eventReasons: Readonly<Record<string, string>>,
+): string {
   return [
     "# Functions",
     "",
@@ -174,6 +270,14 @@ export function renderReference(libraries: ReadonlyMap<string, readonly Declarat
     "and the same call can be made again.",
     "",
     ...ONCE,
+    "All of this is in the package for programs as `hotpath/manifest.json`, whose form is `hotpath/manifest.schema.json`.",
+    "",
+    ...commonSections(eventReasons),
     ...[...libraries].flatMap(([library, declarations]) => [`## ${library}`, "", ...declarations.flatMap(section)]),
+    "## JSON",
+    "",
+    "What JSON texts hold, in arguments and replies.",
+    "",
+    ...Object.entries(schemas).flatMap(schemaSection),
   ].join("\n");
 }

@@ -26,6 +26,8 @@ const declaration = (
   options: [],
   reply: integerReply,
   errors: ["BADARG"],
+  answer: { doc: "1", always: 1 },
+  ...(role !== "reader" && { repeat: "same" }),
 });
 
 /** A chunk as the compiler makes it. */
@@ -304,8 +306,8 @@ describe("a declaration", () => {
   it("without a role does not build", () => {
     const { role, ...lacking } = declaration("f");
     expect(role).toBe("admin");
-    expect(() => checkDeclarations(new Map([["x", [lacking as Declaration]]]))).toThrow("f: role is missing");
-    expect(() => checkDeclarations(new Map([["x", [declaration("f")]]]))).not.toThrow();
+    expect(() => checkDeclarations(new Map([["x", [lacking as Declaration]]]), {})).toThrow("f: role is missing");
+    expect(() => checkDeclarations(new Map([["x", [declaration("f")]]]), {})).not.toThrow();
   });
 
   it("of a reader that changes data does not build; counting devices is no change", () => {

@@ -2,6 +2,7 @@
 import { readFileSync } from "node:fs";
 import { beforeAll } from "vitest";
 import type { Declaration } from "../../functions/runtime/declare";
+import type { Manifest } from "../../scripts/build/manifest-schema";
 import { useServer, type TestClient, type TestServer, type TestServerOptions } from "./server";
 
 /** What an argument may be; numbers are sent as their digits, buffers byte by byte. */
@@ -35,10 +36,14 @@ export async function loadLibrary(client: TestClient, library: string): Promise<
 
 /** The functions of a library by their declarations. */
 export function readDeclarations(library: string): Declaration[] {
-  const { libraries } = JSON.parse(readFileSync(new URL("manifest.json", DIST), "utf8")) as {
-    libraries: { name: string; functions: Declaration[] }[];
-  };
-  return libraries.find(({ name }) => name === library)!.functions;
+  const { libraries } = JSON.parse(readFileSync(new URL("manifest.json", DIST), "utf8")) as Manifest;
+  const { functions } = libraries.find(({ name }) => name === library)!;
+  const declared = functions.map(({ errors, rest, ...each }) => ({
+    ...each,
+    ...(rest && { rest: { ...rest, optional: rest.min === 0 } }),
+    errors: errors.map(({ code }) => code),
+  }));
+  return declared as unknown as Declaration[];
 }
 
 const encode = (argument: Argument): string | Buffer => (typeof argument === "number" ? String(argument) : argument);

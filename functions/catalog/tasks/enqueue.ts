@@ -59,13 +59,17 @@ export const enqueueTask = command(
       "at most.",
     role: "worker",
     flags: [],
-    positional: [QUEUE, { name: "task", type: json(MAX_PAYLOAD_BYTES), doc: "the task, an object with `type`" }],
+    positional: [
+      QUEUE,
+      { name: "task", type: json(MAX_PAYLOAD_BYTES), schema: "TaskInput", doc: "the task, an object with `type`" },
+    ],
     options: [
       { name: "ID", type: text(1, 128), doc: "its id; made if it is left out" },
       { name: "PRIORITY", type: integer(0, MAX_PRIORITY), default: 5, doc: "0 goes out first" },
       {
         name: "DELAY",
         type: integer(0, MAX_DELAY_MS),
+        unit: "ms",
         default: 0,
         doc: "ms before it, or its first PRE hook, may go out",
       },
@@ -80,6 +84,13 @@ export const enqueueTask = command(
     ],
     reply: textReply,
     errors: ["BADARG", "NOTFOUND", "CONFLICT", "LIMIT"],
+    answer: { doc: "id of the task" },
+    repeat: "again",
+    causes: {
+      NOTFOUND: "there is no such task type or parent",
+      CONFLICT: "the parent has ended; or a key holds a foreign type",
+      LIMIT: "the parent is of the last generation that there may be",
+    },
   },
   (args) => {
     const { task: payload, id: given } = args;

@@ -79,6 +79,7 @@ export const getTask = command(
     options: [],
     reply: nullable(jsonReply),
     errors: ["BADARG", "CONFLICT"],
+    answer: { doc: "the task", schema: "Task" },
   },
   (args) => {
     const task = readTask(args.id);
@@ -103,6 +104,8 @@ export const listTasks = command(
     ],
     reply: tuple([{ name: "total", type: integerReply, doc: "how many are in that state" }], jsonReply),
     errors: ["BADARG", "CONFLICT"],
+    answer: { doc: "tasks", schema: "Task" },
+    paging: "offset",
   },
   (args) => {
     const { state, offset, count } = args;

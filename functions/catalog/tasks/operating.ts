@@ -32,6 +32,12 @@ export const cancelTask = command(
     options: [TOKEN, NOW],
     reply: integerReply,
     errors: ["BADARG", "NOTFOUND", "CONFLICT"],
+    answer: { doc: "1", always: 1 },
+    repeat: "same",
+    causes: {
+      NOTFOUND: "there is no such task",
+      CONFLICT: "it has finished, or is leased under another token; or a key holds a foreign type",
+    },
   },
   (args) => {
     const nowMs = clock(args.now);
@@ -61,6 +67,12 @@ export const retryTask = command(
     options: [NOW],
     reply: integerReply,
     errors: ["BADARG", "NOTFOUND", "CONFLICT"],
+    answer: { doc: "1", always: 1 },
+    repeat: "same",
+    causes: {
+      NOTFOUND: "there is no such task",
+      CONFLICT: "it is neither dead nor waiting; or a key holds a foreign type",
+    },
   },
   (args) => {
     const nowMs = clock(args.now);

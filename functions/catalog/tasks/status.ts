@@ -36,10 +36,16 @@ export const getQueueStatus = command(
       { name: "total_finished", type: integerReply, doc: "tasks that ever finished" },
       { name: "total_dead", type: integerReply, doc: "how often a task was given up" },
       { name: "total_cancelled", type: integerReply, doc: "tasks that were ever cancelled" },
-      { name: "lag_ms", type: integerReply, doc: "for how long the one that waits longest could have gone out" },
+      {
+        name: "lag_ms",
+        type: integerReply,
+        unit: "ms",
+        doc: "for how long the one that waits longest could have gone out",
+      },
       {
         name: "next",
         type: nullable(integerReply),
+        unit: "unix_ms",
         doc: "when there is something to claim, unix ms; nil if nothing waits",
       },
     ]),
@@ -83,6 +89,7 @@ export const listQueues = command(
     options: [],
     reply: list(textReply),
     errors: ["BADARG", "CONFLICT"],
+    answer: { doc: "names" },
   },
   () => {
     const found = onKey("SMEMBERS", names.queues());

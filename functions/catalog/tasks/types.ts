@@ -136,12 +136,19 @@ export const defineTask = command(
       {
         name: "BACKOFF",
         type: integer(0, MAX_BACKOFF_MS),
+        unit: "ms",
         doc: "ms to wait after the first failure, doubled by each, an hour at most; 30 s to begin with",
       },
-      { name: "LEASE", type: LEASE, doc: "ms that a claimed task is out before it comes back; a minute to begin with" },
+      {
+        name: "LEASE",
+        type: LEASE,
+        unit: "ms",
+        doc: "ms that a claimed task is out before it comes back; a minute to begin with",
+      },
       {
         name: "KEEP",
         type: integer(0, 365 * DAY_MS),
+        unit: "ms",
         doc:
           "ms that a task is kept once it has finished or was cancelled; a day to begin with. A queue keeps the " +
           "last 10,000 of each",
@@ -149,6 +156,9 @@ export const defineTask = command(
     ],
     reply: integerReply,
     errors: ["BADARG", "BADCONFIG", "LIMIT", "CONFLICT"],
+    answer: { doc: "1", always: 1 },
+    repeat: "same",
+    causes: { LIMIT: "more types than there may be, or too many hooks" },
   },
   (args) => {
     const given = args as unknown as Record<string, unknown>;
@@ -184,10 +194,16 @@ export const getTaskType = command(
         {
           name: "backoff",
           type: integerReply,
+          unit: "ms",
           doc: "ms to wait after the first failure, doubled by each, an hour at most",
         },
-        { name: "lease", type: integerReply, doc: "ms that a claimed task is out before it comes back" },
-        { name: "keep", type: integerReply, doc: "ms that a task is kept once it has finished or was cancelled" },
+        { name: "lease", type: integerReply, unit: "ms", doc: "ms that a claimed task is out before it comes back" },
+        {
+          name: "keep",
+          type: integerReply,
+          unit: "ms",
+          doc: "ms that a task is kept once it has finished or was cancelled",
+        },
       ]),
     ),
     errors: ["BADARG", "CONFLICT"],
@@ -210,6 +226,7 @@ export const listTaskTypes = command(
     options: [],
     reply: list(textReply),
     errors: ["BADARG", "CONFLICT"],
+    answer: { doc: "names" },
   },
   () => {
     const found: string[] = [];

@@ -67,11 +67,13 @@ export const claimTask = command(
     positional: [QUEUE],
     options: [
       { name: "WORKER", type: text(1, 128), default: "worker", doc: "who asks; shown in lists" },
-      { name: "LEASE", type: LEASE, doc: "ms until it comes back, in place of those of its type" },
+      { name: "LEASE", type: LEASE, unit: "ms", doc: "ms until it comes back, in place of those of its type" },
       NOW,
     ],
     reply: nullable(jsonReply),
     errors: ["BADARG", "CONFLICT"],
+    answer: { doc: "the task", schema: "TaskClaimed" },
+    repeat: "takes",
   },
   (args) => {
     const nowMs = clock(args.now);
@@ -93,9 +95,19 @@ export const extendTask = command(
     role: "worker",
     flags: [],
     positional: [TASK_ID],
-    options: [TOKEN, { name: "LEASE", type: LEASE, doc: "ms from now, in place of those of its type" }, NOW],
+    options: [
+      TOKEN,
+      { name: "LEASE", type: LEASE, unit: "ms", doc: "ms from now, in place of those of its type" },
+      NOW,
+    ],
     reply: integerReply,
     errors: ["BADARG", "NOTFOUND", "CONFLICT"],
+    answer: { doc: "1", always: 1 },
+    repeat: "same",
+    causes: {
+      NOTFOUND: "there is no such task",
+      CONFLICT: "it is not leased, or under another token; or a key holds a foreign type",
+    },
   },
   (args) => {
     const task = requireTask(args.id);
@@ -129,12 +141,19 @@ export const finishTask = command(
       {
         name: "RESULT",
         type: json(MAX_RESULT_BYTES),
+        schema: "Result",
         doc: "what came of it; shown by get_task, and given to POST hooks",
       },
       NOW,
     ],
     reply: integerReply,
     errors: ["BADARG", "NOTFOUND", "CONFLICT"],
+    answer: { doc: "1", always: 1 },
+    repeat: "same",
+    causes: {
+      NOTFOUND: "there is no such task",
+      CONFLICT: "it is not leased, or under another token; or a key holds a foreign type",
+    },
   },
   (args) => {
     const nowMs = clock(args.now);
@@ -158,7 +177,13 @@ export const finishTask = command(
   },
 );
 
-const FINAL = { name: "FINAL", type: integer(0, 1), default: 0, doc: "1: trying again is of no use" } as const;
+const FINAL = {
+  name: "FINAL",
+  type: integer(0, 1),
+  default: 0,
+  flag: true,
+  doc: "1: trying again is of no use",
+} as const;
 
 export const failTask = command(
   {
@@ -178,6 +203,12 @@ export const failTask = command(
     ],
     reply: integerReply,
     errors: ["BADARG", "NOTFOUND", "CONFLICT"],
+    answer: { doc: "1", always: 1 },
+    repeat: "differs",
+    causes: {
+      NOTFOUND: "there is no such task",
+      CONFLICT: "it is not leased, or under another token; or a key holds a foreign type",
+    },
   },
   (args) => {
     const nowMs = clock(args.now);
@@ -203,6 +234,12 @@ export const releaseTask = command(
     options: [TOKEN, NOW],
     reply: integerReply,
     errors: ["BADARG", "NOTFOUND", "CONFLICT"],
+    answer: { doc: "1", always: 1 },
+    repeat: "differs",
+    causes: {
+      NOTFOUND: "there is no such task",
+      CONFLICT: "it is not leased, or under another token; or a key holds a foreign type",
+    },
   },
   (args) => {
     const task = requireTask(args.id);

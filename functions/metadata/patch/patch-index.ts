@@ -74,7 +74,7 @@ const PATCH_INDEX = {
   role: "ingest",
   flags: [],
   positional: [DB, TABLE],
-  rest: { name: "entry", max: MAX_ENTRIES, doc: "entries as JSON objects" },
+  rest: { name: "entry", max: MAX_ENTRIES, schema: "Entry", doc: "entries as JSON objects" },
   options: [NOW],
   keysForm: {
     keys: [
@@ -90,6 +90,9 @@ const PATCH_INDEX = {
   },
   reply: integerReply,
   errors: ["BADARG", "BADCONFIG", "NOTFOUND", "LIMIT", "CONFLICT"],
+  answer: { doc: "how many entries were processed" },
+  repeat: "same",
+  causes: { NOTFOUND: "the table was not configured, or an entry names a layer that it has not" },
 } as const satisfies Declaration;
 
 /** Applies all entries; answers how many they were. */
