@@ -67,7 +67,7 @@ export const getTrackerDelays = command(
         name: "streams",
         type: streamsReply([
           { name: "unread", type: integerReply, doc: "about how many entries are not counted yet, never too few" },
-          { name: "waited_ms", type: integerReply, doc: "how long ago the oldest of them was written" },
+          { name: "waited_ms", type: integerReply, unit: "ms", doc: "how long ago the oldest of them was written" },
         ]),
         doc: "streams that were ingested: key, entries that wait, ms that the oldest of them has waited",
       },
@@ -77,9 +77,10 @@ export const getTrackerDelays = command(
           {
             name: "pg_ms",
             type: integerReply,
+            unit: "ms",
             doc: "how long the oldest window without page views that wait for it has been over",
           },
-          { name: "ud_ms", type: integerReply, doc: "the same for devices" },
+          { name: "ud_ms", type: integerReply, unit: "ms", doc: "the same for devices" },
         ]),
         doc: "tier, ms since the oldest window that was never made was over, for page views and for devices",
       },

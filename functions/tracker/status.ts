@@ -178,13 +178,18 @@ export const getTrackerStatus = command(
         type: streamsReply([
           { name: "cursor", type: textReply, doc: "id of the last entry counted" },
           { name: "length", type: integerReply, doc: "entries in the stream, consumed ones included" },
-          { name: "lag_ms", type: integerReply, doc: "time between the cursor and the last entry" },
+          { name: "lag_ms", type: integerReply, unit: "ms", doc: "time between the cursor and the last entry" },
           {
             name: "missing",
             type: integerReply,
             doc: "entries that others trimmed or deleted before they were counted",
           },
-          { name: "missing_at", type: integerReply, doc: "when that was last seen, unix ms; 0 for never" },
+          {
+            name: "missing_at",
+            type: integerReply,
+            unit: "unix_ms",
+            doc: "when that was last seen, unix ms; 0 for never",
+          },
           {
             name: "begun_anew",
             type: integerReply,
@@ -201,9 +206,9 @@ export const getTrackerStatus = command(
           { name: "windows", type: integerReply, doc: "kept windows with pages" },
           { name: "records", type: integerReply, doc: "pages in them" },
           { name: "pg_pending", type: integerReply, doc: "windows with page views to merge, over or not" },
-          { name: "pg_lag_ms", type: integerReply, doc: "how long the oldest of them has been over" },
+          { name: "pg_lag_ms", type: integerReply, unit: "ms", doc: "how long the oldest of them has been over" },
           { name: "ud_pending", type: integerReply, doc: "windows with devices to merge, over or not" },
-          { name: "ud_lag_ms", type: integerReply, doc: "how long the oldest of them has been over" },
+          { name: "ud_lag_ms", type: integerReply, unit: "ms", doc: "how long the oldest of them has been over" },
         ]),
         doc:
           "tier, kept windows with pages, pages in them, windows with page views to merge, ms since the oldest of " +
