@@ -18,6 +18,7 @@ import { assemble } from "./assemble";
 import { checkLua } from "./check";
 import { compileLibrary } from "./compile";
 import { renderContract } from "./contract";
+import { renderGo } from "./clients/go";
 import { renderPython } from "./clients/python";
 import { checkDeclarations } from "./declarations";
 import { findFacts } from "./facts";
@@ -114,6 +115,7 @@ async function main(): Promise<void> {
   await write("dist/manifest.json", `${JSON.stringify(manifest, null, 2)}\n`);
   await write("dist/manifest.schema.json", `${JSON.stringify(manifestJsonSchema(), null, 2)}\n`);
   for (const [path, text] of renderPython(manifest)) await write(join("clients/python/hotpath", path), text);
+  for (const [path, text] of renderGo(manifest)) await write(join("clients/go", path), text);
   await buildHost(version);
   for (const { file, hash, bytes } of libraries) {
     console.log(`dist/${file}  ${bytes} bytes  ${hash.slice(0, 12)}`);
