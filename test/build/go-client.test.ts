@@ -10,7 +10,7 @@ const DIR = "clients/go";
 const OFFLINE = { GOPROXY: "off", GOTOOLCHAIN: "local", GOFLAGS: "-mod=readonly" };
 const isThere =
   spawnSync("go", ["list", "-deps", "-test", "./..."], { cwd: DIR, env: { ...process.env, ...OFFLINE } }).status === 0;
-const because = isThere ? "" : " (skipped: Go 1.24 and the modules of clients/go are not there)";
+const because = isThere ? "" : " (skipped: Go 1.26 and the modules of clients/go are not there)";
 
 describeWithOwnServer("the client for Go", () => {
   const server = useServer();
