@@ -909,7 +909,7 @@ func decodeTrackEventsError(value any) (x TrackEventsError, err error) {
 
 // TrackEventsReply: what TrackEvents answers
 type TrackEventsReply struct {
-	// Accepted: events counted
+	// Accepted: events counted, now or before under their id
 	Accepted int64
 
 	// Rejected: events refused
@@ -947,7 +947,7 @@ type IngestEventsReply struct {
 	// Read: entries read
 	Read int64
 
-	// Accepted: events counted
+	// Accepted: events counted, now or before under their id
 	Accepted int64
 
 	// Rejected: events refused and kept in `ST:REJECTED::::`
@@ -1555,8 +1555,11 @@ type GetTrackerConfigReply struct {
 	// RefreshDays: days after which metadata is asked for again
 	RefreshDays int64
 
-	// Shared: whether websites of this partition are counted in others as well
-	Shared string
+	// Shared: 1 if websites of this partition are counted in others as well
+	Shared bool
+
+	// IdKeep: how long ids of events are kept, ms
+	IdKeep time.Duration
 }
 
 func decodeGetTrackerConfigReply(value any) (x GetTrackerConfigReply, err error) {
@@ -1588,8 +1591,11 @@ func decodeGetTrackerConfigReply(value any) (x GetTrackerConfigReply, err error)
 	if x.RefreshDays, err = decodeInteger(values["refresh_days"]); err != nil {
 		return x, wrong("refresh_days", err)
 	}
-	if x.Shared, err = decodeText(values["shared"]); err != nil {
+	if x.Shared, err = decodeFlag(values["shared"]); err != nil {
 		return x, wrong("shared", err)
+	}
+	if x.IdKeep, err = decodeDuration(values["id_keep"]); err != nil {
+		return x, wrong("id_keep", err)
 	}
 	return x, nil
 }
@@ -1785,6 +1791,12 @@ type GetTrackerStatusReply struct {
 
 	// RotatedUntil: end of the last five-minute window that rotation has looked at, or nil
 	RotatedUntil *time.Time
+
+	// CarryWaiting: with SHARED: windows of a record whose devices other partitions may have to learn
+	CarryWaiting int64
+
+	// CarryLagMs: how long the oldest of them waits, by the server's clock
+	CarryLagMs int64
 }
 
 func decodeGetTrackerStatusReply(value any) (x GetTrackerStatusReply, err error) {
@@ -1824,6 +1836,12 @@ func decodeGetTrackerStatusReply(value any) (x GetTrackerStatusReply, err error)
 	}
 	if x.RotatedUntil, err = orNil(decodeTime)(values["rotated_until"]); err != nil {
 		return x, wrong("rotated_until", err)
+	}
+	if x.CarryWaiting, err = decodeInteger(values["carry_waiting"]); err != nil {
+		return x, wrong("carry_waiting", err)
+	}
+	if x.CarryLagMs, err = decodeInteger(values["carry_lag_ms"]); err != nil {
+		return x, wrong("carry_lag_ms", err)
 	}
 	return x, nil
 }
@@ -2098,6 +2116,9 @@ type ConfigureTopicReply struct {
 
 	// Maxlen: about how many entries that were read the stream keeps
 	Maxlen int64
+
+	// IdKeep: how long ids of scans are kept, ms
+	IdKeep int64
 }
 
 func decodeConfigureTopicReply(value any) (x ConfigureTopicReply, err error) {
@@ -2138,6 +2159,9 @@ func decodeConfigureTopicReply(value any) (x ConfigureTopicReply, err error) {
 	if x.Maxlen, err = decodeInteger(values["maxlen"]); err != nil {
 		return x, wrong("maxlen", err)
 	}
+	if x.IdKeep, err = decodeInteger(values["id_keep"]); err != nil {
+		return x, wrong("id_keep", err)
+	}
 	return x, nil
 }
 
@@ -2175,6 +2199,9 @@ type GetTopicReply struct {
 
 	// Maxlen: about how many entries that were read the stream keeps
 	Maxlen int64
+
+	// IdKeep: how long ids of scans are kept, ms
+	IdKeep int64
 }
 
 func decodeGetTopicReply(value any) (x GetTopicReply, err error) {
@@ -2214,6 +2241,9 @@ func decodeGetTopicReply(value any) (x GetTopicReply, err error) {
 	}
 	if x.Maxlen, err = decodeInteger(values["maxlen"]); err != nil {
 		return x, wrong("maxlen", err)
+	}
+	if x.IdKeep, err = decodeInteger(values["id_keep"]); err != nil {
+		return x, wrong("id_keep", err)
 	}
 	return x, nil
 }

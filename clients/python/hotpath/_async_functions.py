@@ -22,17 +22,26 @@ class AsyncFunctions(AsyncCaller):
         events: Sequence[Event],
         *,
         now: datetime | int | None = None,
+        once_for: timedelta | int | None = None,
+        once: str | None = None,
     ) -> TrackEventsReply:
         """Counts events given as JSON.
 
-        An event is `{url, uui, dt}` with optional `audio`, `video` and `podcast`. Good events count even
-        where others are refused; a refused one is counted by reason and kept in `ST:REJECTED::::`. A
-        repeated call counts again: what must count exactly once goes through the stream and
-        ingest_events.
+        An event is `{url, uui, dt}` with optional `audio`, `video`, `podcast` and `id`: `url` is an
+        absolute http(s) address of at most 2,048 bytes, `uui` the device's id of 1 to 256 bytes (not
+        `null`), `dt` the time in unix milliseconds, at most 5 minutes ahead of the clock and 7 days old.
+        Good events count even where others are refused; a refused one is in `errors` with BADEVENT and
+        the reason, is counted by reason and kept in `ST:REJECTED::::`. A repeated call counts again
+        unless it is named by ONCE. An event with an `id` (1 to 64 bytes) counts once, by call or by
+        stream, within ID_KEEP (configure_tracker; ten minutes); its repeats are accepted and not counted.
+        1,000 events of pages that were seen before take the server some 12 ms, of as many new pages with
+        three media each 50 ms: fewer a call leave more room to others.
 
         Arguments:
             now: clock of the call, in place of the server's.
+            once_for: how long the reply is kept for repeats, ms (default 600000).
             events: events as JSON objects.
+            once: names this call, by default at random; a repeat under the same name does nothing.
 
         Raises:
             BadArgumentError: an argument is missing, unknown, given twice or malformed; nothing was
@@ -43,7 +52,7 @@ class AsyncFunctions(AsyncCaller):
 
         Made again, because its reply was lost: It is done again, and counts twice.
         """
-        return await self._call(TRACK_EVENTS, (), [json_text(each) for each in events], (("NOW", now),))
+        return await self._call(TRACK_EVENTS, (), [json_text(each) for each in events], (("NOW", now), ("ONCE_FOR", once_for),), once)
 
     async def ingest_events(
         self,
@@ -51,28 +60,34 @@ class AsyncFunctions(AsyncCaller):
         stream: str | None = None,
         limit: int | None = None,
         now: datetime | int | None = None,
+        once_for: timedelta | int | None = None,
+        once: str | None = None,
     ) -> IngestEventsReply:
         """Counts what has arrived on a stream, each entry exactly once.
 
         Entries have the fields of an event: `url`, `uui`, `dt`, and optionally `audio`, `video`,
-        `podcast`. The cursor moves in the same call as the counters. Consumed entries are trimmed to
-        about MAXLEN (configure_tracker), unread ones never.
+        `podcast`, `id`. One with an `id` counts once, as in track_events. The cursor moves in the same
+        call as the counters. Consumed entries are trimmed to about MAXLEN (configure_tracker), unread
+        ones never.
 
         Arguments:
             stream: key of the stream (default `ST:TRACKER::::`).
             limit: most entries of this call.
             now: clock of the call, in place of the server's.
+            once_for: how long the reply is kept for repeats, ms (default 600000).
+            once: names this call, by default at random; a repeat under the same name does nothing.
 
         Raises:
             BadArgumentError: an argument is missing, unknown, given twice or malformed; nothing was
                 done.
             ConflictError: a key holds a type that is not the library's, and is named; nothing was
                 done.
+            LimitError: the call asks for more than a call may do; nothing was done.
 
         Made again, because its reply was lost: It does the next piece of the work, which is harmless:
         counts of what was done are those of this call.
         """
-        return await self._call(INGEST_EVENTS, (), (), (("STREAM", stream), ("LIMIT", limit), ("NOW", now),))
+        return await self._call(INGEST_EVENTS, (), (), (("STREAM", stream), ("LIMIT", limit), ("NOW", now), ("ONCE_FOR", once_for),), once)
 
     async def iter_ingest_events(
         self,
@@ -80,6 +95,7 @@ class AsyncFunctions(AsyncCaller):
         stream: str | None = None,
         limit: int | None = None,
         now: datetime | int | None = None,
+        once_for: timedelta | int | None = None,
     ) -> AsyncIterator[IngestEventsReply]:
         """Counts what has arrived on a stream, each entry exactly once; all of it, call by call as it is
         asked for.
@@ -87,7 +103,7 @@ class AsyncFunctions(AsyncCaller):
         See :meth:`ingest_events`.
         """
         while True:
-            reply = await self.ingest_events(stream=stream, limit=limit, now=now)
+            reply = await self.ingest_events(stream=stream, limit=limit, now=now, once_for=once_for)
             yield reply
             if not reply.remaining:
                 return
@@ -101,6 +117,8 @@ class AsyncFunctions(AsyncCaller):
         *,
         hold: timedelta | int | None = None,
         now: datetime | int | None = None,
+        once_for: timedelta | int | None = None,
+        once: str | None = None,
     ) -> ImportEventsReply:
         """Counts a chunk of a log or stream exactly once, and moves the kept position.
 
@@ -119,7 +137,9 @@ class AsyncFunctions(AsyncCaller):
             hold: ms that rotation waits for the next chunk before it takes up unfinished windows; 0
                 with the last one.
             now: clock of the call, in place of the server's.
+            once_for: how long the reply is kept for repeats, ms (default 600000).
             events: events as JSON objects, as `track_events` takes them.
+            once: names this call, by default at random; a repeat under the same name does nothing.
 
         Raises:
             BadArgumentError: an argument is missing, unknown, given twice or malformed; nothing was
@@ -131,7 +151,7 @@ class AsyncFunctions(AsyncCaller):
         Made again, because its reply was lost: Nothing more is changed, but the answer is another one: it
         does not say that the first call was carried out.
         """
-        return await self._call(IMPORT_EVENTS, (source, from_, to,), [json_text(each) for each in events], (("HOLD", hold), ("NOW", now),))
+        return await self._call(IMPORT_EVENTS, (source, from_, to,), [json_text(each) for each in events], (("HOLD", hold), ("NOW", now), ("ONCE_FOR", once_for),), once)
 
     async def get_import(self, source: str) -> GetImportReply | None:
         """How far a log or stream was imported.
@@ -147,13 +167,21 @@ class AsyncFunctions(AsyncCaller):
         """
         return await self._call(GET_IMPORT, (source,), (), ())
 
-    async def forget_import(self, source: str) -> bool:
+    async def forget_import(
+        self,
+        source: str,
+        *,
+        once_for: timedelta | int | None = None,
+        once: str | None = None,
+    ) -> bool:
         """Forgets how far a log or stream was imported, so that it counts anew.
 
         What was counted stays counted.
 
         Arguments:
             source: what names the log or stream, the same in every call about it.
+            once_for: how long the reply is kept for repeats, ms (default 600000).
+            once: names this call, by default at random; a repeat under the same name does nothing.
 
         Returns: 1, or 0 where nothing was kept.
 
@@ -166,7 +194,7 @@ class AsyncFunctions(AsyncCaller):
         Made again, because its reply was lost: Nothing more is changed, but the answer is another one: it
         does not say that the first call was carried out.
         """
-        return await self._call(FORGET_IMPORT, (source,), (), ())
+        return await self._call(FORGET_IMPORT, (source,), (), (("ONCE_FOR", once_for),), once)
 
     async def rotate_pg(
         self,
@@ -175,6 +203,8 @@ class AsyncFunctions(AsyncCaller):
         dimension: Literal["W", "S", "P", "A", "V", "PC"] | None = None,
         limit: int | None = None,
         now: datetime | int | None = None,
+        once_for: timedelta | int | None = None,
+        once: str | None = None,
     ) -> RotatePgReply:
         """Carries page views of finished windows into the next tier and the series.
 
@@ -187,6 +217,8 @@ class AsyncFunctions(AsyncCaller):
             dimension: one dimension; all if it is left out.
             limit: most records (id and window) to merge.
             now: clock of the call, in place of the server's.
+            once_for: how long the reply is kept for repeats, ms (default 600000).
+            once: names this call, by default at random; a repeat under the same name does nothing.
 
         Raises:
             BadArgumentError: an argument is missing, unknown, given twice or malformed; nothing was
@@ -197,7 +229,7 @@ class AsyncFunctions(AsyncCaller):
         Made again, because its reply was lost: It does the next piece of the work, which is harmless:
         counts of what was done are those of this call.
         """
-        return await self._call(ROTATE_PG, (), (), (("TIER", tier), ("DIMENSION", dimension), ("LIMIT", limit), ("NOW", now),))
+        return await self._call(ROTATE_PG, (), (), (("TIER", tier), ("DIMENSION", dimension), ("LIMIT", limit), ("NOW", now), ("ONCE_FOR", once_for),), once)
 
     async def iter_rotate_pg(
         self,
@@ -206,6 +238,7 @@ class AsyncFunctions(AsyncCaller):
         dimension: Literal["W", "S", "P", "A", "V", "PC"] | None = None,
         limit: int | None = None,
         now: datetime | int | None = None,
+        once_for: timedelta | int | None = None,
     ) -> AsyncIterator[RotatePgReply]:
         """Carries page views of finished windows into the next tier and the series; all of it, call by call
         as it is asked for.
@@ -213,7 +246,7 @@ class AsyncFunctions(AsyncCaller):
         See :meth:`rotate_pg`.
         """
         while True:
-            reply = await self.rotate_pg(tier=tier, dimension=dimension, limit=limit, now=now)
+            reply = await self.rotate_pg(tier=tier, dimension=dimension, limit=limit, now=now, once_for=once_for)
             yield reply
             if not reply.remaining:
                 return
@@ -225,6 +258,8 @@ class AsyncFunctions(AsyncCaller):
         dimension: Literal["W", "S", "P", "A", "V", "PC"] | None = None,
         limit: int | None = None,
         now: datetime | int | None = None,
+        once_for: timedelta | int | None = None,
+        once: str | None = None,
     ) -> RotateUdReply:
         """Merges unique devices of finished windows into the next tier and the series.
 
@@ -237,6 +272,8 @@ class AsyncFunctions(AsyncCaller):
             dimension: one dimension; all if it is left out.
             limit: most records (id and window) to merge.
             now: clock of the call, in place of the server's.
+            once_for: how long the reply is kept for repeats, ms (default 600000).
+            once: names this call, by default at random; a repeat under the same name does nothing.
 
         Raises:
             BadArgumentError: an argument is missing, unknown, given twice or malformed; nothing was
@@ -247,7 +284,7 @@ class AsyncFunctions(AsyncCaller):
         Made again, because its reply was lost: It does the next piece of the work, which is harmless:
         counts of what was done are those of this call.
         """
-        return await self._call(ROTATE_UD, (), (), (("TIER", tier), ("DIMENSION", dimension), ("LIMIT", limit), ("NOW", now),))
+        return await self._call(ROTATE_UD, (), (), (("TIER", tier), ("DIMENSION", dimension), ("LIMIT", limit), ("NOW", now), ("ONCE_FOR", once_for),), once)
 
     async def iter_rotate_ud(
         self,
@@ -256,6 +293,7 @@ class AsyncFunctions(AsyncCaller):
         dimension: Literal["W", "S", "P", "A", "V", "PC"] | None = None,
         limit: int | None = None,
         now: datetime | int | None = None,
+        once_for: timedelta | int | None = None,
     ) -> AsyncIterator[RotateUdReply]:
         """Merges unique devices of finished windows into the next tier and the series; all of it, call by
         call as it is asked for.
@@ -263,17 +301,18 @@ class AsyncFunctions(AsyncCaller):
         See :meth:`rotate_ud`.
         """
         while True:
-            reply = await self.rotate_ud(tier=tier, dimension=dimension, limit=limit, now=now)
+            reply = await self.rotate_ud(tier=tier, dimension=dimension, limit=limit, now=now, once_for=once_for)
             yield reply
             if not reply.remaining:
                 return
 
     async def get_carry(self, *, count: int | None = None) -> tuple[GetCarryItem, ...]:
-        """Devices that the partition at home has to learn, those that were merged first first.
+        """Devices that rotation has merged and other partitions have to learn, those merged first first.
 
-        Of a partition with SHARED `away`. Give each to `put_carry` at home, then the last `serial` to
-        `end_carry` here; until then the same are answered again. Where a window has ended before it was
-        taken, it is that of the narrowest tier which is left.
+        Of a partition with SHARED. Each record has a home among the partitions that share it, which the
+        caller chooses. Give each HyperLogLog to `put_carry` there, unless it is here, then the last
+        `serial` to `end_carry` here; until then the same are answered again. Where a window has ended
+        before it was taken, it is that of the narrowest tier which is left.
 
         Arguments:
             count: how many at most, of up to 12 KB each.
@@ -295,8 +334,10 @@ class AsyncFunctions(AsyncCaller):
         devices: bytes,
         *,
         now: datetime | int | None = None,
+        once_for: timedelta | int | None = None,
+        once: str | None = None,
     ) -> None:
-        """Unites devices that another partition has seen with a window at home.
+        """Unites devices that another partition has seen with a window of this one.
 
         Rotation carries them into the windows above, and notes the points. May be repeated: a device
         counts once. What comes for a window that is not kept any more is in the windows around it that
@@ -309,6 +350,8 @@ class AsyncFunctions(AsyncCaller):
             window: start of the window.
             devices: the HyperLogLog, as `get_carry` answered it.
             now: clock of the call, in place of the server's.
+            once_for: how long the reply is kept for repeats, ms (default 600000).
+            once: names this call, by default at random; a repeat under the same name does nothing.
 
         Returns: 1.
 
@@ -320,16 +363,24 @@ class AsyncFunctions(AsyncCaller):
 
         Made again, because its reply was lost: Its work is done once, and the answer says the same.
         """
-        await self._call(PUT_CARRY, (dimension, id, tier, window, devices,), (), (("NOW", now),))
+        await self._call(PUT_CARRY, (dimension, id, tier, window, devices,), (), (("NOW", now), ("ONCE_FOR", once_for),), once)
 
-    async def end_carry(self, serial: str) -> int:
-        """Says that devices have arrived at home.
+    async def end_carry(
+        self,
+        serial: str,
+        *,
+        once_for: timedelta | int | None = None,
+        once: str | None = None,
+    ) -> int:
+        """Says that devices have arrived where they belong.
 
         All up to this serial number are taken off the list; what rotation has merged again since is not
         among them.
 
         Arguments:
             serial: the last one of `get_carry` that has arrived.
+            once_for: how long the reply is kept for repeats, ms (default 600000).
+            once: names this call, by default at random; a repeat under the same name does nothing.
 
         Returns: how many were taken off the list.
 
@@ -342,7 +393,7 @@ class AsyncFunctions(AsyncCaller):
         Made again, because its reply was lost: Nothing more is changed, but the answer is another one: it
         does not say that the first call was carried out.
         """
-        return await self._call(END_CARRY, (serial,), (), ())
+        return await self._call(END_CARRY, (serial,), (), (("ONCE_FOR", once_for),), once)
 
     async def count_pg(
         self,
@@ -389,7 +440,9 @@ class AsyncFunctions(AsyncCaller):
         An estimate of HyperLogLog, standard error 0.81 % (Redis documentation of PFCOUNT). `from` and
         `to` are the bounds covered: whole minutes for the last hour, rounded outwards to whole windows
         where only coarser ones are kept, cut where nothing is kept (7 days) or nothing can be yet. Nil
-        where nothing is left. Not callable with FCALL_RO: Redis counts PFCOUNT as a write.
+        where nothing is left. LIMIT where more than 10 MB of HyperLogLogs would have to be read, as after
+        half a day without rotation of a large website. Not callable with FCALL_RO, and so on no replica:
+        Redis counts PFCOUNT as a write.
 
         Arguments:
             dimension: website, section, page, audio, video or podcast.
@@ -471,7 +524,7 @@ class AsyncFunctions(AsyncCaller):
             to: end of the time in question, not included.
             website: id of a website: only its sections or pages.
             section: id of a section, in place of WEBSITE: only its pages.
-            count: how many to list.
+            count: how many to list; up to 200 are answered in full in the middle of windows as well.
             now: clock of the call, in place of the server's.
 
         At most one of website, section.
@@ -616,7 +669,8 @@ class AsyncFunctions(AsyncCaller):
             limit: most records to look at, those that are passed over in several sections included;
                 where they are too many to look at all, one of several sections counts for three, and so
                 does one whose address or name is tested; two that have all words and directories asked
-                for count for one.
+                for count for one. Of more than four words and other filters, all of these count for more:
+                for twice as much with eight.
 
         Returns: ids of documents.
 
@@ -665,6 +719,8 @@ class AsyncFunctions(AsyncCaller):
         metadata: Metadata,
         *,
         now: datetime | int | None = None,
+        once_for: timedelta | int | None = None,
+        once: str | None = None,
     ) -> None:
         """Sets title, kicker and display date of a page, and ends its wait for them.
 
@@ -678,6 +734,8 @@ class AsyncFunctions(AsyncCaller):
             id: id of the page, as it was announced.
             metadata: JSON object with title, kicker and display_date.
             now: clock of the call, in place of the server's.
+            once_for: how long the reply is kept for repeats, ms (default 600000).
+            once: names this call, by default at random; a repeat under the same name does nothing.
 
         Returns: 1.
 
@@ -690,7 +748,7 @@ class AsyncFunctions(AsyncCaller):
 
         Made again, because its reply was lost: Its work is done once, and the answer says the same.
         """
-        await self._call(ENRICH_DOCUMENT, (dimension, id, json_text(metadata),), (), (("NOW", now),))
+        await self._call(ENRICH_DOCUMENT, (dimension, id, json_text(metadata),), (), (("NOW", now), ("ONCE_FOR", once_for),), once)
 
     async def abandon_enrichment(
         self,
@@ -699,6 +757,8 @@ class AsyncFunctions(AsyncCaller):
         *,
         reason: str,
         now: datetime | int | None = None,
+        once_for: timedelta | int | None = None,
+        once: str | None = None,
     ) -> None:
         """Notes that the metadata of a page could not be had, and ends its wait for them.
 
@@ -712,6 +772,8 @@ class AsyncFunctions(AsyncCaller):
             id: id of the page, as it was announced.
             reason: why, in a word.
             now: clock of the call, in place of the server's.
+            once_for: how long the reply is kept for repeats, ms (default 600000).
+            once: names this call, by default at random; a repeat under the same name does nothing.
 
         Returns: 1.
 
@@ -724,13 +786,15 @@ class AsyncFunctions(AsyncCaller):
 
         Made again, because its reply was lost: It is done again, and counts twice.
         """
-        await self._call(ABANDON_ENRICHMENT, (dimension, id,), (), (("REASON", reason), ("NOW", now),))
+        await self._call(ABANDON_ENRICHMENT, (dimension, id,), (), (("REASON", reason), ("NOW", now), ("ONCE_FOR", once_for),), once)
 
     async def refresh_documents(
         self,
         *,
         limit: int | None = None,
         now: datetime | int | None = None,
+        once_for: timedelta | int | None = None,
+        once: str | None = None,
     ) -> RefreshDocumentsReply:
         """Announces pages whose metadata are old, or never came.
 
@@ -744,6 +808,8 @@ class AsyncFunctions(AsyncCaller):
         Arguments:
             limit: most pages to look at.
             now: clock of the call, in place of the server's.
+            once_for: how long the reply is kept for repeats, ms (default 600000).
+            once: names this call, by default at random; a repeat under the same name does nothing.
 
         Raises:
             BadArgumentError: an argument is missing, unknown, given twice or malformed; nothing was
@@ -754,20 +820,21 @@ class AsyncFunctions(AsyncCaller):
         Made again, because its reply was lost: It does the next piece of the work, which is harmless:
         counts of what was done are those of this call.
         """
-        return await self._call(REFRESH_DOCUMENTS, (), (), (("LIMIT", limit), ("NOW", now),))
+        return await self._call(REFRESH_DOCUMENTS, (), (), (("LIMIT", limit), ("NOW", now), ("ONCE_FOR", once_for),), once)
 
     async def iter_refresh_documents(
         self,
         *,
         limit: int | None = None,
         now: datetime | int | None = None,
+        once_for: timedelta | int | None = None,
     ) -> AsyncIterator[RefreshDocumentsReply]:
         """Announces pages whose metadata are old, or never came; all of it, call by call as it is asked for.
 
         See :meth:`refresh_documents`.
         """
         while True:
-            reply = await self.refresh_documents(limit=limit, now=now)
+            reply = await self.refresh_documents(limit=limit, now=now, once_for=once_for)
             yield reply
             if not reply.remaining:
                 return
@@ -777,6 +844,8 @@ class AsyncFunctions(AsyncCaller):
         *,
         limit: int | None = None,
         now: datetime | int | None = None,
+        once_for: timedelta | int | None = None,
+        once: str | None = None,
     ) -> ExpireDocumentsReply:
         """Removes documents that were not visited for DOCUMENT_DAYS, with all that refers to them.
 
@@ -789,6 +858,8 @@ class AsyncFunctions(AsyncCaller):
         Arguments:
             limit: most documents to remove.
             now: clock of the call, in place of the server's.
+            once_for: how long the reply is kept for repeats, ms (default 600000).
+            once: names this call, by default at random; a repeat under the same name does nothing.
 
         Raises:
             BadArgumentError: an argument is missing, unknown, given twice or malformed; nothing was
@@ -799,13 +870,14 @@ class AsyncFunctions(AsyncCaller):
         Made again, because its reply was lost: It does the next piece of the work, which is harmless:
         counts of what was done are those of this call.
         """
-        return await self._call(EXPIRE_DOCUMENTS, (), (), (("LIMIT", limit), ("NOW", now),))
+        return await self._call(EXPIRE_DOCUMENTS, (), (), (("LIMIT", limit), ("NOW", now), ("ONCE_FOR", once_for),), once)
 
     async def iter_expire_documents(
         self,
         *,
         limit: int | None = None,
         now: datetime | int | None = None,
+        once_for: timedelta | int | None = None,
     ) -> AsyncIterator[ExpireDocumentsReply]:
         """Removes documents that were not visited for DOCUMENT_DAYS, with all that refers to them; all of
         it, call by call as it is asked for.
@@ -813,7 +885,7 @@ class AsyncFunctions(AsyncCaller):
         See :meth:`expire_documents`.
         """
         while True:
-            reply = await self.expire_documents(limit=limit, now=now)
+            reply = await self.expire_documents(limit=limit, now=now, once_for=once_for)
             yield reply
             if not reply.remaining:
                 return
@@ -862,7 +934,10 @@ class AsyncFunctions(AsyncCaller):
         series_coarse_days: int | None = None,
         enrich: bool | None = None,
         refresh_days: int | None = None,
-        shared: Literal["no", "home", "away"] | None = None,
+        shared: int | None = None,
+        id_keep: int | None = None,
+        once_for: timedelta | int | None = None,
+        once: str | None = None,
     ) -> None:
         """Sets options of the tracker; those not named stay as they are.
 
@@ -882,9 +957,13 @@ class AsyncFunctions(AsyncCaller):
                 calls enrich_document; 0: they are not (default). Pages that came while it was 0 are
                 announced by refresh_documents.
             refresh_days: days after which refresh_documents asks for the metadata of a page again.
-            shared: whether websites of this partition are counted in others as well: `away` notes for
-                `take_devices` what devices rotation has merged, `home` is where `merge_devices` brings
-                them; both keep HyperLogLogs for 3 hours at least.
+            shared: 1: websites of this partition are counted in others as well; rotation notes for
+                `get_carry` what devices it has merged, and HyperLogLogs of all but pages are kept for 3
+                hours at least; 0: they are not (default).
+            id_keep: how long an event with an `id` is known when it comes again, ms (600000 by
+                default).
+            once_for: how long the reply is kept for repeats, ms (default 600000).
+            once: names this call, by default at random; a repeat under the same name does nothing.
 
         Returns: 1.
 
@@ -898,7 +977,7 @@ class AsyncFunctions(AsyncCaller):
 
         Made again, because its reply was lost: Its work is done once, and the answer says the same.
         """
-        await self._call(CONFIGURE_TRACKER, (), (), (("HOSTS", json_text(hosts)), ("UNKNOWN", unknown), ("MAXLEN", maxlen), ("DOCUMENT_DAYS", document_days), ("SERIES_FINE_DAYS", series_fine_days), ("SERIES_COARSE_DAYS", series_coarse_days), ("ENRICH", enrich), ("REFRESH_DAYS", refresh_days), ("SHARED", shared),))
+        await self._call(CONFIGURE_TRACKER, (), (), (("HOSTS", json_text(hosts)), ("UNKNOWN", unknown), ("MAXLEN", maxlen), ("DOCUMENT_DAYS", document_days), ("SERIES_FINE_DAYS", series_fine_days), ("SERIES_COARSE_DAYS", series_coarse_days), ("ENRICH", enrich), ("REFRESH_DAYS", refresh_days), ("SHARED", shared), ("ID_KEEP", id_keep), ("ONCE_FOR", once_for),), once)
 
     async def get_tracker_config(self) -> GetTrackerConfigReply:
         """The options of the tracker that are in force, defaults included.
@@ -979,6 +1058,8 @@ class AsyncFunctions(AsyncCaller):
         *,
         lease: timedelta | int | None = None,
         now: datetime | int | None = None,
+        once_for: timedelta | int | None = None,
+        once: str | None = None,
     ) -> bool:
         """Asks to lead one tick of a scheduled job.
 
@@ -992,6 +1073,8 @@ class AsyncFunctions(AsyncCaller):
             worker: who asks; the same in every call of one host.
             lease: how long the lead lasts, ms.
             now: clock of the call, in place of the server's.
+            once_for: how long the reply is kept for repeats, ms (default 600000).
+            once: names this call, by default at random; a repeat under the same name does nothing.
 
         Returns: 1, or 0 where another host leads it or it is over.
 
@@ -1001,9 +1084,17 @@ class AsyncFunctions(AsyncCaller):
 
         Made again, because its reply was lost: Its work is done once, and the answer says the same.
         """
-        return await self._call(TRACKER_LEAD, (job, slot, worker,), (), (("LEASE", lease), ("NOW", now),))
+        return await self._call(TRACKER_LEAD, (job, slot, worker,), (), (("LEASE", lease), ("NOW", now), ("ONCE_FOR", once_for),), once)
 
-    async def tracker_done(self, job: str, slot: datetime | int, worker: str) -> bool:
+    async def tracker_done(
+        self,
+        job: str,
+        slot: datetime | int,
+        worker: str,
+        *,
+        once_for: timedelta | int | None = None,
+        once: str | None = None,
+    ) -> bool:
         """Ends a tick that this worker leads.
 
         Answers 1, or 0 where another worker has taken the tick over or a later slot was led since.
@@ -1012,6 +1103,8 @@ class AsyncFunctions(AsyncCaller):
             job: name of the job.
             slot: the time for which the tick was scheduled.
             worker: who asks; the same in every call of one host.
+            once_for: how long the reply is kept for repeats, ms (default 600000).
+            once: names this call, by default at random; a repeat under the same name does nothing.
 
         Returns: 1, or 0 where this worker does not lead it.
 
@@ -1021,7 +1114,7 @@ class AsyncFunctions(AsyncCaller):
 
         Made again, because its reply was lost: Its work is done once, and the answer says the same.
         """
-        return await self._call(TRACKER_DONE, (job, slot, worker,), (), ())
+        return await self._call(TRACKER_DONE, (job, slot, worker,), (), (("ONCE_FOR", once_for),), once)
 
     async def tracker_library(self) -> TrackerLibraryReply:
         """Name, version and content hash of this library.
@@ -1038,18 +1131,26 @@ class AsyncFunctions(AsyncCaller):
         subject: str,
         item: str,
         *,
+        id: str | None = None,
         now: datetime | int | None = None,
+        once_for: timedelta | int | None = None,
+        once: str | None = None,
     ) -> datetime:
         """Adds an item to a subject, and answers when the subject will have been quiet.
 
         The scan has the time of the call. Each scan restarts the quiet time, that of an item that is
-        listed already too.
+        listed already too. A scan with an ID counts once, by call or by stream, within ID_KEEP
+        (configure_topic; ten minutes): a repeat changes nothing, and answers when the subject will have
+        been quiet as things are, or 0 if it waits no more.
 
         Arguments:
             topic: name of the topic.
             subject: who is to be notified.
             item: what was scanned.
+            id: by which the scan is known when it comes again.
             now: clock of the call, in place of the server's.
+            once_for: how long the reply is kept for repeats, ms (default 600000).
+            once: names this call, by default at random; a repeat under the same name does nothing.
 
         Returns: when the subject will have been quiet.
 
@@ -1059,10 +1160,11 @@ class AsyncFunctions(AsyncCaller):
             NotFoundError: there is no such topic.
             ConflictError: a key holds a type that is not the library's, and is named; nothing was
                 done.
+            LimitError: the call asks for more than a call may do; nothing was done.
 
         Made again, because its reply was lost: Its work is done once, and the answer says the same.
         """
-        return await self._call(SCAN_ITEM, (topic, subject, item,), (), (("NOW", now),))
+        return await self._call(SCAN_ITEM, (topic, subject, item,), (), (("ID", id), ("NOW", now), ("ONCE_FOR", once_for),), once)
 
     async def ingest_scans(
         self,
@@ -1070,12 +1172,15 @@ class AsyncFunctions(AsyncCaller):
         *,
         limit: int | None = None,
         now: datetime | int | None = None,
+        once_for: timedelta | int | None = None,
+        once: str | None = None,
     ) -> IngestScansReply:
         """Takes the scans that have arrived on a topic's stream, each exactly once.
 
         Entries have the topic's fields of subject (1 to 256 bytes) and item (1 to 1,024 bytes); others
-        are ignored. A scan has the time of its entry's id, or of the call if that is earlier. The cursor
-        moves in the same call as the lists. An entry that is refused is counted by reason and kept in
+        are ignored, but for `id` (1 to 64 bytes), under which a scan counts once, as in scan_item. A scan
+        has the time of its entry's id, or of the call if that is earlier. The cursor moves in the same
+        call as the lists. An entry that is refused is counted by reason and kept in
         `ST:NOTIFIER.REJECTED::<topic>::`. Entries that were read are trimmed to about MAXLEN
         (configure_topic), unread ones never.
 
@@ -1083,6 +1188,8 @@ class AsyncFunctions(AsyncCaller):
             topic: name of the topic.
             limit: most entries of this call.
             now: clock of the call, in place of the server's.
+            once_for: how long the reply is kept for repeats, ms (default 600000).
+            once: names this call, by default at random; a repeat under the same name does nothing.
 
         Raises:
             BadArgumentError: an argument is missing, unknown, given twice or malformed; nothing was
@@ -1090,11 +1197,12 @@ class AsyncFunctions(AsyncCaller):
             NotFoundError: there is no such topic.
             ConflictError: a key holds a type that is not the library's, and is named; nothing was
                 done.
+            LimitError: the call asks for more than a call may do; nothing was done.
 
         Made again, because its reply was lost: It does the next piece of the work, which is harmless:
         counts of what was done are those of this call.
         """
-        return await self._call(INGEST_SCANS, (topic,), (), (("LIMIT", limit), ("NOW", now),))
+        return await self._call(INGEST_SCANS, (topic,), (), (("LIMIT", limit), ("NOW", now), ("ONCE_FOR", once_for),), once)
 
     async def iter_ingest_scans(
         self,
@@ -1102,6 +1210,7 @@ class AsyncFunctions(AsyncCaller):
         *,
         limit: int | None = None,
         now: datetime | int | None = None,
+        once_for: timedelta | int | None = None,
     ) -> AsyncIterator[IngestScansReply]:
         """Takes the scans that have arrived on a topic's stream, each exactly once; all of it, call by call
         as it is asked for.
@@ -1109,7 +1218,7 @@ class AsyncFunctions(AsyncCaller):
         See :meth:`ingest_scans`.
         """
         while True:
-            reply = await self.ingest_scans(topic, limit=limit, now=now)
+            reply = await self.ingest_scans(topic, limit=limit, now=now, once_for=once_for)
             yield reply
             if not reply.remaining:
                 return
@@ -1121,6 +1230,8 @@ class AsyncFunctions(AsyncCaller):
         count: int | None = None,
         worker: str | None = None,
         now: datetime | int | None = None,
+        once_for: timedelta | int | None = None,
+        once: str | None = None,
     ) -> ClaimNotificationsReply:
         """Takes notifications of subjects that have been quiet, each under a lease.
 
@@ -1137,6 +1248,8 @@ class AsyncFunctions(AsyncCaller):
             count: most notifications of this call.
             worker: who asks; shown in lists.
             now: clock of the call, in place of the server's.
+            once_for: how long the reply is kept for repeats, ms (default 600000).
+            once: names this call, by default at random; a repeat under the same name does nothing.
 
         Returns: notifications, each under a lease of its own.
 
@@ -1150,7 +1263,7 @@ class AsyncFunctions(AsyncCaller):
         Made again, because its reply was lost: It takes something else; what the first call took comes
         back when its lease ends.
         """
-        return await self._call(CLAIM_NOTIFICATIONS, (topic,), (), (("COUNT", count), ("WORKER", worker), ("NOW", now),))
+        return await self._call(CLAIM_NOTIFICATIONS, (topic,), (), (("COUNT", count), ("WORKER", worker), ("NOW", now), ("ONCE_FOR", once_for),), once)
 
     async def ack_notification(
         self,
@@ -1159,6 +1272,8 @@ class AsyncFunctions(AsyncCaller):
         *,
         token: str | None = None,
         now: datetime | int | None = None,
+        once_for: timedelta | int | None = None,
+        once: str | None = None,
     ) -> None:
         """Ends a notification that was delivered, and removes it.
 
@@ -1169,6 +1284,8 @@ class AsyncFunctions(AsyncCaller):
             id: id of the notification.
             token: token of the lease, from the claim.
             now: clock of the call, in place of the server's.
+            once_for: how long the reply is kept for repeats, ms (default 600000).
+            once: names this call, by default at random; a repeat under the same name does nothing.
 
         Returns: 1.
 
@@ -1183,7 +1300,7 @@ class AsyncFunctions(AsyncCaller):
         Made again, because its reply was lost: Nothing more is changed, but the answer is another one: it
         does not say that the first call was carried out.
         """
-        await self._call(ACK_NOTIFICATION, (topic, id,), (), (("TOKEN", token), ("NOW", now),))
+        await self._call(ACK_NOTIFICATION, (topic, id,), (), (("TOKEN", token), ("NOW", now), ("ONCE_FOR", once_for),), once)
 
     async def fail_notification(
         self,
@@ -1193,6 +1310,8 @@ class AsyncFunctions(AsyncCaller):
         token: str | None = None,
         reason: str | None = None,
         now: datetime | int | None = None,
+        once_for: timedelta | int | None = None,
+        once: str | None = None,
     ) -> None:
         """Ends an attempt that failed: the notification waits for its back-off, or is dead if that was the
         last.
@@ -1206,6 +1325,8 @@ class AsyncFunctions(AsyncCaller):
             token: token of the lease, from the claim.
             reason: what went wrong; shown in lists.
             now: clock of the call, in place of the server's.
+            once_for: how long the reply is kept for repeats, ms (default 600000).
+            once: names this call, by default at random; a repeat under the same name does nothing.
 
         Returns: 1.
 
@@ -1219,7 +1340,7 @@ class AsyncFunctions(AsyncCaller):
         Made again, because its reply was lost: Nothing more is changed, but the answer is another one: it
         does not say that the first call was carried out.
         """
-        await self._call(FAIL_NOTIFICATION, (topic, id,), (), (("TOKEN", token), ("REASON", reason), ("NOW", now),))
+        await self._call(FAIL_NOTIFICATION, (topic, id,), (), (("TOKEN", token), ("REASON", reason), ("NOW", now), ("ONCE_FOR", once_for),), once)
 
     async def list_notifications(
         self,
@@ -1276,13 +1397,23 @@ class AsyncFunctions(AsyncCaller):
             if len(reply.items) < size:
                 return
 
-    async def retry_notification(self, topic: str, id: str, *, now: datetime | int | None = None) -> None:
+    async def retry_notification(
+        self,
+        topic: str,
+        id: str,
+        *,
+        now: datetime | int | None = None,
+        once_for: timedelta | int | None = None,
+        once: str | None = None,
+    ) -> None:
         """Makes a notification that is dead, or waits for its back-off, ready now; its attempts start anew.
 
         Arguments:
             topic: name of the topic.
             id: id of the notification.
             now: clock of the call, in place of the server's.
+            once_for: how long the reply is kept for repeats, ms (default 600000).
+            once: names this call, by default at random; a repeat under the same name does nothing.
 
         Returns: 1.
 
@@ -1294,7 +1425,7 @@ class AsyncFunctions(AsyncCaller):
 
         Made again, because its reply was lost: Its work is done once, and the answer says the same.
         """
-        await self._call(RETRY_NOTIFICATION, (topic, id,), (), (("NOW", now),))
+        await self._call(RETRY_NOTIFICATION, (topic, id,), (), (("NOW", now), ("ONCE_FOR", once_for),), once)
 
     async def configure_topic(
         self,
@@ -1310,6 +1441,9 @@ class AsyncFunctions(AsyncCaller):
         attempts: int | None = None,
         backoff: timedelta | int | None = None,
         maxlen: int | None = None,
+        id_keep: int | None = None,
+        once_for: timedelta | int | None = None,
+        once: str | None = None,
     ) -> ConfigureTopicReply:
         """Makes a topic, or sets options of one; those not named stay as they are.
 
@@ -1334,6 +1468,9 @@ class AsyncFunctions(AsyncCaller):
             attempts: how often a notification is given out before it is dead.
             backoff: ms to wait after the first failure, doubled by each, an hour at most.
             maxlen: about how many entries that were read the stream keeps.
+            id_keep: how long a scan with an id is known when it comes again, ms.
+            once_for: how long the reply is kept for repeats, ms (default 600000).
+            once: names this call, by default at random; a repeat under the same name does nothing.
 
         Raises:
             BadArgumentError: an argument is missing, unknown, given twice or malformed; nothing was
@@ -1344,7 +1481,7 @@ class AsyncFunctions(AsyncCaller):
 
         Made again, because its reply was lost: Its work is done once, and the answer says the same.
         """
-        return await self._call(CONFIGURE_TOPIC, (topic,), (), (("STREAM", stream), ("SUBJECT", subject), ("ITEM", item), ("PREFIX", prefix), ("QUIET", quiet), ("MAXWAIT", maxwait), ("LEASE", lease), ("ATTEMPTS", attempts), ("BACKOFF", backoff), ("MAXLEN", maxlen),))
+        return await self._call(CONFIGURE_TOPIC, (topic,), (), (("STREAM", stream), ("SUBJECT", subject), ("ITEM", item), ("PREFIX", prefix), ("QUIET", quiet), ("MAXWAIT", maxwait), ("LEASE", lease), ("ATTEMPTS", attempts), ("BACKOFF", backoff), ("MAXLEN", maxlen), ("ID_KEEP", id_keep), ("ONCE_FOR", once_for),), once)
 
     async def get_topic(self, topic: str) -> GetTopicReply:
         """The settings of a topic that are in force, defaults included.
@@ -1412,6 +1549,8 @@ class AsyncFunctions(AsyncCaller):
         entries: Sequence[Entry],
         *,
         now: datetime | int | None = None,
+        once_for: timedelta | int | None = None,
+        once: str | None = None,
     ) -> int:
         """Adds files to the index and deletes them, and plans what is to be done with them.
 
@@ -1433,7 +1572,9 @@ class AsyncFunctions(AsyncCaller):
             db: name of the database.
             table: name of the table.
             now: clock of the call, in place of the server's.
+            once_for: how long the reply is kept for repeats, ms (default 600000).
             entries: entries as JSON objects.
+            once: names this call, by default at random; a repeat under the same name does nothing.
 
         Returns: how many entries were processed.
 
@@ -1448,7 +1589,7 @@ class AsyncFunctions(AsyncCaller):
 
         Made again, because its reply was lost: Its work is done once, and the answer says the same.
         """
-        return await self._call(PATCH_INDEX, (db, table,), [json_text(each) for each in entries], (("NOW", now),))
+        return await self._call(PATCH_INDEX, (db, table,), [json_text(each) for each in entries], (("NOW", now), ("ONCE_FOR", once_for),), once)
 
     async def get_merge_plan(
         self,
@@ -1459,6 +1600,8 @@ class AsyncFunctions(AsyncCaller):
         writer: str,
         *,
         now: datetime | int | None = None,
+        once_for: timedelta | int | None = None,
+        once: str | None = None,
     ) -> MergePlan | None:
         """Takes a plan to merge files, under a lease, or nil.
 
@@ -1476,6 +1619,8 @@ class AsyncFunctions(AsyncCaller):
             layer: name of the layer.
             writer: id of the writer whose files they are.
             now: clock of the call, in place of the server's.
+            once_for: how long the reply is kept for repeats, ms (default 600000).
+            once: names this call, by default at random; a repeat under the same name does nothing.
 
         Returns: the plan.
 
@@ -1488,9 +1633,17 @@ class AsyncFunctions(AsyncCaller):
         Made again, because its reply was lost: It takes something else; what the first call took comes
         back when its lease ends.
         """
-        return await self._call(GET_MERGE_PLAN, (db, table, iteration, layer, writer,), (), (("NOW", now),))
+        return await self._call(GET_MERGE_PLAN, (db, table, iteration, layer, writer,), (), (("NOW", now), ("ONCE_FOR", once_for),), once)
 
-    async def end_merge(self, db: str, table: str, id: str) -> None:
+    async def end_merge(
+        self,
+        db: str,
+        table: str,
+        id: str,
+        *,
+        once_for: timedelta | int | None = None,
+        once: str | None = None,
+    ) -> None:
         """Ends a plan to merge files that was carried out.
 
         A plan can be ended as long as it is out, after its lease too. One that a client took without us
@@ -1500,6 +1653,8 @@ class AsyncFunctions(AsyncCaller):
             db: name of the database.
             table: name of the table.
             id: id of the plan.
+            once_for: how long the reply is kept for repeats, ms (default 600000).
+            once: names this call, by default at random; a repeat under the same name does nothing.
 
         Returns: 1.
 
@@ -1513,7 +1668,7 @@ class AsyncFunctions(AsyncCaller):
         Made again, because its reply was lost: Nothing more is changed, but the answer is another one: it
         does not say that the first call was carried out.
         """
-        await self._call(END_MERGE, (db, table, id,), (), ())
+        await self._call(END_MERGE, (db, table, id,), (), (("ONCE_FOR", once_for),), once)
 
     async def get_move_plan(
         self,
@@ -1523,6 +1678,8 @@ class AsyncFunctions(AsyncCaller):
         writer: str,
         *,
         now: datetime | int | None = None,
+        once_for: timedelta | int | None = None,
+        once: str | None = None,
     ) -> MovePlan | None:
         """Takes a plan to move a file to the next layer, under a lease, or nil.
 
@@ -1537,6 +1694,8 @@ class AsyncFunctions(AsyncCaller):
             layer: name of the layer.
             writer: id of the writer whose files they are.
             now: clock of the call, in place of the server's.
+            once_for: how long the reply is kept for repeats, ms (default 600000).
+            once: names this call, by default at random; a repeat under the same name does nothing.
 
         Returns: the plan.
 
@@ -1549,9 +1708,17 @@ class AsyncFunctions(AsyncCaller):
         Made again, because its reply was lost: It takes something else; what the first call took comes
         back when its lease ends.
         """
-        return await self._call(GET_MOVE_PLAN, (db, table, layer, writer,), (), (("NOW", now),))
+        return await self._call(GET_MOVE_PLAN, (db, table, layer, writer,), (), (("NOW", now), ("ONCE_FOR", once_for),), once)
 
-    async def end_move(self, db: str, table: str, id: str) -> None:
+    async def end_move(
+        self,
+        db: str,
+        table: str,
+        id: str,
+        *,
+        once_for: timedelta | int | None = None,
+        once: str | None = None,
+    ) -> None:
         """Ends a plan to move a file that was carried out.
 
         A plan can be ended as long as it is out, after its lease too. One that a client took without us
@@ -1561,6 +1728,8 @@ class AsyncFunctions(AsyncCaller):
             db: name of the database.
             table: name of the table.
             id: id of the plan.
+            once_for: how long the reply is kept for repeats, ms (default 600000).
+            once: names this call, by default at random; a repeat under the same name does nothing.
 
         Returns: 1.
 
@@ -1574,7 +1743,7 @@ class AsyncFunctions(AsyncCaller):
         Made again, because its reply was lost: Nothing more is changed, but the answer is another one: it
         does not say that the first call was carried out.
         """
-        await self._call(END_MOVE, (db, table, id,), (), ())
+        await self._call(END_MOVE, (db, table, id,), (), (("ONCE_FOR", once_for),), once)
 
     async def get_drop_plan(
         self,
@@ -1584,6 +1753,8 @@ class AsyncFunctions(AsyncCaller):
         writer: str,
         *,
         now: datetime | int | None = None,
+        once_for: timedelta | int | None = None,
+        once: str | None = None,
     ) -> DropPlan | None:
         """Takes a plan to remove a file that was deleted from the index, under a lease, or nil.
 
@@ -1596,6 +1767,8 @@ class AsyncFunctions(AsyncCaller):
             layer: name of the layer.
             writer: id of the writer whose files they are.
             now: clock of the call, in place of the server's.
+            once_for: how long the reply is kept for repeats, ms (default 600000).
+            once: names this call, by default at random; a repeat under the same name does nothing.
 
         Returns: the plan.
 
@@ -1608,9 +1781,17 @@ class AsyncFunctions(AsyncCaller):
         Made again, because its reply was lost: It takes something else; what the first call took comes
         back when its lease ends.
         """
-        return await self._call(GET_DROP_PLAN, (db, table, layer, writer,), (), (("NOW", now),))
+        return await self._call(GET_DROP_PLAN, (db, table, layer, writer,), (), (("NOW", now), ("ONCE_FOR", once_for),), once)
 
-    async def end_drop(self, db: str, table: str, id: str) -> None:
+    async def end_drop(
+        self,
+        db: str,
+        table: str,
+        id: str,
+        *,
+        once_for: timedelta | int | None = None,
+        once: str | None = None,
+    ) -> None:
         """Ends a plan to remove a file that was carried out.
 
         A plan can be ended as long as it is out, after its lease too. One that a client took without us
@@ -1620,6 +1801,8 @@ class AsyncFunctions(AsyncCaller):
             db: name of the database.
             table: name of the table.
             id: id of the plan.
+            once_for: how long the reply is kept for repeats, ms (default 600000).
+            once: names this call, by default at random; a repeat under the same name does nothing.
 
         Returns: 1.
 
@@ -1633,7 +1816,7 @@ class AsyncFunctions(AsyncCaller):
         Made again, because its reply was lost: Nothing more is changed, but the answer is another one: it
         does not say that the first call was carried out.
         """
-        await self._call(END_DROP, (db, table, id,), (), ())
+        await self._call(END_DROP, (db, table, id,), (), (("ONCE_FOR", once_for),), once)
 
     async def query_index(
         self,
@@ -1838,6 +2021,8 @@ class AsyncFunctions(AsyncCaller):
         *,
         merge: Sequence[Sequence[int]],
         layers: Mapping[str, Layer],
+        once_for: timedelta | int | None = None,
+        once: str | None = None,
     ) -> ConfigureTableReply:
         """Keeps how the files of a table are merged and moved.
 
@@ -1854,6 +2039,8 @@ class AsyncFunctions(AsyncCaller):
             table: name of the table.
             merge: JSON array of steps of merging.
             layers: JSON object of layers by name.
+            once_for: how long the reply is kept for repeats, ms (default 600000).
+            once: names this call, by default at random; a repeat under the same name does nothing.
 
         Raises:
             BadArgumentError: an argument is missing, unknown, given twice or malformed; nothing was
@@ -1864,9 +2051,15 @@ class AsyncFunctions(AsyncCaller):
 
         Made again, because its reply was lost: Its work is done once, and the answer says the same.
         """
-        return await self._call(CONFIGURE_TABLE, (db, table,), (), (("MERGE", json_text(merge)), ("LAYERS", json_text(layers)),))
+        return await self._call(CONFIGURE_TABLE, (db, table,), (), (("MERGE", json_text(merge)), ("LAYERS", json_text(layers)), ("ONCE_FOR", once_for),), once)
 
-    async def rebuild_index(self, *, limit: int | None = None) -> RebuildIndexReply:
+    async def rebuild_index(
+        self,
+        *,
+        limit: int | None = None,
+        once_for: timedelta | int | None = None,
+        once: str | None = None,
+    ) -> RebuildIndexReply:
         """Goes on entering what clients of GigAPI wrote without us in the index of tables, folders, times
         and queues.
 
@@ -1878,6 +2071,8 @@ class AsyncFunctions(AsyncCaller):
 
         Arguments:
             limit: about how many keys, files, folders and plans to look at.
+            once_for: how long the reply is kept for repeats, ms (default 600000).
+            once: names this call, by default at random; a repeat under the same name does nothing.
 
         Raises:
             BadArgumentError: an argument is missing, unknown, given twice or malformed; nothing was
@@ -1888,16 +2083,21 @@ class AsyncFunctions(AsyncCaller):
         Made again, because its reply was lost: It does the next piece of the work, which is harmless:
         counts of what was done are those of this call.
         """
-        return await self._call(REBUILD_INDEX, (), (), (("LIMIT", limit),))
+        return await self._call(REBUILD_INDEX, (), (), (("LIMIT", limit), ("ONCE_FOR", once_for),), once)
 
-    async def iter_rebuild_index(self, *, limit: int | None = None) -> AsyncIterator[RebuildIndexReply]:
+    async def iter_rebuild_index(
+        self,
+        *,
+        limit: int | None = None,
+        once_for: timedelta | int | None = None,
+    ) -> AsyncIterator[RebuildIndexReply]:
         """Goes on entering what clients of GigAPI wrote without us in the index of tables, folders, times
         and queues; all of it, call by call as it is asked for.
 
         See :meth:`rebuild_index`.
         """
         while True:
-            reply = await self.rebuild_index(limit=limit)
+            reply = await self.rebuild_index(limit=limit, once_for=once_for)
             yield reply
             if not reply.remaining:
                 return
@@ -1917,6 +2117,8 @@ class AsyncFunctions(AsyncCaller):
         product: ProductInput,
         *,
         now: datetime | int | None = None,
+        once_for: timedelta | int | None = None,
+        once: str | None = None,
     ) -> UpsertProductReply:
         """Makes a product of a vendor, or brings it up to date, and keeps each change of an audited field.
 
@@ -1935,6 +2137,8 @@ class AsyncFunctions(AsyncCaller):
             vendor: name of the vendor: letters, digits, `.`, `_` and `-`.
             product: the product.
             now: clock of the call, in place of the server's.
+            once_for: how long the reply is kept for repeats, ms (default 600000).
+            once: names this call, by default at random; a repeat under the same name does nothing.
 
         Raises:
             BadArgumentError: an argument is missing, unknown, given twice or malformed; nothing was
@@ -1946,7 +2150,7 @@ class AsyncFunctions(AsyncCaller):
         Made again, because its reply was lost: Nothing more is changed, but the answer is another one: it
         does not say that the first call was carried out.
         """
-        return await self._call(UPSERT_PRODUCT, (vendor, json_text(product),), (), (("NOW", now),))
+        return await self._call(UPSERT_PRODUCT, (vendor, json_text(product),), (), (("NOW", now), ("ONCE_FOR", once_for),), once)
 
     async def get_product(self, id: str) -> Product | None:
         """A product as it is now.
@@ -1967,7 +2171,14 @@ class AsyncFunctions(AsyncCaller):
         """
         return await self._call(GET_PRODUCT, (id,), (), ())
 
-    async def remove_product(self, id: str, *, now: datetime | int | None = None) -> None:
+    async def remove_product(
+        self,
+        id: str,
+        *,
+        now: datetime | int | None = None,
+        once_for: timedelta | int | None = None,
+        once: str | None = None,
+    ) -> None:
         """Removes a product from all lists and counts.
 
         What its audited fields were is a last change, to none. Its history is kept for REMOVED_DAYS of
@@ -1976,6 +2187,8 @@ class AsyncFunctions(AsyncCaller):
         Arguments:
             id: id of the product: SHA-1 of `vendor/sku`.
             now: clock of the call, in place of the server's.
+            once_for: how long the reply is kept for repeats, ms (default 600000).
+            once: names this call, by default at random; a repeat under the same name does nothing.
 
         Returns: 1.
 
@@ -1989,7 +2202,7 @@ class AsyncFunctions(AsyncCaller):
         Made again, because its reply was lost: Nothing more is changed, but the answer is another one: it
         does not say that the first call was carried out.
         """
-        await self._call(REMOVE_PRODUCT, (id,), (), (("NOW", now),))
+        await self._call(REMOVE_PRODUCT, (id,), (), (("NOW", now), ("ONCE_FOR", once_for),), once)
 
     async def find_products(
         self,
@@ -2178,6 +2391,8 @@ class AsyncFunctions(AsyncCaller):
         more: bool | None = None,
         run: int | None = None,
         now: datetime | int | None = None,
+        once_for: timedelta | int | None = None,
+        once: str | None = None,
     ) -> SyncLinksReply:
         """Brings the list of a vendor's product links of a year up to date.
 
@@ -2188,6 +2403,8 @@ class AsyncFunctions(AsyncCaller):
         off, nothing is removed and the next one begins anew. Of more than 1,000 links to be removed,
         `remaining` is 1, and the same call removes more. A call whose clock is before the last run's, or
         whose RUN is not the last, comes late: it removes nothing, and without RUN it adds nothing either.
+        1,000 addresses of 2 kB in the place of as many others take the server 30 ms; parts may be
+        smaller.
 
         Arguments:
             vendor: name of the vendor: letters, digits, `.`, `_` and `-`.
@@ -2196,6 +2413,8 @@ class AsyncFunctions(AsyncCaller):
             more: 1: more parts of the same run follow.
             run: number of the run that this part belongs to.
             now: clock of the call, in place of the server's.
+            once_for: how long the reply is kept for repeats, ms (default 600000).
+            once: names this call, by default at random; a repeat under the same name does nothing.
 
         Raises:
             BadArgumentError: an argument is missing, unknown, given twice or malformed; nothing was
@@ -2206,7 +2425,7 @@ class AsyncFunctions(AsyncCaller):
         Made again, because its reply was lost: Nothing more is changed, but the answer is another one: it
         does not say that the first call was carried out.
         """
-        return await self._call(SYNC_LINKS, (vendor, year, json_text(links),), (), (("MORE", more), ("RUN", run), ("NOW", now),))
+        return await self._call(SYNC_LINKS, (vendor, year, json_text(links),), (), (("MORE", more), ("RUN", run), ("NOW", now), ("ONCE_FOR", once_for),), once)
 
     async def mark_link(
         self,
@@ -2220,6 +2439,8 @@ class AsyncFunctions(AsyncCaller):
         product: str | None = None,
         reason: str | None = None,
         now: datetime | int | None = None,
+        once_for: timedelta | int | None = None,
+        once: str | None = None,
     ) -> bool:
         """Notes what came of looking at a link.
 
@@ -2242,6 +2463,8 @@ class AsyncFunctions(AsyncCaller):
             product: id of the product that the page shows.
             reason: what went wrong.
             now: clock of the call, in place of the server's.
+            once_for: how long the reply is kept for repeats, ms (default 600000).
+            once: names this call, by default at random; a repeat under the same name does nothing.
 
         Returns: 1, or 0 where the clock is before the last look.
 
@@ -2254,7 +2477,7 @@ class AsyncFunctions(AsyncCaller):
 
         Made again, because its reply was lost: It is done again, and counts twice.
         """
-        return await self._call(MARK_LINK, (vendor, url,), (), (("OUTCOME", outcome), ("STATUS", status), ("ETAG", etag), ("MODIFIED", modified), ("PRODUCT", product), ("REASON", reason), ("NOW", now),))
+        return await self._call(MARK_LINK, (vendor, url,), (), (("OUTCOME", outcome), ("STATUS", status), ("ETAG", etag), ("MODIFIED", modified), ("PRODUCT", product), ("REASON", reason), ("NOW", now), ("ONCE_FOR", once_for),), once)
 
     async def get_link(self, vendor: str, url: str) -> Link | None:
         """A link, and what came of looking at it.
@@ -2346,6 +2569,8 @@ class AsyncFunctions(AsyncCaller):
         audit_maxlen: int | None = None,
         audit_days: int | None = None,
         removed_days: int | None = None,
+        once_for: timedelta | int | None = None,
+        once: str | None = None,
     ) -> None:
         """Sets options of the catalogue; those not named stay as they are.
 
@@ -2361,6 +2586,8 @@ class AsyncFunctions(AsyncCaller):
             audit_days: days after which a change is dropped at the next one of the same record; 0,
                 the default, for never.
             removed_days: days that the changes of a removed record are kept. Default 90.
+            once_for: how long the reply is kept for repeats, ms (default 600000).
+            once: names this call, by default at random; a repeat under the same name does nothing.
 
         Returns: 1.
 
@@ -2373,7 +2600,7 @@ class AsyncFunctions(AsyncCaller):
 
         Made again, because its reply was lost: Its work is done once, and the answer says the same.
         """
-        await self._call(CONFIGURE_CATALOG, (), (), (("AUDIT", audit), ("AUDIT_MAXLEN", audit_maxlen), ("AUDIT_DAYS", audit_days), ("REMOVED_DAYS", removed_days),))
+        await self._call(CONFIGURE_CATALOG, (), (), (("AUDIT", audit), ("AUDIT_MAXLEN", audit_maxlen), ("AUDIT_DAYS", audit_days), ("REMOVED_DAYS", removed_days), ("ONCE_FOR", once_for),), once)
 
     async def get_catalog_config(self) -> GetCatalogConfigReply:
         """The options of the catalogue that are in force, defaults included.
@@ -2421,6 +2648,8 @@ class AsyncFunctions(AsyncCaller):
         parent: str | None = None,
         unless: Literal["alive", "known"] | None = None,
         now: datetime | int | None = None,
+        once_for: timedelta | int | None = None,
+        once: str | None = None,
     ) -> str:
         """Puts a task into a queue; answers its id.
 
@@ -2442,6 +2671,8 @@ class AsyncFunctions(AsyncCaller):
             parent: id of the task whose child it is.
             unless: when a task with that ID is left as it is.
             now: clock of the call, in place of the server's.
+            once_for: how long the reply is kept for repeats, ms (default 600000).
+            once: names this call, by default at random; a repeat under the same name does nothing.
 
         Returns: id of the task.
 
@@ -2454,7 +2685,7 @@ class AsyncFunctions(AsyncCaller):
 
         Made again, because its reply was lost: It is done again, and counts twice.
         """
-        return await self._call(ENQUEUE_TASK, (queue, json_text(task),), (), (("ID", id), ("PRIORITY", priority), ("DELAY", delay), ("PARENT", parent), ("UNLESS", unless), ("NOW", now),))
+        return await self._call(ENQUEUE_TASK, (queue, json_text(task),), (), (("ID", id), ("PRIORITY", priority), ("DELAY", delay), ("PARENT", parent), ("UNLESS", unless), ("NOW", now), ("ONCE_FOR", once_for),), once)
 
     async def claim_task(
         self,
@@ -2463,6 +2694,8 @@ class AsyncFunctions(AsyncCaller):
         worker: str | None = None,
         lease: timedelta | int | None = None,
         now: datetime | int | None = None,
+        once_for: timedelta | int | None = None,
+        once: str | None = None,
     ) -> TaskClaimed | None:
         """Takes the next task of a queue under a lease; nil if none may go out.
 
@@ -2476,6 +2709,8 @@ class AsyncFunctions(AsyncCaller):
             worker: who asks; shown in lists.
             lease: ms until it comes back, in place of those of its type.
             now: clock of the call, in place of the server's.
+            once_for: how long the reply is kept for repeats, ms (default 600000).
+            once: names this call, by default at random; a repeat under the same name does nothing.
 
         Returns: the task.
 
@@ -2488,7 +2723,7 @@ class AsyncFunctions(AsyncCaller):
         Made again, because its reply was lost: It takes something else; what the first call took comes
         back when its lease ends.
         """
-        return await self._call(CLAIM_TASK, (queue,), (), (("WORKER", worker), ("LEASE", lease), ("NOW", now),))
+        return await self._call(CLAIM_TASK, (queue,), (), (("WORKER", worker), ("LEASE", lease), ("NOW", now), ("ONCE_FOR", once_for),), once)
 
     async def extend_task(
         self,
@@ -2497,6 +2732,8 @@ class AsyncFunctions(AsyncCaller):
         token: str | None = None,
         lease: timedelta | int | None = None,
         now: datetime | int | None = None,
+        once_for: timedelta | int | None = None,
+        once: str | None = None,
     ) -> None:
         """Keeps a task that is leased: its lease ends so much from now, or when it would have if that is
         later.
@@ -2506,6 +2743,8 @@ class AsyncFunctions(AsyncCaller):
             token: token of the lease, from the claim.
             lease: ms from now, in place of those of its type.
             now: clock of the call, in place of the server's.
+            once_for: how long the reply is kept for repeats, ms (default 600000).
+            once: names this call, by default at random; a repeat under the same name does nothing.
 
         Returns: 1.
 
@@ -2517,7 +2756,7 @@ class AsyncFunctions(AsyncCaller):
 
         Made again, because its reply was lost: Its work is done once, and the answer says the same.
         """
-        await self._call(EXTEND_TASK, (id,), (), (("TOKEN", token), ("LEASE", lease), ("NOW", now),))
+        await self._call(EXTEND_TASK, (id,), (), (("TOKEN", token), ("LEASE", lease), ("NOW", now), ("ONCE_FOR", once_for),), once)
 
     async def finish_task(
         self,
@@ -2526,6 +2765,8 @@ class AsyncFunctions(AsyncCaller):
         token: str | None = None,
         result: Mapping[str, Any] | None = None,
         now: datetime | int | None = None,
+        once_for: timedelta | int | None = None,
+        once: str | None = None,
     ) -> None:
         """Ends a task whose work is done.
 
@@ -2539,6 +2780,8 @@ class AsyncFunctions(AsyncCaller):
             token: token of the lease, from the claim.
             result: what came of it; shown by get_task, and given to POST hooks.
             now: clock of the call, in place of the server's.
+            once_for: how long the reply is kept for repeats, ms (default 600000).
+            once: names this call, by default at random; a repeat under the same name does nothing.
 
         Returns: 1.
 
@@ -2550,7 +2793,7 @@ class AsyncFunctions(AsyncCaller):
 
         Made again, because its reply was lost: Its work is done once, and the answer says the same.
         """
-        await self._call(FINISH_TASK, (id,), (), (("TOKEN", token), ("RESULT", json_text(result)), ("NOW", now),))
+        await self._call(FINISH_TASK, (id,), (), (("TOKEN", token), ("RESULT", json_text(result)), ("NOW", now), ("ONCE_FOR", once_for),), once)
 
     async def fail_task(
         self,
@@ -2560,6 +2803,8 @@ class AsyncFunctions(AsyncCaller):
         reason: str | None = None,
         final: bool | None = None,
         now: datetime | int | None = None,
+        once_for: timedelta | int | None = None,
+        once: str | None = None,
     ) -> None:
         """Ends an attempt that failed: the task waits for its back-off, or is dead if that was the last.
 
@@ -2572,6 +2817,8 @@ class AsyncFunctions(AsyncCaller):
             reason: what went wrong; shown in lists.
             final: 1: trying again is of no use.
             now: clock of the call, in place of the server's.
+            once_for: how long the reply is kept for repeats, ms (default 600000).
+            once: names this call, by default at random; a repeat under the same name does nothing.
 
         Returns: 1.
 
@@ -2584,7 +2831,7 @@ class AsyncFunctions(AsyncCaller):
         Made again, because its reply was lost: Nothing more is changed, but the answer is another one: it
         does not say that the first call was carried out.
         """
-        await self._call(FAIL_TASK, (id,), (), (("TOKEN", token), ("REASON", reason), ("FINAL", final), ("NOW", now),))
+        await self._call(FAIL_TASK, (id,), (), (("TOKEN", token), ("REASON", reason), ("FINAL", final), ("NOW", now), ("ONCE_FOR", once_for),), once)
 
     async def release_task(
         self,
@@ -2592,6 +2839,8 @@ class AsyncFunctions(AsyncCaller):
         *,
         token: str | None = None,
         now: datetime | int | None = None,
+        once_for: timedelta | int | None = None,
+        once: str | None = None,
     ) -> None:
         """Gives a task back that was not done, as a worker does that stops: it may go out again at once, and
         has used no attempt.
@@ -2600,6 +2849,8 @@ class AsyncFunctions(AsyncCaller):
             id: id of the task.
             token: token of the lease, from the claim.
             now: clock of the call, in place of the server's.
+            once_for: how long the reply is kept for repeats, ms (default 600000).
+            once: names this call, by default at random; a repeat under the same name does nothing.
 
         Returns: 1.
 
@@ -2612,7 +2863,7 @@ class AsyncFunctions(AsyncCaller):
         Made again, because its reply was lost: Nothing more is changed, but the answer is another one: it
         does not say that the first call was carried out.
         """
-        await self._call(RELEASE_TASK, (id,), (), (("TOKEN", token), ("NOW", now),))
+        await self._call(RELEASE_TASK, (id,), (), (("TOKEN", token), ("NOW", now), ("ONCE_FOR", once_for),), once)
 
     async def cancel_task(
         self,
@@ -2620,6 +2871,8 @@ class AsyncFunctions(AsyncCaller):
         *,
         token: str | None = None,
         now: datetime | int | None = None,
+        once_for: timedelta | int | None = None,
+        once: str | None = None,
     ) -> None:
         """Ends a task that is not to be done, in whatever state it is.
 
@@ -2633,6 +2886,8 @@ class AsyncFunctions(AsyncCaller):
             id: id of the task.
             token: token of the lease, from the claim.
             now: clock of the call, in place of the server's.
+            once_for: how long the reply is kept for repeats, ms (default 600000).
+            once: names this call, by default at random; a repeat under the same name does nothing.
 
         Returns: 1.
 
@@ -2645,9 +2900,16 @@ class AsyncFunctions(AsyncCaller):
 
         Made again, because its reply was lost: Its work is done once, and the answer says the same.
         """
-        await self._call(CANCEL_TASK, (id,), (), (("TOKEN", token), ("NOW", now),))
+        await self._call(CANCEL_TASK, (id,), (), (("TOKEN", token), ("NOW", now), ("ONCE_FOR", once_for),), once)
 
-    async def retry_task(self, id: str, *, now: datetime | int | None = None) -> None:
+    async def retry_task(
+        self,
+        id: str,
+        *,
+        now: datetime | int | None = None,
+        once_for: timedelta | int | None = None,
+        once: str | None = None,
+    ) -> None:
         """Makes a task that is dead, or waits, ready now; its attempts start anew.
 
         A task that died because a hook did is held again, and its PRE hooks run from the first. A dead
@@ -2656,6 +2918,8 @@ class AsyncFunctions(AsyncCaller):
         Arguments:
             id: id of the task.
             now: clock of the call, in place of the server's.
+            once_for: how long the reply is kept for repeats, ms (default 600000).
+            once: names this call, by default at random; a repeat under the same name does nothing.
 
         Returns: 1.
 
@@ -2667,7 +2931,7 @@ class AsyncFunctions(AsyncCaller):
 
         Made again, because its reply was lost: Its work is done once, and the answer says the same.
         """
-        await self._call(RETRY_TASK, (id,), (), (("NOW", now),))
+        await self._call(RETRY_TASK, (id,), (), (("NOW", now), ("ONCE_FOR", once_for),), once)
 
     async def get_task(self, id: str) -> Task | None:
         """A task, in whatever state it is; nil if there is none, or it is not kept any longer.
@@ -2791,6 +3055,8 @@ class AsyncFunctions(AsyncCaller):
         backoff: timedelta | int | None = None,
         lease: timedelta | int | None = None,
         keep: timedelta | int | None = None,
+        once_for: timedelta | int | None = None,
+        once: str | None = None,
     ) -> None:
         """Makes a type of tasks, or sets options of one; those not named stay as they are.
 
@@ -2814,6 +3080,8 @@ class AsyncFunctions(AsyncCaller):
             lease: ms that a claimed task is out before it comes back; a minute to begin with.
             keep: ms that a task is kept once it has finished or was cancelled; a day to begin with. A
                 queue keeps the last 10,000 of each.
+            once_for: how long the reply is kept for repeats, ms (default 600000).
+            once: names this call, by default at random; a repeat under the same name does nothing.
 
         Returns: 1.
 
@@ -2827,7 +3095,7 @@ class AsyncFunctions(AsyncCaller):
 
         Made again, because its reply was lost: Its work is done once, and the answer says the same.
         """
-        await self._call(DEFINE_TASK, (type,), (), (("PRE", pre), ("POST", post), ("ATTEMPTS", attempts), ("BACKOFF", backoff), ("LEASE", lease), ("KEEP", keep),))
+        await self._call(DEFINE_TASK, (type,), (), (("PRE", pre), ("POST", post), ("ATTEMPTS", attempts), ("BACKOFF", backoff), ("LEASE", lease), ("KEEP", keep), ("ONCE_FOR", once_for),), once)
 
     async def get_task_type(self, type: str) -> GetTaskTypeReply | None:
         """The settings of a type of tasks that are in force, defaults included; nil if it is not defined.

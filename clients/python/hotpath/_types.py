@@ -843,7 +843,7 @@ decode_TrackEventsError: Decoder[TrackEventsError] = tuple_of(
 class TrackEventsReply:
     """What track_events answers: counts events given as JSON."""
 
-    #: events counted
+    #: events counted, now or before under their id
     accepted: int
     #: events refused
     rejected: int
@@ -870,7 +870,7 @@ class IngestEventsReply:
 
     #: entries read
     read: int
-    #: events counted
+    #: events counted, now or before under their id
     accepted: int
     #: events refused and kept in `ST:REJECTED::::`
     rejected: int
@@ -1015,8 +1015,8 @@ decode_RotateUdReply: Decoder[RotateUdReply] = record_of(
 
 @dataclass(frozen=True)
 class GetCarryItem:
-    """What get_carry answers: devices that the partition at home has to learn, those that were merged first
-    first.
+    """What get_carry answers: devices that rotation has merged and other partitions have to learn, those
+    merged first first.
     """
 
     #: for `end_carry`
@@ -1326,8 +1326,10 @@ class GetTrackerConfigReply:
     enrich: bool
     #: days after which metadata is asked for again
     refresh_days: int
-    #: whether websites of this partition are counted in others as well
-    shared: Literal["no", "home", "away"]
+    #: 1 if websites of this partition are counted in others as well
+    shared: bool
+    #: how long ids of events are kept, ms
+    id_keep: timedelta
 
 
 decode_GetTrackerConfigReply: Decoder[GetTrackerConfigReply] = record_of(
@@ -1341,7 +1343,8 @@ decode_GetTrackerConfigReply: Decoder[GetTrackerConfigReply] = record_of(
         "series_coarse_days": ("series_coarse_days", INTEGER),
         "enrich": ("enrich", FLAG),
         "refresh_days": ("refresh_days", INTEGER),
-        "shared": ("shared", TEXT),
+        "shared": ("shared", FLAG),
+        "id_keep": ("id_keep", DURATION),
     },
 )
 
@@ -1486,6 +1489,10 @@ class GetTrackerStatusReply:
     enrich_abandoned: tuple[GetTrackerStatusEnrichAbandoned, ...]
     #: end of the last five-minute window that rotation has looked at, or nil
     rotated_until: datetime | None
+    #: with SHARED: windows of a record whose devices other partitions may have to learn
+    carry_waiting: int
+    #: how long the oldest of them waits, by the server's clock
+    carry_lag_ms: int
 
 
 decode_GetTrackerStatusReply: Decoder[GetTrackerStatusReply] = record_of(
@@ -1502,6 +1509,8 @@ decode_GetTrackerStatusReply: Decoder[GetTrackerStatusReply] = record_of(
         "enriched": ("enriched", INTEGER),
         "enrich_abandoned": ("enrich_abandoned", list_of(decode_GetTrackerStatusEnrichAbandoned)),
         "rotated_until": ("rotated_until", nullable(TIME)),
+        "carry_waiting": ("carry_waiting", INTEGER),
+        "carry_lag_ms": ("carry_lag_ms", INTEGER),
     },
 )
 
@@ -1711,6 +1720,8 @@ class ConfigureTopicReply:
     backoff: timedelta
     #: about how many entries that were read the stream keeps
     maxlen: int
+    #: how long ids of scans are kept, ms
+    id_keep: int
 
 
 decode_ConfigureTopicReply: Decoder[ConfigureTopicReply] = record_of(
@@ -1727,6 +1738,7 @@ decode_ConfigureTopicReply: Decoder[ConfigureTopicReply] = record_of(
         "attempts": ("attempts", INTEGER),
         "backoff": ("backoff", DURATION),
         "maxlen": ("maxlen", INTEGER),
+        "id_keep": ("id_keep", INTEGER),
     },
 )
 
@@ -1757,6 +1769,8 @@ class GetTopicReply:
     backoff: timedelta
     #: about how many entries that were read the stream keeps
     maxlen: int
+    #: how long ids of scans are kept, ms
+    id_keep: int
 
 
 decode_GetTopicReply: Decoder[GetTopicReply] = record_of(
@@ -1773,6 +1787,7 @@ decode_GetTopicReply: Decoder[GetTopicReply] = record_of(
         "attempts": ("attempts", INTEGER),
         "backoff": ("backoff", DURATION),
         "maxlen": ("maxlen", INTEGER),
+        "id_keep": ("id_keep", INTEGER),
     },
 )
 
@@ -2408,34 +2423,34 @@ ListLinksElement = Link
 ListTasksElement = Task
 
 TRACK_EVENTS: Spec[TrackEventsReply] = Spec(
-    "track_events", decode_TrackEventsReply, read_only=False, once=False, repeatable=False
+    "track_events", decode_TrackEventsReply, read_only=False, once=True, repeatable=False
 )
 INGEST_EVENTS: Spec[IngestEventsReply] = Spec(
-    "ingest_events", decode_IngestEventsReply, read_only=False, once=False, repeatable=True
+    "ingest_events", decode_IngestEventsReply, read_only=False, once=True, repeatable=True
 )
 IMPORT_EVENTS: Spec[ImportEventsReply] = Spec(
-    "import_events", decode_ImportEventsReply, read_only=False, once=False, repeatable=False
+    "import_events", decode_ImportEventsReply, read_only=False, once=True, repeatable=False
 )
 GET_IMPORT: Spec[GetImportReply | None] = Spec(
     "get_import", nullable(decode_GetImportReply), read_only=True, once=False, repeatable=True
 )
 FORGET_IMPORT: Spec[bool] = Spec(
-    "forget_import", FLAG, read_only=False, once=False, repeatable=False
+    "forget_import", FLAG, read_only=False, once=True, repeatable=False
 )
 ROTATE_PG: Spec[RotatePgReply] = Spec(
-    "rotate_pg", decode_RotatePgReply, read_only=False, once=False, repeatable=True
+    "rotate_pg", decode_RotatePgReply, read_only=False, once=True, repeatable=True
 )
 ROTATE_UD: Spec[RotateUdReply] = Spec(
-    "rotate_ud", decode_RotateUdReply, read_only=False, once=False, repeatable=True
+    "rotate_ud", decode_RotateUdReply, read_only=False, once=True, repeatable=True
 )
 GET_CARRY: Spec[tuple[GetCarryItem, ...]] = Spec(
     "get_carry", list_of(decode_GetCarryItem), read_only=True, once=False, repeatable=True
 )
 PUT_CARRY: Spec[None] = Spec(
-    "put_carry", DONE, read_only=False, once=False, repeatable=True
+    "put_carry", DONE, read_only=False, once=True, repeatable=True
 )
 END_CARRY: Spec[int] = Spec(
-    "end_carry", INTEGER, read_only=False, once=False, repeatable=False
+    "end_carry", INTEGER, read_only=False, once=True, repeatable=False
 )
 COUNT_PG: Spec[CountPgReply | None] = Spec(
     "count_pg", nullable(decode_CountPgReply), read_only=True, once=False, repeatable=True
@@ -2462,16 +2477,16 @@ FIND_DOCUMENTS: Spec[FindDocumentsReply] = Spec(
     "find_documents", decode_FindDocumentsReply, read_only=True, once=False, repeatable=True
 )
 ENRICH_DOCUMENT: Spec[None] = Spec(
-    "enrich_document", DONE, read_only=False, once=False, repeatable=True
+    "enrich_document", DONE, read_only=False, once=True, repeatable=True
 )
 ABANDON_ENRICHMENT: Spec[None] = Spec(
-    "abandon_enrichment", DONE, read_only=False, once=False, repeatable=False
+    "abandon_enrichment", DONE, read_only=False, once=True, repeatable=False
 )
 REFRESH_DOCUMENTS: Spec[RefreshDocumentsReply] = Spec(
-    "refresh_documents", decode_RefreshDocumentsReply, read_only=False, once=False, repeatable=True
+    "refresh_documents", decode_RefreshDocumentsReply, read_only=False, once=True, repeatable=True
 )
 EXPIRE_DOCUMENTS: Spec[ExpireDocumentsReply] = Spec(
-    "expire_documents", decode_ExpireDocumentsReply, read_only=False, once=False, repeatable=True
+    "expire_documents", decode_ExpireDocumentsReply, read_only=False, once=True, repeatable=True
 )
 IDENTIFY_URL: Spec[IdentifyUrlReply] = Spec(
     "identify_url", decode_IdentifyUrlReply, read_only=True, once=False, repeatable=True
@@ -2480,7 +2495,7 @@ IDENTIFY_NAME: Spec[IdentifyNameReply] = Spec(
     "identify_name", decode_IdentifyNameReply, read_only=True, once=False, repeatable=True
 )
 CONFIGURE_TRACKER: Spec[None] = Spec(
-    "configure_tracker", DONE, read_only=False, once=False, repeatable=True
+    "configure_tracker", DONE, read_only=False, once=True, repeatable=True
 )
 GET_TRACKER_CONFIG: Spec[GetTrackerConfigReply] = Spec(
     "get_tracker_config", decode_GetTrackerConfigReply, read_only=True, once=False, repeatable=True
@@ -2495,37 +2510,37 @@ GET_TRACKER_MEMORY: Spec[tuple[GetTrackerMemoryItem, ...]] = Spec(
     "get_tracker_memory", list_of(decode_GetTrackerMemoryItem), read_only=True, once=False, repeatable=True
 )
 TRACKER_LEAD: Spec[bool] = Spec(
-    "tracker_lead", FLAG, read_only=False, once=False, repeatable=True
+    "tracker_lead", FLAG, read_only=False, once=True, repeatable=True
 )
 TRACKER_DONE: Spec[bool] = Spec(
-    "tracker_done", FLAG, read_only=False, once=False, repeatable=True
+    "tracker_done", FLAG, read_only=False, once=True, repeatable=True
 )
 TRACKER_LIBRARY: Spec[TrackerLibraryReply] = Spec(
     "tracker_library", decode_TrackerLibraryReply, read_only=True, once=False, repeatable=True
 )
 SCAN_ITEM: Spec[datetime] = Spec(
-    "scan_item", TIME, read_only=False, once=False, repeatable=True
+    "scan_item", TIME, read_only=False, once=True, repeatable=True
 )
 INGEST_SCANS: Spec[IngestScansReply] = Spec(
-    "ingest_scans", decode_IngestScansReply, read_only=False, once=False, repeatable=True
+    "ingest_scans", decode_IngestScansReply, read_only=False, once=True, repeatable=True
 )
 CLAIM_NOTIFICATIONS: Spec[ClaimNotificationsReply] = Spec(
-    "claim_notifications", decode_ClaimNotificationsReply, read_only=False, once=False, repeatable=False
+    "claim_notifications", decode_ClaimNotificationsReply, read_only=False, once=True, repeatable=False
 )
 ACK_NOTIFICATION: Spec[None] = Spec(
-    "ack_notification", DONE, read_only=False, once=False, repeatable=False
+    "ack_notification", DONE, read_only=False, once=True, repeatable=False
 )
 FAIL_NOTIFICATION: Spec[None] = Spec(
-    "fail_notification", DONE, read_only=False, once=False, repeatable=False
+    "fail_notification", DONE, read_only=False, once=True, repeatable=False
 )
 LIST_NOTIFICATIONS: Spec[ListNotificationsReply] = Spec(
     "list_notifications", decode_ListNotificationsReply, read_only=True, once=False, repeatable=True
 )
 RETRY_NOTIFICATION: Spec[None] = Spec(
-    "retry_notification", DONE, read_only=False, once=False, repeatable=True
+    "retry_notification", DONE, read_only=False, once=True, repeatable=True
 )
 CONFIGURE_TOPIC: Spec[ConfigureTopicReply] = Spec(
-    "configure_topic", decode_ConfigureTopicReply, read_only=False, once=False, repeatable=True
+    "configure_topic", decode_ConfigureTopicReply, read_only=False, once=True, repeatable=True
 )
 GET_TOPIC: Spec[GetTopicReply] = Spec(
     "get_topic", decode_GetTopicReply, read_only=True, once=False, repeatable=True
@@ -2540,25 +2555,25 @@ NOTIFIER_LIBRARY: Spec[NotifierLibraryReply] = Spec(
     "notifier_library", decode_NotifierLibraryReply, read_only=True, once=False, repeatable=True
 )
 PATCH_INDEX: Spec[int] = Spec(
-    "patch_index", INTEGER, read_only=False, once=False, repeatable=True
+    "patch_index", INTEGER, read_only=False, once=True, repeatable=True
 )
 GET_MERGE_PLAN: Spec[MergePlan | None] = Spec(
-    "get_merge_plan", nullable(json_of(decode_MergePlan)), read_only=False, once=False, repeatable=False
+    "get_merge_plan", nullable(json_of(decode_MergePlan)), read_only=False, once=True, repeatable=False
 )
 END_MERGE: Spec[None] = Spec(
-    "end_merge", DONE, read_only=False, once=False, repeatable=False
+    "end_merge", DONE, read_only=False, once=True, repeatable=False
 )
 GET_MOVE_PLAN: Spec[MovePlan | None] = Spec(
-    "get_move_plan", nullable(json_of(decode_MovePlan)), read_only=False, once=False, repeatable=False
+    "get_move_plan", nullable(json_of(decode_MovePlan)), read_only=False, once=True, repeatable=False
 )
 END_MOVE: Spec[None] = Spec(
-    "end_move", DONE, read_only=False, once=False, repeatable=False
+    "end_move", DONE, read_only=False, once=True, repeatable=False
 )
 GET_DROP_PLAN: Spec[DropPlan | None] = Spec(
-    "get_drop_plan", nullable(json_of(decode_DropPlan)), read_only=False, once=False, repeatable=False
+    "get_drop_plan", nullable(json_of(decode_DropPlan)), read_only=False, once=True, repeatable=False
 )
 END_DROP: Spec[None] = Spec(
-    "end_drop", DONE, read_only=False, once=False, repeatable=False
+    "end_drop", DONE, read_only=False, once=True, repeatable=False
 )
 QUERY_INDEX: Spec[QueryIndexReply] = Spec(
     "query_index", decode_QueryIndexReply, read_only=True, once=False, repeatable=True
@@ -2579,22 +2594,22 @@ GET_TABLE_STATUS: Spec[GetTableStatusReply] = Spec(
     "get_table_status", decode_GetTableStatusReply, read_only=True, once=False, repeatable=True
 )
 CONFIGURE_TABLE: Spec[ConfigureTableReply] = Spec(
-    "configure_table", decode_ConfigureTableReply, read_only=False, once=False, repeatable=True
+    "configure_table", decode_ConfigureTableReply, read_only=False, once=True, repeatable=True
 )
 REBUILD_INDEX: Spec[RebuildIndexReply] = Spec(
-    "rebuild_index", decode_RebuildIndexReply, read_only=False, once=False, repeatable=True
+    "rebuild_index", decode_RebuildIndexReply, read_only=False, once=True, repeatable=True
 )
 METADATA_LIBRARY: Spec[MetadataLibraryReply] = Spec(
     "metadata_library", decode_MetadataLibraryReply, read_only=True, once=False, repeatable=True
 )
 UPSERT_PRODUCT: Spec[UpsertProductReply] = Spec(
-    "upsert_product", decode_UpsertProductReply, read_only=False, once=False, repeatable=False
+    "upsert_product", decode_UpsertProductReply, read_only=False, once=True, repeatable=False
 )
 GET_PRODUCT: Spec[Product | None] = Spec(
     "get_product", nullable(json_of(decode_Product)), read_only=True, once=False, repeatable=True
 )
 REMOVE_PRODUCT: Spec[None] = Spec(
-    "remove_product", DONE, read_only=False, once=False, repeatable=False
+    "remove_product", DONE, read_only=False, once=True, repeatable=False
 )
 FIND_PRODUCTS: Spec[FindProductsReply] = Spec(
     "find_products", decode_FindProductsReply, read_only=True, once=False, repeatable=True
@@ -2609,10 +2624,10 @@ GET_HISTORY: Spec[tuple[Change, ...]] = Spec(
     "get_history", list_of(json_of(decode_Change)), read_only=True, once=False, repeatable=True
 )
 SYNC_LINKS: Spec[SyncLinksReply] = Spec(
-    "sync_links", decode_SyncLinksReply, read_only=False, once=False, repeatable=False
+    "sync_links", decode_SyncLinksReply, read_only=False, once=True, repeatable=False
 )
 MARK_LINK: Spec[bool] = Spec(
-    "mark_link", FLAG, read_only=False, once=False, repeatable=False
+    "mark_link", FLAG, read_only=False, once=True, repeatable=False
 )
 GET_LINK: Spec[Link | None] = Spec(
     "get_link", nullable(json_of(decode_Link)), read_only=True, once=False, repeatable=True
@@ -2621,7 +2636,7 @@ LIST_LINKS: Spec[ListLinksReply] = Spec(
     "list_links", decode_ListLinksReply, read_only=True, once=False, repeatable=True
 )
 CONFIGURE_CATALOG: Spec[None] = Spec(
-    "configure_catalog", DONE, read_only=False, once=False, repeatable=True
+    "configure_catalog", DONE, read_only=False, once=True, repeatable=True
 )
 GET_CATALOG_CONFIG: Spec[GetCatalogConfigReply] = Spec(
     "get_catalog_config", decode_GetCatalogConfigReply, read_only=True, once=False, repeatable=True
@@ -2630,28 +2645,28 @@ GET_CATALOG_STATUS: Spec[tuple[GetCatalogStatusItem, ...]] = Spec(
     "get_catalog_status", list_of(decode_GetCatalogStatusItem), read_only=True, once=False, repeatable=True
 )
 ENQUEUE_TASK: Spec[str] = Spec(
-    "enqueue_task", TEXT, read_only=False, once=False, repeatable=False
+    "enqueue_task", TEXT, read_only=False, once=True, repeatable=False
 )
 CLAIM_TASK: Spec[TaskClaimed | None] = Spec(
-    "claim_task", nullable(json_of(decode_TaskClaimed)), read_only=False, once=False, repeatable=False
+    "claim_task", nullable(json_of(decode_TaskClaimed)), read_only=False, once=True, repeatable=False
 )
 EXTEND_TASK: Spec[None] = Spec(
-    "extend_task", DONE, read_only=False, once=False, repeatable=True
+    "extend_task", DONE, read_only=False, once=True, repeatable=True
 )
 FINISH_TASK: Spec[None] = Spec(
-    "finish_task", DONE, read_only=False, once=False, repeatable=True
+    "finish_task", DONE, read_only=False, once=True, repeatable=True
 )
 FAIL_TASK: Spec[None] = Spec(
-    "fail_task", DONE, read_only=False, once=False, repeatable=False
+    "fail_task", DONE, read_only=False, once=True, repeatable=False
 )
 RELEASE_TASK: Spec[None] = Spec(
-    "release_task", DONE, read_only=False, once=False, repeatable=False
+    "release_task", DONE, read_only=False, once=True, repeatable=False
 )
 CANCEL_TASK: Spec[None] = Spec(
-    "cancel_task", DONE, read_only=False, once=False, repeatable=True
+    "cancel_task", DONE, read_only=False, once=True, repeatable=True
 )
 RETRY_TASK: Spec[None] = Spec(
-    "retry_task", DONE, read_only=False, once=False, repeatable=True
+    "retry_task", DONE, read_only=False, once=True, repeatable=True
 )
 GET_TASK: Spec[Task | None] = Spec(
     "get_task", nullable(json_of(decode_Task)), read_only=True, once=False, repeatable=True
@@ -2666,7 +2681,7 @@ LIST_QUEUES: Spec[tuple[str, ...]] = Spec(
     "list_queues", list_of(TEXT), read_only=True, once=False, repeatable=True
 )
 DEFINE_TASK: Spec[None] = Spec(
-    "define_task", DONE, read_only=False, once=False, repeatable=True
+    "define_task", DONE, read_only=False, once=True, repeatable=True
 )
 GET_TASK_TYPE: Spec[GetTaskTypeReply | None] = Spec(
     "get_task_type", nullable(decode_GetTaskTypeReply), read_only=True, once=False, repeatable=True
