@@ -24,8 +24,8 @@ describeWithOwnServer("notifications in a cluster", () => {
       notifier: { topics: configured },
     });
     const host = hotpath(config, ["serve"]);
-    await host.line(/"redis is ready"/, { timeoutMs: 30_000 });
     for (const partition of Object.keys(topics)) {
+      await host.line(new RegExp(`"partition":"${partition}".*"redis is ready"`), { timeoutMs: 30_000 });
       const routingKey = `{${partition}}`;
       const functions = functionsOf(connection, { partition });
       const { stream } = await functions.getTopic({ topic: partition });

@@ -117,7 +117,8 @@ describeWithOwnServer("a cluster of three primaries", () => {
   describe("calling functions", () => {
     beforeEach(async () => void (await deploy(connection, { libraries: readBundle() })));
 
-    const functionsIn = (partition: string) => functionsOf(connection, { partition });
+    // A reply that is kept is a key of the slot, and slots are moved here by hand.
+    const functionsIn = (partition: string) => functionsOf(connection, { partition, once: false });
 
     it("shows a website of several partitions once", async () => {
       const [source] = sourcesOf(connection, { tracker: { partitions: PARTITIONS, groups: [PARTITIONS] } });
