@@ -51,7 +51,7 @@ export interface HotpathFunctions {
   trackEvents(args: {
     /** events as JSON objects */
     events: string[];
-    /** clock of the call, in place of the server's */
+    /** clock of the call instead of the server's */
     now?: number;
     /** names this call: a repeat of it is answered as it was, and does nothing */
     once?: string;
@@ -64,7 +64,7 @@ export interface HotpathFunctions {
     stream?: string;
     /** most entries of this call (default 250) */
     limit?: number;
-    /** clock of the call, in place of the server's */
+    /** clock of the call instead of the server's */
     now?: number;
     /** names this call: a repeat of it is answered as it was, and does nothing */
     once?: string;
@@ -83,7 +83,7 @@ export interface HotpathFunctions {
     events: string[];
     /** ms that rotation waits for the next chunk before it takes up unfinished windows; 0 with the last one (default 21600000) */
     hold?: number;
-    /** clock of the call, in place of the server's */
+    /** clock of the call instead of the server's */
     now?: number;
     /** names this call: a repeat of it is answered as it was, and does nothing */
     once?: string;
@@ -112,7 +112,7 @@ export interface HotpathFunctions {
     dimension?: "W" | "S" | "P" | "A" | "V" | "PC";
     /** most records (id and window) to merge (default 50) */
     limit?: number;
-    /** clock of the call, in place of the server's */
+    /** clock of the call instead of the server's */
     now?: number;
     /** names this call: a repeat of it is answered as it was, and does nothing */
     once?: string;
@@ -127,7 +127,7 @@ export interface HotpathFunctions {
     dimension?: "W" | "S" | "P" | "A" | "V" | "PC";
     /** most records (id and window) to merge (default 20) */
     limit?: number;
-    /** clock of the call, in place of the server's */
+    /** clock of the call instead of the server's */
     now?: number;
     /** names this call: a repeat of it is answered as it was, and does nothing */
     once?: string;
@@ -151,7 +151,7 @@ export interface HotpathFunctions {
     window: number;
     /** the HyperLogLog, as `get_carry` answered it */
     devices: Buffer;
-    /** clock of the call, in place of the server's */
+    /** clock of the call instead of the server's */
     now?: number;
     /** names this call: a repeat of it is answered as it was, and does nothing */
     once?: string;
@@ -177,7 +177,7 @@ export interface HotpathFunctions {
     from: number;
     /** end of the time in question, not included */
     to: number;
-    /** clock of the call, in place of the server's */
+    /** clock of the call instead of the server's */
     now?: number;
   }): Promise<{ value: number; from: number; to: number } | null>;
   /** Unique devices of a stretch of time. */
@@ -190,7 +190,7 @@ export interface HotpathFunctions {
     from: number;
     /** end of the time in question, not included */
     to: number;
-    /** clock of the call, in place of the server's */
+    /** clock of the call instead of the server's */
     now?: number;
   }): Promise<{ value: number; from: number; to: number } | null>;
   /** Unique devices of a stretch of time as HyperLogLogs. */
@@ -203,7 +203,7 @@ export interface HotpathFunctions {
     from: number;
     /** end of the time in question, not included */
     to: number;
-    /** clock of the call, in place of the server's */
+    /** clock of the call instead of the server's */
     now?: number;
   }): Promise<{ from: number; to: number; devices: (Buffer)[] } | null>;
   /** The most viewed of a stretch of time. */
@@ -220,7 +220,7 @@ export interface HotpathFunctions {
     section?: string;
     /** how many to list; up to 200 are answered in full in the middle of windows as well (default 10) */
     count?: number;
-    /** clock of the call, in place of the server's */
+    /** clock of the call instead of the server's */
     now?: number;
   }): Promise<{ from: number; to: number; exact: number; ranking: ([id: string, views: number])[] } | null>;
   /** Page views window by window. */
@@ -289,7 +289,7 @@ export interface HotpathFunctions {
     id: string;
     /** JSON object with title, kicker and display_date */
     metadata: string;
-    /** clock of the call, in place of the server's */
+    /** clock of the call instead of the server's */
     now?: number;
     /** names this call: a repeat of it is answered as it was, and does nothing */
     once?: string;
@@ -304,7 +304,7 @@ export interface HotpathFunctions {
     id: string;
     /** why, in a word */
     reason: string;
-    /** clock of the call, in place of the server's */
+    /** clock of the call instead of the server's */
     now?: number;
     /** names this call: a repeat of it is answered as it was, and does nothing */
     once?: string;
@@ -315,7 +315,7 @@ export interface HotpathFunctions {
   refreshDocuments(args?: {
     /** most pages to look at (default 250) */
     limit?: number;
-    /** clock of the call, in place of the server's */
+    /** clock of the call instead of the server's */
     now?: number;
     /** names this call: a repeat of it is answered as it was, and does nothing */
     once?: string;
@@ -326,7 +326,7 @@ export interface HotpathFunctions {
   expireDocuments(args?: {
     /** most documents to remove (default 15) */
     limit?: number;
-    /** clock of the call, in place of the server's */
+    /** clock of the call instead of the server's */
     now?: number;
     /** names this call: a repeat of it is answered as it was, and does nothing */
     once?: string;
@@ -376,12 +376,12 @@ export interface HotpathFunctions {
   getTrackerConfig(): Promise<{ hosts: string; unknown: string; maxlen: number; documentDays: number; seriesFineDays: number; seriesCoarseDays: number; enrich: number; refreshDays: number; shared: number; idKeep: number }>;
   /** Lag of streams and tiers, what was refused and why, and how much there is. */
   getTrackerStatus(args?: {
-    /** clock of the call, in place of the server's */
+    /** clock of the call instead of the server's */
     now?: number;
   }): Promise<{ streams: ([stream: string, cursor: string, length: number, lagMs: number, missing: number, missingAt: number, begunAnew: number])[]; tiers: ([tier: string, windows: number, records: number, pgPending: number, pgLagMs: number, udPending: number, udLagMs: number])[]; rejected: ([reason: string, events: number])[]; late: number; websites: number; sections: number; pages: number; enrichWaiting: number; enriched: number; enrichAbandoned: ([reason: string, pages: number])[]; rotatedUntil: number | null; carryWaiting: number; carryLagMs: number }>;
   /** How long streams and tiers have been waiting for somebody to do their work. */
   getTrackerDelays(args?: {
-    /** clock of the call, in place of the server's */
+    /** clock of the call instead of the server's */
     now?: number;
   }): Promise<{ streams: ([stream: string, unread: number, waitedMs: number])[]; tiers: ([tier: string, pgMs: number, udMs: number])[] }>;
   /** About how much memory the tracker's keys take. */
@@ -392,7 +392,7 @@ export interface HotpathFunctions {
     dimension?: "W" | "S" | "P" | "A" | "V" | "PC";
     /** about how many keys of each sort to look at (default 50) */
     samples?: number;
-    /** clock of the call, in place of the server's */
+    /** clock of the call instead of the server's */
     now?: number;
   }): Promise<([what: string, dimension: string, keys: number, bytes: number, samples: number])[]>;
   /** Asks to lead one tick of a scheduled job. */
@@ -405,7 +405,7 @@ export interface HotpathFunctions {
     worker: string;
     /** how long the lead lasts, ms (default 30000) */
     lease?: number;
-    /** clock of the call, in place of the server's */
+    /** clock of the call instead of the server's */
     now?: number;
     /** names this call: a repeat of it is answered as it was, and does nothing */
     once?: string;
@@ -437,7 +437,7 @@ export interface HotpathFunctions {
     item: string;
     /** by which the scan is known when it comes again */
     id?: string;
-    /** clock of the call, in place of the server's */
+    /** clock of the call instead of the server's */
     now?: number;
     /** names this call: a repeat of it is answered as it was, and does nothing */
     once?: string;
@@ -450,7 +450,7 @@ export interface HotpathFunctions {
     topic: string;
     /** most entries of this call (default 250) */
     limit?: number;
-    /** clock of the call, in place of the server's */
+    /** clock of the call instead of the server's */
     now?: number;
     /** names this call: a repeat of it is answered as it was, and does nothing */
     once?: string;
@@ -465,7 +465,7 @@ export interface HotpathFunctions {
     count?: number;
     /** who asks; shown in lists (default worker) */
     worker?: string;
-    /** clock of the call, in place of the server's */
+    /** clock of the call instead of the server's */
     now?: number;
     /** names this call: a repeat of it is answered as it was, and does nothing */
     once?: string;
@@ -480,7 +480,7 @@ export interface HotpathFunctions {
     id: string;
     /** token of the lease, from the claim */
     token?: string;
-    /** clock of the call, in place of the server's */
+    /** clock of the call instead of the server's */
     now?: number;
     /** names this call: a repeat of it is answered as it was, and does nothing */
     once?: string;
@@ -497,7 +497,7 @@ export interface HotpathFunctions {
     token?: string;
     /** what went wrong; shown in lists (default failed) */
     reason?: string;
-    /** clock of the call, in place of the server's */
+    /** clock of the call instead of the server's */
     now?: number;
     /** names this call: a repeat of it is answered as it was, and does nothing */
     once?: string;
@@ -521,7 +521,7 @@ export interface HotpathFunctions {
     topic: string;
     /** id of the notification */
     id: string;
-    /** clock of the call, in place of the server's */
+    /** clock of the call instead of the server's */
     now?: number;
     /** names this call: a repeat of it is answered as it was, and does nothing */
     once?: string;
@@ -570,7 +570,7 @@ export interface HotpathFunctions {
   getNotifierStatus(args: {
     /** name of the topic */
     topic: string;
-    /** clock of the call, in place of the server's */
+    /** clock of the call instead of the server's */
     now?: number;
   }): Promise<{ topic: string; stream: string; cursor: string; length: number; unread: number; lagMs: number; collecting: number; due: number; waiting: number; leased: number; dead: number; delivered: number; rejected: ([reason: string, entries: number])[]; next: number | null; missing: number; missingAt: number; begunAnew: number }>;
   /** Name, version and content hash of this library. */
@@ -583,7 +583,7 @@ export interface HotpathFunctions {
     table: string;
     /** entries as JSON objects */
     entries: string[];
-    /** clock of the call, in place of the server's */
+    /** clock of the call instead of the server's */
     now?: number;
     /** names this call: a repeat of it is answered as it was, and does nothing */
     once?: string;
@@ -602,7 +602,7 @@ export interface HotpathFunctions {
     layer: string;
     /** id of the writer whose files they are */
     writer: string;
-    /** clock of the call, in place of the server's */
+    /** clock of the call instead of the server's */
     now?: number;
     /** names this call: a repeat of it is answered as it was, and does nothing */
     once?: string;
@@ -632,7 +632,7 @@ export interface HotpathFunctions {
     layer: string;
     /** id of the writer whose files they are */
     writer: string;
-    /** clock of the call, in place of the server's */
+    /** clock of the call instead of the server's */
     now?: number;
     /** names this call: a repeat of it is answered as it was, and does nothing */
     once?: string;
@@ -662,7 +662,7 @@ export interface HotpathFunctions {
     layer: string;
     /** id of the writer whose files they are */
     writer: string;
-    /** clock of the call, in place of the server's */
+    /** clock of the call instead of the server's */
     now?: number;
     /** names this call: a repeat of it is answered as it was, and does nothing */
     once?: string;
@@ -736,7 +736,7 @@ export interface HotpathFunctions {
     db: string;
     /** name of the table */
     table: string;
-    /** clock of the call, in place of the server's */
+    /** clock of the call instead of the server's */
     now?: number;
   }): Promise<{ folders: number; known: number; files: number | null; minNs: string | null; maxNs: string | null; configured: number; unreadable: number; plans: ([kind: string, iteration: number | null, layer: string, writer: string, waiting: number | null, out: number | null, due: number])[] }>;
   /** Keeps how the files of a table are merged and moved. */
@@ -771,7 +771,7 @@ export interface HotpathFunctions {
     vendor: string;
     /** the product */
     product: string;
-    /** clock of the call, in place of the server's */
+    /** clock of the call instead of the server's */
     now?: number;
     /** names this call: a repeat of it is answered as it was, and does nothing */
     once?: string;
@@ -787,7 +787,7 @@ export interface HotpathFunctions {
   removeProduct(args: {
     /** id of the product: SHA-1 of `vendor/sku` */
     id: string;
-    /** clock of the call, in place of the server's */
+    /** clock of the call instead of the server's */
     now?: number;
     /** names this call: a repeat of it is answered as it was, and does nothing */
     once?: string;
@@ -856,7 +856,7 @@ export interface HotpathFunctions {
     more?: number;
     /** number of the run that this part belongs to */
     run?: number;
-    /** clock of the call, in place of the server's */
+    /** clock of the call instead of the server's */
     now?: number;
     /** names this call: a repeat of it is answered as it was, and does nothing */
     once?: string;
@@ -881,7 +881,7 @@ export interface HotpathFunctions {
     product?: string;
     /** what went wrong */
     reason?: string;
-    /** clock of the call, in place of the server's */
+    /** clock of the call instead of the server's */
     now?: number;
     /** names this call: a repeat of it is answered as it was, and does nothing */
     once?: string;
@@ -907,7 +907,7 @@ export interface HotpathFunctions {
     offset?: number;
     /** how many to answer at most (default 100) */
     count?: number;
-    /** clock of the call, in place of the server's */
+    /** clock of the call instead of the server's */
     now?: number;
   }): Promise<[total: number, ...rest: (string)[]]>;
   /** Sets options of the catalogue; those not named stay as they are. */
@@ -933,7 +933,7 @@ export interface HotpathFunctions {
     vendor?: string;
     /** ms without a look after which a link is stale (default 86400000) */
     stale?: number;
-    /** clock of the call, in place of the server's */
+    /** clock of the call instead of the server's */
     now?: number;
   }): Promise<({ vendor: string; products: number; created: number; changed: number; unchanged: number; outdated: number; removed: number; gone: number; failed: number; links: number; unscraped: number; stale: number })[]>;
   /** Puts a task into a queue; answers its id. */
@@ -952,7 +952,7 @@ export interface HotpathFunctions {
     parent?: string;
     /** when a task with that ID is left as it is (default alive) */
     unless?: "alive" | "known";
-    /** clock of the call, in place of the server's */
+    /** clock of the call instead of the server's */
     now?: number;
     /** names this call: a repeat of it is answered as it was, and does nothing */
     once?: string;
@@ -967,7 +967,7 @@ export interface HotpathFunctions {
     worker?: string;
     /** ms until it comes back, in place of those of its type */
     lease?: number;
-    /** clock of the call, in place of the server's */
+    /** clock of the call instead of the server's */
     now?: number;
     /** names this call: a repeat of it is answered as it was, and does nothing */
     once?: string;
@@ -982,7 +982,7 @@ export interface HotpathFunctions {
     token?: string;
     /** ms from now, in place of those of its type */
     lease?: number;
-    /** clock of the call, in place of the server's */
+    /** clock of the call instead of the server's */
     now?: number;
     /** names this call: a repeat of it is answered as it was, and does nothing */
     once?: string;
@@ -997,7 +997,7 @@ export interface HotpathFunctions {
     token?: string;
     /** what came of it; shown by get_task, and given to POST hooks */
     result?: string;
-    /** clock of the call, in place of the server's */
+    /** clock of the call instead of the server's */
     now?: number;
     /** names this call: a repeat of it is answered as it was, and does nothing */
     once?: string;
@@ -1014,7 +1014,7 @@ export interface HotpathFunctions {
     reason?: string;
     /** 1: trying again is of no use (default 0) */
     final?: number;
-    /** clock of the call, in place of the server's */
+    /** clock of the call instead of the server's */
     now?: number;
     /** names this call: a repeat of it is answered as it was, and does nothing */
     once?: string;
@@ -1027,7 +1027,7 @@ export interface HotpathFunctions {
     id: string;
     /** token of the lease, from the claim */
     token?: string;
-    /** clock of the call, in place of the server's */
+    /** clock of the call instead of the server's */
     now?: number;
     /** names this call: a repeat of it is answered as it was, and does nothing */
     once?: string;
@@ -1040,7 +1040,7 @@ export interface HotpathFunctions {
     id: string;
     /** token of the lease, from the claim */
     token?: string;
-    /** clock of the call, in place of the server's */
+    /** clock of the call instead of the server's */
     now?: number;
     /** names this call: a repeat of it is answered as it was, and does nothing */
     once?: string;
@@ -1051,7 +1051,7 @@ export interface HotpathFunctions {
   retryTask(args: {
     /** id of the task */
     id: string;
-    /** clock of the call, in place of the server's */
+    /** clock of the call instead of the server's */
     now?: number;
     /** names this call: a repeat of it is answered as it was, and does nothing */
     once?: string;
@@ -1078,7 +1078,7 @@ export interface HotpathFunctions {
   getQueueStatus(args: {
     /** name of the queue */
     queue: string;
-    /** clock of the call, in place of the server's */
+    /** clock of the call instead of the server's */
     now?: number;
   }): Promise<{ queue: string; ready: number; delayed: number; leased: number; held: number; waitingChildren: number; dead: number; finished: number; cancelled: number; totalEnqueued: number; totalFinished: number; totalDead: number; totalCancelled: number; lagMs: number; next: number | null }>;
   /** Names of the queues that have had a task. */

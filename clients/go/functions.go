@@ -11,7 +11,7 @@ import (
 
 // TrackEventsOptions: what may be left out of TrackEvents.
 type TrackEventsOptions struct {
-	// Now: clock of the call, in place of the server's
+	// Now: clock of the call instead of the server's
 	Now time.Time
 
 	// OnceFor: how long the reply is kept for repeats, ms (default 600000)
@@ -65,7 +65,7 @@ type IngestEventsOptions struct {
 	// Limit: most entries of this call
 	Limit int64
 
-	// Now: clock of the call, in place of the server's
+	// Now: clock of the call instead of the server's
 	Now time.Time
 
 	// OnceFor: how long the reply is kept for repeats, ms (default 600000)
@@ -130,7 +130,7 @@ type ImportEventsOptions struct {
 	// last one
 	Hold *time.Duration
 
-	// Now: clock of the call, in place of the server's
+	// Now: clock of the call instead of the server's
 	Now time.Time
 
 	// OnceFor: how long the reply is kept for repeats, ms (default 600000)
@@ -247,7 +247,7 @@ type RotatePgOptions struct {
 	// Limit: most records (id and window) to merge
 	Limit int64
 
-	// Now: clock of the call, in place of the server's
+	// Now: clock of the call instead of the server's
 	Now time.Time
 
 	// OnceFor: how long the reply is kept for repeats, ms (default 600000)
@@ -317,7 +317,7 @@ type RotateUdOptions struct {
 	// Limit: most records (id and window) to merge
 	Limit int64
 
-	// Now: clock of the call, in place of the server's
+	// Now: clock of the call instead of the server's
 	Now time.Time
 
 	// OnceFor: how long the reply is kept for repeats, ms (default 600000)
@@ -404,7 +404,7 @@ func (client *Client) GetCarry(ctx context.Context, opts *GetCarryOptions) ([]Ge
 
 // PutCarryOptions: what may be left out of PutCarry.
 type PutCarryOptions struct {
-	// Now: clock of the call, in place of the server's
+	// Now: clock of the call instead of the server's
 	Now time.Time
 
 	// OnceFor: how long the reply is kept for repeats, ms (default 600000)
@@ -489,7 +489,7 @@ func (client *Client) EndCarry(ctx context.Context, serial string, opts *EndCarr
 
 // CountPgOptions: what may be left out of CountPg.
 type CountPgOptions struct {
-	// Now: clock of the call, in place of the server's
+	// Now: clock of the call instead of the server's
 	Now time.Time
 }
 
@@ -528,7 +528,7 @@ func (client *Client) CountPg(ctx context.Context, dimension string, id string, 
 
 // CountUdOptions: what may be left out of CountUd.
 type CountUdOptions struct {
-	// Now: clock of the call, in place of the server's
+	// Now: clock of the call instead of the server's
 	Now time.Time
 }
 
@@ -572,7 +572,7 @@ func (client *Client) CountUd(ctx context.Context, dimension string, id string, 
 
 // GetDevicesOptions: what may be left out of GetDevices.
 type GetDevicesOptions struct {
-	// Now: clock of the call, in place of the server's
+	// Now: clock of the call instead of the server's
 	Now time.Time
 }
 
@@ -623,7 +623,7 @@ type RankPgOptions struct {
 	// Count: how many to list; up to 200 are answered in full in the middle of windows as well
 	Count int64
 
-	// Now: clock of the call, in place of the server's
+	// Now: clock of the call instead of the server's
 	Now time.Time
 }
 
@@ -897,7 +897,7 @@ func (client *Client) AllFindDocuments(ctx context.Context, dimension string, op
 
 // EnrichDocumentOptions: what may be left out of EnrichDocument.
 type EnrichDocumentOptions struct {
-	// Now: clock of the call, in place of the server's
+	// Now: clock of the call instead of the server's
 	Now time.Time
 
 	// OnceFor: how long the reply is kept for repeats, ms (default 600000)
@@ -944,7 +944,7 @@ func (client *Client) EnrichDocument(ctx context.Context, dimension string, id s
 
 // AbandonEnrichmentOptions: what may be left out of AbandonEnrichment.
 type AbandonEnrichmentOptions struct {
-	// Now: clock of the call, in place of the server's
+	// Now: clock of the call instead of the server's
 	Now time.Time
 
 	// OnceFor: how long the reply is kept for repeats, ms (default 600000)
@@ -993,7 +993,7 @@ type RefreshDocumentsOptions struct {
 	// Limit: most pages to look at
 	Limit int64
 
-	// Now: clock of the call, in place of the server's
+	// Now: clock of the call instead of the server's
 	Now time.Time
 
 	// OnceFor: how long the reply is kept for repeats, ms (default 600000)
@@ -1058,7 +1058,7 @@ type ExpireDocumentsOptions struct {
 	// Limit: most documents to remove
 	Limit int64
 
-	// Now: clock of the call, in place of the server's
+	// Now: clock of the call instead of the server's
 	Now time.Time
 
 	// OnceFor: how long the reply is kept for repeats, ms (default 600000)
@@ -1256,7 +1256,7 @@ func (client *Client) GetTrackerConfig(ctx context.Context) (GetTrackerConfigRep
 
 // GetTrackerStatusOptions: what may be left out of GetTrackerStatus.
 type GetTrackerStatusOptions struct {
-	// Now: clock of the call, in place of the server's
+	// Now: clock of the call instead of the server's
 	Now time.Time
 }
 
@@ -1277,7 +1277,7 @@ func (client *Client) GetTrackerStatus(ctx context.Context, opts *GetTrackerStat
 
 // GetTrackerDelaysOptions: what may be left out of GetTrackerDelays.
 type GetTrackerDelaysOptions struct {
-	// Now: clock of the call, in place of the server's
+	// Now: clock of the call instead of the server's
 	Now time.Time
 }
 
@@ -1307,7 +1307,7 @@ type GetTrackerMemoryOptions struct {
 	// Samples: about how many keys of each sort to look at
 	Samples int64
 
-	// Now: clock of the call, in place of the server's
+	// Now: clock of the call instead of the server's
 	Now time.Time
 }
 
@@ -1341,7 +1341,7 @@ type TrackerLeadOptions struct {
 	// Lease: how long the lead lasts, ms
 	Lease *time.Duration
 
-	// Now: clock of the call, in place of the server's
+	// Now: clock of the call instead of the server's
 	Now time.Time
 
 	// OnceFor: how long the reply is kept for repeats, ms (default 600000)
@@ -1437,7 +1437,7 @@ type ScanItemOptions struct {
 	// ID: by which the scan is known when it comes again
 	ID string
 
-	// Now: clock of the call, in place of the server's
+	// Now: clock of the call instead of the server's
 	Now time.Time
 
 	// OnceFor: how long the reply is kept for repeats, ms (default 600000)
@@ -1492,7 +1492,7 @@ type IngestScansOptions struct {
 	// Limit: most entries of this call
 	Limit int64
 
-	// Now: clock of the call, in place of the server's
+	// Now: clock of the call instead of the server's
 	Now time.Time
 
 	// OnceFor: how long the reply is kept for repeats, ms (default 600000)
@@ -1566,7 +1566,7 @@ type ClaimNotificationsOptions struct {
 	// Worker: who asks; shown in lists
 	Worker string
 
-	// Now: clock of the call, in place of the server's
+	// Now: clock of the call instead of the server's
 	Now time.Time
 
 	// OnceFor: how long the reply is kept for repeats, ms (default 600000)
@@ -1618,7 +1618,7 @@ type AckNotificationOptions struct {
 	// Token: token of the lease, from the claim
 	Token string
 
-	// Now: clock of the call, in place of the server's
+	// Now: clock of the call instead of the server's
 	Now time.Time
 
 	// OnceFor: how long the reply is kept for repeats, ms (default 600000)
@@ -1667,7 +1667,7 @@ type FailNotificationOptions struct {
 	// Reason: what went wrong; shown in lists
 	Reason string
 
-	// Now: clock of the call, in place of the server's
+	// Now: clock of the call instead of the server's
 	Now time.Time
 
 	// OnceFor: how long the reply is kept for repeats, ms (default 600000)
@@ -1792,7 +1792,7 @@ func (client *Client) AllListNotifications(ctx context.Context, topic string, op
 
 // RetryNotificationOptions: what may be left out of RetryNotification.
 type RetryNotificationOptions struct {
-	// Now: clock of the call, in place of the server's
+	// Now: clock of the call instead of the server's
 	Now time.Time
 
 	// OnceFor: how long the reply is kept for repeats, ms (default 600000)
@@ -1950,7 +1950,7 @@ func (client *Client) ListTopics(ctx context.Context) ([]string, error) {
 
 // GetNotifierStatusOptions: what may be left out of GetNotifierStatus.
 type GetNotifierStatusOptions struct {
-	// Now: clock of the call, in place of the server's
+	// Now: clock of the call instead of the server's
 	Now time.Time
 }
 
@@ -1987,7 +1987,7 @@ func (client *Client) NotifierLibrary(ctx context.Context) (NotifierLibraryReply
 
 // PatchIndexOptions: what may be left out of PatchIndex.
 type PatchIndexOptions struct {
-	// Now: clock of the call, in place of the server's
+	// Now: clock of the call instead of the server's
 	Now time.Time
 
 	// OnceFor: how long the reply is kept for repeats, ms (default 600000)
@@ -2051,7 +2051,7 @@ func (client *Client) PatchIndex(ctx context.Context, db string, table string, e
 
 // GetMergePlanOptions: what may be left out of GetMergePlan.
 type GetMergePlanOptions struct {
-	// Now: clock of the call, in place of the server's
+	// Now: clock of the call instead of the server's
 	Now time.Time
 
 	// OnceFor: how long the reply is kept for repeats, ms (default 600000)
@@ -2149,7 +2149,7 @@ func (client *Client) EndMerge(ctx context.Context, db string, table string, id 
 
 // GetMovePlanOptions: what may be left out of GetMovePlan.
 type GetMovePlanOptions struct {
-	// Now: clock of the call, in place of the server's
+	// Now: clock of the call instead of the server's
 	Now time.Time
 
 	// OnceFor: how long the reply is kept for repeats, ms (default 600000)
@@ -2242,7 +2242,7 @@ func (client *Client) EndMove(ctx context.Context, db string, table string, id s
 
 // GetDropPlanOptions: what may be left out of GetDropPlan.
 type GetDropPlanOptions struct {
-	// Now: clock of the call, in place of the server's
+	// Now: clock of the call instead of the server's
 	Now time.Time
 
 	// OnceFor: how long the reply is kept for repeats, ms (default 600000)
@@ -2545,7 +2545,7 @@ func (client *Client) AllListFolders(ctx context.Context, db string, table strin
 
 // GetTableStatusOptions: what may be left out of GetTableStatus.
 type GetTableStatusOptions struct {
-	// Now: clock of the call, in place of the server's
+	// Now: clock of the call instead of the server's
 	Now time.Time
 }
 
@@ -2694,7 +2694,7 @@ func (client *Client) MetadataLibrary(ctx context.Context) (MetadataLibraryReply
 
 // UpsertProductOptions: what may be left out of UpsertProduct.
 type UpsertProductOptions struct {
-	// Now: clock of the call, in place of the server's
+	// Now: clock of the call instead of the server's
 	Now time.Time
 
 	// OnceFor: how long the reply is kept for repeats, ms (default 600000)
@@ -2766,7 +2766,7 @@ func (client *Client) GetProduct(ctx context.Context, id string) (*Product, erro
 
 // RemoveProductOptions: what may be left out of RemoveProduct.
 type RemoveProductOptions struct {
-	// Now: clock of the call, in place of the server's
+	// Now: clock of the call instead of the server's
 	Now time.Time
 
 	// OnceFor: how long the reply is kept for repeats, ms (default 600000)
@@ -3060,7 +3060,7 @@ type SyncLinksOptions struct {
 	// Run: number of the run that this part belongs to
 	Run int64
 
-	// Now: clock of the call, in place of the server's
+	// Now: clock of the call instead of the server's
 	Now time.Time
 
 	// OnceFor: how long the reply is kept for repeats, ms (default 600000)
@@ -3132,7 +3132,7 @@ type MarkLinkOptions struct {
 	// Reason: what went wrong
 	Reason string
 
-	// Now: clock of the call, in place of the server's
+	// Now: clock of the call instead of the server's
 	Now time.Time
 
 	// OnceFor: how long the reply is kept for repeats, ms (default 600000)
@@ -3225,7 +3225,7 @@ type ListLinksOptions struct {
 	// Count: how many to answer at most
 	Count int64
 
-	// Now: clock of the call, in place of the server's
+	// Now: clock of the call instead of the server's
 	Now time.Time
 }
 
@@ -3380,7 +3380,7 @@ type GetCatalogStatusOptions struct {
 	// Stale: ms without a look after which a link is stale
 	Stale *time.Duration
 
-	// Now: clock of the call, in place of the server's
+	// Now: clock of the call instead of the server's
 	Now time.Time
 }
 
@@ -3420,7 +3420,7 @@ type EnqueueTaskOptions struct {
 	// Unless: when a task with that ID is left as it is (alive, known)
 	Unless string
 
-	// Now: clock of the call, in place of the server's
+	// Now: clock of the call instead of the server's
 	Now time.Time
 
 	// OnceFor: how long the reply is kept for repeats, ms (default 600000)
@@ -3483,7 +3483,7 @@ type ClaimTaskOptions struct {
 	// Lease: ms until it comes back, in place of those of its type
 	Lease *time.Duration
 
-	// Now: clock of the call, in place of the server's
+	// Now: clock of the call instead of the server's
 	Now time.Time
 
 	// OnceFor: how long the reply is kept for repeats, ms (default 600000)
@@ -3533,7 +3533,7 @@ type ExtendTaskOptions struct {
 	// Lease: ms from now, in place of those of its type
 	Lease *time.Duration
 
-	// Now: clock of the call, in place of the server's
+	// Now: clock of the call instead of the server's
 	Now time.Time
 
 	// OnceFor: how long the reply is kept for repeats, ms (default 600000)
@@ -3578,7 +3578,7 @@ type FinishTaskOptions struct {
 	// Result: what came of it; shown by get_task, and given to POST hooks
 	Result any
 
-	// Now: clock of the call, in place of the server's
+	// Now: clock of the call instead of the server's
 	Now time.Time
 
 	// OnceFor: how long the reply is kept for repeats, ms (default 600000)
@@ -3629,7 +3629,7 @@ type FailTaskOptions struct {
 	// Final: 1: trying again is of no use
 	Final *bool
 
-	// Now: clock of the call, in place of the server's
+	// Now: clock of the call instead of the server's
 	Now time.Time
 
 	// OnceFor: how long the reply is kept for repeats, ms (default 600000)
@@ -3676,7 +3676,7 @@ type ReleaseTaskOptions struct {
 	// Token: token of the lease, from the claim
 	Token string
 
-	// Now: clock of the call, in place of the server's
+	// Now: clock of the call instead of the server's
 	Now time.Time
 
 	// OnceFor: how long the reply is kept for repeats, ms (default 600000)
@@ -3718,7 +3718,7 @@ type CancelTaskOptions struct {
 	// Token: token of the lease, from the claim
 	Token string
 
-	// Now: clock of the call, in place of the server's
+	// Now: clock of the call instead of the server's
 	Now time.Time
 
 	// OnceFor: how long the reply is kept for repeats, ms (default 600000)
@@ -3761,7 +3761,7 @@ func (client *Client) CancelTask(ctx context.Context, id string, opts *CancelTas
 
 // RetryTaskOptions: what may be left out of RetryTask.
 type RetryTaskOptions struct {
-	// Now: clock of the call, in place of the server's
+	// Now: clock of the call instead of the server's
 	Now time.Time
 
 	// OnceFor: how long the reply is kept for repeats, ms (default 600000)
@@ -3907,7 +3907,7 @@ func (client *Client) AllListTasks(ctx context.Context, queue string, opts *List
 
 // GetQueueStatusOptions: what may be left out of GetQueueStatus.
 type GetQueueStatusOptions struct {
-	// Now: clock of the call, in place of the server's
+	// Now: clock of the call instead of the server's
 	Now time.Time
 }
 

@@ -7,7 +7,7 @@
  * that the function does not write.
  */
 import type { ErrorCode } from "./errors";
-import { KEEP_MS, MAX_KEEP_MS, MIN_KEEP_MS } from "./kept";
+import { KEEP_MS, MAX_KEEP_MS, MAX_TEXT_BYTES, MIN_KEEP_MS } from "./kept";
 
 /** What a value on the wire is; `T` is its type once bound. */
 export interface ArgumentType<T> {
@@ -251,14 +251,14 @@ export function command<const D extends Declaration>(declaration: D, run: Handle
 export const NOW = {
   name: "NOW",
   type: unixMs,
-  doc: "clock of the call, in place of the server's",
+  doc: "clock of the call instead of the server's",
 } as const satisfies Option;
 
 /** How a repeated call is known; see once.ts. Every function that writes takes it. */
 const ONCE_OPTIONS: readonly Option[] = [
   {
     name: "ONCE",
-    type: text(1, 64),
+    type: text(1, MAX_TEXT_BYTES),
     doc: "names this call: a repeat of it is answered as it was, and does nothing",
   },
   {

@@ -14,6 +14,9 @@ export const KEEP_MS = 10 * MINUTE_MS;
 export const MIN_KEEP_MS = 1000;
 export const MAX_KEEP_MS = 60 * MINUTE_MS;
 
+/** The longest text that names a call. */
+export const MAX_TEXT_BYTES = 64;
+
 /** The most that one library keeps on a server, in all partitions together. */
 const BUDGET_BYTES = 128 * 1024 * 1024;
 

@@ -5,15 +5,12 @@
  * reaches replicas with it. A call that answers an error has written nothing, so nothing is kept of it: it may be made again.
  */
 import { fail, quote } from "./errors";
-import { asId, keep, KEEP_MS, requireRoom } from "./kept";
+import { asId, keep, KEEP_MS, MAX_TEXT_BYTES, requireRoom } from "./kept";
 import { key } from "./keys";
 import { requirePass } from "./types";
 
 /** Of the SHA-1 of a call: enough to tell two calls apart that were given the same text by mistake. */
 const SEAL_DIGITS = 20;
-
-/** The longest text that names a call. */
-export const MAX_TEXT_BYTES = 64;
 
 /** A larger reply is not kept, only that the call was made. */
 const MAX_REPLY_BYTES = 1024 * 1024;

@@ -96,9 +96,9 @@ export function devices(tier: number, dimension: string, id: string, start: stri
   return key("HLL", TIER_NAMES[tier]!, dimension, id, start, "UD");
 }
 
-/** A HyperLogLog that is there for one call alone: of another partition, or on its way to one. */
-export function lentDevices(position: string): string {
-  return key("HLL", "LENT", "", position, "", "UD");
+/** A HyperLogLog of another partition, there for one call alone. */
+export function lentDevices(): string {
+  return key("HLL", "LENT", "", "", "", "UD");
 }
 
 /** What other partitions have to learn: `dimension tier window id`, by serial number. */

@@ -425,7 +425,7 @@ export function uniteWithWindow(target: Target, id: string, devices: string, now
     requireType(names.pendingWindows(target.tier + 1, target.dimension, "UD"), "zset");
   }
   requireHyperLogLog(name);
-  const lent = names.lentDevices("0");
+  const lent = names.lentDevices();
   redis.call("SET", lent, devices, "PX", "1000");
   const united = redis.pcall("PFMERGE", name, lent);
   redis.call("DEL", lent);

@@ -1,12 +1,7 @@
 /** From declarations and facts to `host/contract.ts`: the types and the data with which the host calls the functions. */
-import {
-  sharedOptions,
-  type ArgumentType,
-  type Declaration,
-  type Option,
-  type ReplyType,
-} from "../../functions/runtime/declare";
+import type { ArgumentType, Declaration, Option, ReplyType } from "../../functions/runtime/declare";
 import type { Fact } from "./facts";
+import { optionsOf } from "./manifest";
 import { camel, plural } from "./names";
 
 function argumentTs(type: ArgumentType<unknown>): string {
@@ -48,7 +43,7 @@ function parameters(declaration: Declaration): string {
   };
   for (const each of declaration.positional) line(camel(each.name), false, argumentTs(each.type), each.doc);
   if (declaration.rest) line(plural(declaration.rest.name), false, "string[]", declaration.rest.doc);
-  for (const each of [...declaration.options, ...sharedOptions(declaration)])
+  for (const each of optionsOf(declaration))
     line(camel(each.name), !each.required, argumentTs(each.type), optionDoc(each));
   if (lines.length === 0) return "";
   const optional =
@@ -84,11 +79,7 @@ function specification(library: string, declaration: Declaration): string {
     role: declaration.role,
     positional: declaration.positional.map((each) => camel(each.name)),
     rest: declaration.rest ? plural(declaration.rest.name) : null,
-    options: [...declaration.options, ...sharedOptions(declaration)].map((each) => [
-      each.name,
-      camel(each.name),
-      each.type.parts?.length ?? 1,
-    ]),
+    options: optionsOf(declaration).map((each) => [each.name, camel(each.name), each.type.parts?.length ?? 1]),
     reply: reply(declaration.reply),
   };
   return `  ${camel(declaration.name)}: ${JSON.stringify(data)},`;

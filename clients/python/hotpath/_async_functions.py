@@ -4,9 +4,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
-from collections.abc import Mapping
 from typing import Any, Literal
 
 from ._runtime import json_text, nanoseconds
@@ -38,7 +37,7 @@ class AsyncFunctions(AsyncCaller):
         three media each 50 ms: fewer a call leave more room to others.
 
         Arguments:
-            now: clock of the call, in place of the server's.
+            now: clock of the call instead of the server's.
             once_for: how long the reply is kept for repeats, ms (default 600000).
             events: events as JSON objects.
             once: names this call, by default at random; a repeat under the same name does nothing.
@@ -73,7 +72,7 @@ class AsyncFunctions(AsyncCaller):
         Arguments:
             stream: key of the stream (default `ST:TRACKER::::`).
             limit: most entries of this call.
-            now: clock of the call, in place of the server's.
+            now: clock of the call instead of the server's.
             once_for: how long the reply is kept for repeats, ms (default 600000).
             once: names this call, by default at random; a repeat under the same name does nothing.
 
@@ -136,7 +135,7 @@ class AsyncFunctions(AsyncCaller):
             to: position after it.
             hold: ms that rotation waits for the next chunk before it takes up unfinished windows; 0
                 with the last one.
-            now: clock of the call, in place of the server's.
+            now: clock of the call instead of the server's.
             once_for: how long the reply is kept for repeats, ms (default 600000).
             events: events as JSON objects, as `track_events` takes them.
             once: names this call, by default at random; a repeat under the same name does nothing.
@@ -216,7 +215,7 @@ class AsyncFunctions(AsyncCaller):
             tier: the tier to make; all tiers, finest first, if it is left out.
             dimension: one dimension; all if it is left out.
             limit: most records (id and window) to merge.
-            now: clock of the call, in place of the server's.
+            now: clock of the call instead of the server's.
             once_for: how long the reply is kept for repeats, ms (default 600000).
             once: names this call, by default at random; a repeat under the same name does nothing.
 
@@ -271,7 +270,7 @@ class AsyncFunctions(AsyncCaller):
             tier: the tier to make; all tiers, finest first, if it is left out.
             dimension: one dimension; all if it is left out.
             limit: most records (id and window) to merge.
-            now: clock of the call, in place of the server's.
+            now: clock of the call instead of the server's.
             once_for: how long the reply is kept for repeats, ms (default 600000).
             once: names this call, by default at random; a repeat under the same name does nothing.
 
@@ -349,7 +348,7 @@ class AsyncFunctions(AsyncCaller):
             tier: length of the window.
             window: start of the window.
             devices: the HyperLogLog, as `get_carry` answered it.
-            now: clock of the call, in place of the server's.
+            now: clock of the call instead of the server's.
             once_for: how long the reply is kept for repeats, ms (default 600000).
             once: names this call, by default at random; a repeat under the same name does nothing.
 
@@ -415,7 +414,7 @@ class AsyncFunctions(AsyncCaller):
             id: id of the record.
             from_: start of the time in question, included.
             to: end of the time in question, not included.
-            now: clock of the call, in place of the server's.
+            now: clock of the call instead of the server's.
 
         Raises:
             BadArgumentError: an argument is missing, unknown, given twice or malformed; nothing was
@@ -449,7 +448,7 @@ class AsyncFunctions(AsyncCaller):
             id: id of the record.
             from_: start of the time in question, included.
             to: end of the time in question, not included.
-            now: clock of the call, in place of the server's.
+            now: clock of the call instead of the server's.
 
         Raises:
             BadArgumentError: an argument is missing, unknown, given twice or malformed; nothing was
@@ -485,7 +484,7 @@ class AsyncFunctions(AsyncCaller):
             id: id of the record.
             from_: start of the time in question, included.
             to: end of the time in question, not included.
-            now: clock of the call, in place of the server's.
+            now: clock of the call instead of the server's.
 
         Raises:
             BadArgumentError: an argument is missing, unknown, given twice or malformed; nothing was
@@ -525,7 +524,7 @@ class AsyncFunctions(AsyncCaller):
             website: id of a website: only its sections or pages.
             section: id of a section, in place of WEBSITE: only its pages.
             count: how many to list; up to 200 are answered in full in the middle of windows as well.
-            now: clock of the call, in place of the server's.
+            now: clock of the call instead of the server's.
 
         At most one of website, section.
 
@@ -733,7 +732,7 @@ class AsyncFunctions(AsyncCaller):
             dimension: page.
             id: id of the page, as it was announced.
             metadata: JSON object with title, kicker and display_date.
-            now: clock of the call, in place of the server's.
+            now: clock of the call instead of the server's.
             once_for: how long the reply is kept for repeats, ms (default 600000).
             once: names this call, by default at random; a repeat under the same name does nothing.
 
@@ -771,7 +770,7 @@ class AsyncFunctions(AsyncCaller):
             dimension: page.
             id: id of the page, as it was announced.
             reason: why, in a word.
-            now: clock of the call, in place of the server's.
+            now: clock of the call instead of the server's.
             once_for: how long the reply is kept for repeats, ms (default 600000).
             once: names this call, by default at random; a repeat under the same name does nothing.
 
@@ -807,7 +806,7 @@ class AsyncFunctions(AsyncCaller):
 
         Arguments:
             limit: most pages to look at.
-            now: clock of the call, in place of the server's.
+            now: clock of the call instead of the server's.
             once_for: how long the reply is kept for repeats, ms (default 600000).
             once: names this call, by default at random; a repeat under the same name does nothing.
 
@@ -857,7 +856,7 @@ class AsyncFunctions(AsyncCaller):
 
         Arguments:
             limit: most documents to remove.
-            now: clock of the call, in place of the server's.
+            now: clock of the call instead of the server's.
             once_for: how long the reply is kept for repeats, ms (default 600000).
             once: names this call, by default at random; a repeat under the same name does nothing.
 
@@ -994,7 +993,7 @@ class AsyncFunctions(AsyncCaller):
         """Lag of streams and tiers, what was refused and why, and how much there is.
 
         Arguments:
-            now: clock of the call, in place of the server's.
+            now: clock of the call instead of the server's.
 
         Raises:
             BadArgumentError: an argument is missing, unknown, given twice or malformed; nothing was
@@ -1011,7 +1010,7 @@ class AsyncFunctions(AsyncCaller):
         called as often as they should be, whatever late events come.
 
         Arguments:
-            now: clock of the call, in place of the server's.
+            now: clock of the call instead of the server's.
 
         Raises:
             BadArgumentError: an argument is missing, unknown, given twice or malformed; nothing was
@@ -1040,7 +1039,7 @@ class AsyncFunctions(AsyncCaller):
             part: what to measure.
             dimension: what the tier or the documents are of; streams are of all.
             samples: about how many keys of each sort to look at.
-            now: clock of the call, in place of the server's.
+            now: clock of the call instead of the server's.
 
         Raises:
             BadArgumentError: an argument is missing, unknown, given twice or malformed; nothing was
@@ -1072,7 +1071,7 @@ class AsyncFunctions(AsyncCaller):
             slot: the time for which the tick was scheduled.
             worker: who asks; the same in every call of one host.
             lease: how long the lead lasts, ms.
-            now: clock of the call, in place of the server's.
+            now: clock of the call instead of the server's.
             once_for: how long the reply is kept for repeats, ms (default 600000).
             once: names this call, by default at random; a repeat under the same name does nothing.
 
@@ -1148,7 +1147,7 @@ class AsyncFunctions(AsyncCaller):
             subject: who is to be notified.
             item: what was scanned.
             id: by which the scan is known when it comes again.
-            now: clock of the call, in place of the server's.
+            now: clock of the call instead of the server's.
             once_for: how long the reply is kept for repeats, ms (default 600000).
             once: names this call, by default at random; a repeat under the same name does nothing.
 
@@ -1187,7 +1186,7 @@ class AsyncFunctions(AsyncCaller):
         Arguments:
             topic: name of the topic.
             limit: most entries of this call.
-            now: clock of the call, in place of the server's.
+            now: clock of the call instead of the server's.
             once_for: how long the reply is kept for repeats, ms (default 600000).
             once: names this call, by default at random; a repeat under the same name does nothing.
 
@@ -1247,7 +1246,7 @@ class AsyncFunctions(AsyncCaller):
             topic: name of the topic.
             count: most notifications of this call.
             worker: who asks; shown in lists.
-            now: clock of the call, in place of the server's.
+            now: clock of the call instead of the server's.
             once_for: how long the reply is kept for repeats, ms (default 600000).
             once: names this call, by default at random; a repeat under the same name does nothing.
 
@@ -1283,7 +1282,7 @@ class AsyncFunctions(AsyncCaller):
             topic: name of the topic.
             id: id of the notification.
             token: token of the lease, from the claim.
-            now: clock of the call, in place of the server's.
+            now: clock of the call instead of the server's.
             once_for: how long the reply is kept for repeats, ms (default 600000).
             once: names this call, by default at random; a repeat under the same name does nothing.
 
@@ -1324,7 +1323,7 @@ class AsyncFunctions(AsyncCaller):
             id: id of the notification.
             token: token of the lease, from the claim.
             reason: what went wrong; shown in lists.
-            now: clock of the call, in place of the server's.
+            now: clock of the call instead of the server's.
             once_for: how long the reply is kept for repeats, ms (default 600000).
             once: names this call, by default at random; a repeat under the same name does nothing.
 
@@ -1411,7 +1410,7 @@ class AsyncFunctions(AsyncCaller):
         Arguments:
             topic: name of the topic.
             id: id of the notification.
-            now: clock of the call, in place of the server's.
+            now: clock of the call instead of the server's.
             once_for: how long the reply is kept for repeats, ms (default 600000).
             once: names this call, by default at random; a repeat under the same name does nothing.
 
@@ -1522,7 +1521,7 @@ class AsyncFunctions(AsyncCaller):
 
         Arguments:
             topic: name of the topic.
-            now: clock of the call, in place of the server's.
+            now: clock of the call instead of the server's.
 
         Raises:
             BadArgumentError: an argument is missing, unknown, given twice or malformed; nothing was
@@ -1571,7 +1570,7 @@ class AsyncFunctions(AsyncCaller):
         Arguments:
             db: name of the database.
             table: name of the table.
-            now: clock of the call, in place of the server's.
+            now: clock of the call instead of the server's.
             once_for: how long the reply is kept for repeats, ms (default 600000).
             entries: entries as JSON objects.
             once: names this call, by default at random; a repeat under the same name does nothing.
@@ -1618,7 +1617,7 @@ class AsyncFunctions(AsyncCaller):
             iteration: iteration of the files to merge, from 1.
             layer: name of the layer.
             writer: id of the writer whose files they are.
-            now: clock of the call, in place of the server's.
+            now: clock of the call instead of the server's.
             once_for: how long the reply is kept for repeats, ms (default 600000).
             once: names this call, by default at random; a repeat under the same name does nothing.
 
@@ -1693,7 +1692,7 @@ class AsyncFunctions(AsyncCaller):
             table: name of the table.
             layer: name of the layer.
             writer: id of the writer whose files they are.
-            now: clock of the call, in place of the server's.
+            now: clock of the call instead of the server's.
             once_for: how long the reply is kept for repeats, ms (default 600000).
             once: names this call, by default at random; a repeat under the same name does nothing.
 
@@ -1766,7 +1765,7 @@ class AsyncFunctions(AsyncCaller):
             table: name of the table.
             layer: name of the layer.
             writer: id of the writer whose files they are.
-            now: clock of the call, in place of the server's.
+            now: clock of the call instead of the server's.
             once_for: how long the reply is kept for repeats, ms (default 600000).
             once: names this call, by default at random; a repeat under the same name does nothing.
 
@@ -2004,7 +2003,7 @@ class AsyncFunctions(AsyncCaller):
         Arguments:
             db: name of the database.
             table: name of the table.
-            now: clock of the call, in place of the server's.
+            now: clock of the call instead of the server's.
 
         Raises:
             BadArgumentError: an argument is missing, unknown, given twice or malformed; nothing was
@@ -2136,7 +2135,7 @@ class AsyncFunctions(AsyncCaller):
         Arguments:
             vendor: name of the vendor: letters, digits, `.`, `_` and `-`.
             product: the product.
-            now: clock of the call, in place of the server's.
+            now: clock of the call instead of the server's.
             once_for: how long the reply is kept for repeats, ms (default 600000).
             once: names this call, by default at random; a repeat under the same name does nothing.
 
@@ -2186,7 +2185,7 @@ class AsyncFunctions(AsyncCaller):
 
         Arguments:
             id: id of the product: SHA-1 of `vendor/sku`.
-            now: clock of the call, in place of the server's.
+            now: clock of the call instead of the server's.
             once_for: how long the reply is kept for repeats, ms (default 600000).
             once: names this call, by default at random; a repeat under the same name does nothing.
 
@@ -2412,7 +2411,7 @@ class AsyncFunctions(AsyncCaller):
             links: address to name, at most 1,000.
             more: 1: more parts of the same run follow.
             run: number of the run that this part belongs to.
-            now: clock of the call, in place of the server's.
+            now: clock of the call instead of the server's.
             once_for: how long the reply is kept for repeats, ms (default 600000).
             once: names this call, by default at random; a repeat under the same name does nothing.
 
@@ -2462,7 +2461,7 @@ class AsyncFunctions(AsyncCaller):
             modified: its Last-Modified, as the vendor wrote it.
             product: id of the product that the page shows.
             reason: what went wrong.
-            now: clock of the call, in place of the server's.
+            now: clock of the call instead of the server's.
             once_for: how long the reply is kept for repeats, ms (default 600000).
             once: names this call, by default at random; a repeat under the same name does nothing.
 
@@ -2525,7 +2524,7 @@ class AsyncFunctions(AsyncCaller):
             stale: only links at which nobody has looked for so many ms, or ever.
             offset: how many to pass over.
             count: how many to answer at most.
-            now: clock of the call, in place of the server's.
+            now: clock of the call instead of the server's.
 
         Returns: links.
 
@@ -2627,7 +2626,7 @@ class AsyncFunctions(AsyncCaller):
         Arguments:
             vendor: only what is of this vendor.
             stale: ms without a look after which a link is stale.
-            now: clock of the call, in place of the server's.
+            now: clock of the call instead of the server's.
 
         Raises:
             BadArgumentError: an argument is missing, unknown, given twice or malformed; nothing was
@@ -2670,7 +2669,7 @@ class AsyncFunctions(AsyncCaller):
             delay: ms before it, or its first PRE hook, may go out.
             parent: id of the task whose child it is.
             unless: when a task with that ID is left as it is.
-            now: clock of the call, in place of the server's.
+            now: clock of the call instead of the server's.
             once_for: how long the reply is kept for repeats, ms (default 600000).
             once: names this call, by default at random; a repeat under the same name does nothing.
 
@@ -2708,7 +2707,7 @@ class AsyncFunctions(AsyncCaller):
             queue: name of the queue.
             worker: who asks; shown in lists.
             lease: ms until it comes back, in place of those of its type.
-            now: clock of the call, in place of the server's.
+            now: clock of the call instead of the server's.
             once_for: how long the reply is kept for repeats, ms (default 600000).
             once: names this call, by default at random; a repeat under the same name does nothing.
 
@@ -2742,7 +2741,7 @@ class AsyncFunctions(AsyncCaller):
             id: id of the task.
             token: token of the lease, from the claim.
             lease: ms from now, in place of those of its type.
-            now: clock of the call, in place of the server's.
+            now: clock of the call instead of the server's.
             once_for: how long the reply is kept for repeats, ms (default 600000).
             once: names this call, by default at random; a repeat under the same name does nothing.
 
@@ -2779,7 +2778,7 @@ class AsyncFunctions(AsyncCaller):
             id: id of the task.
             token: token of the lease, from the claim.
             result: what came of it; shown by get_task, and given to POST hooks.
-            now: clock of the call, in place of the server's.
+            now: clock of the call instead of the server's.
             once_for: how long the reply is kept for repeats, ms (default 600000).
             once: names this call, by default at random; a repeat under the same name does nothing.
 
@@ -2816,7 +2815,7 @@ class AsyncFunctions(AsyncCaller):
             token: token of the lease, from the claim.
             reason: what went wrong; shown in lists.
             final: 1: trying again is of no use.
-            now: clock of the call, in place of the server's.
+            now: clock of the call instead of the server's.
             once_for: how long the reply is kept for repeats, ms (default 600000).
             once: names this call, by default at random; a repeat under the same name does nothing.
 
@@ -2848,7 +2847,7 @@ class AsyncFunctions(AsyncCaller):
         Arguments:
             id: id of the task.
             token: token of the lease, from the claim.
-            now: clock of the call, in place of the server's.
+            now: clock of the call instead of the server's.
             once_for: how long the reply is kept for repeats, ms (default 600000).
             once: names this call, by default at random; a repeat under the same name does nothing.
 
@@ -2885,7 +2884,7 @@ class AsyncFunctions(AsyncCaller):
         Arguments:
             id: id of the task.
             token: token of the lease, from the claim.
-            now: clock of the call, in place of the server's.
+            now: clock of the call instead of the server's.
             once_for: how long the reply is kept for repeats, ms (default 600000).
             once: names this call, by default at random; a repeat under the same name does nothing.
 
@@ -2917,7 +2916,7 @@ class AsyncFunctions(AsyncCaller):
 
         Arguments:
             id: id of the task.
-            now: clock of the call, in place of the server's.
+            now: clock of the call instead of the server's.
             once_for: how long the reply is kept for repeats, ms (default 600000).
             once: names this call, by default at random; a repeat under the same name does nothing.
 
@@ -3022,7 +3021,7 @@ class AsyncFunctions(AsyncCaller):
 
         Arguments:
             queue: name of the queue.
-            now: clock of the call, in place of the server's.
+            now: clock of the call instead of the server's.
 
         Raises:
             BadArgumentError: an argument is missing, unknown, given twice or malformed; nothing was

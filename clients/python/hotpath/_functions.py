@@ -4,9 +4,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
-from collections.abc import Mapping
 from typing import Any, Literal
 
 from ._runtime import json_text, nanoseconds
@@ -38,7 +37,7 @@ class Functions(Caller):
         three media each 50 ms: fewer a call leave more room to others.
 
         Arguments:
-            now: clock of the call, in place of the server's.
+            now: clock of the call instead of the server's.
             once_for: how long the reply is kept for repeats, ms (default 600000).
             events: events as JSON objects.
             once: names this call, by default at random; a repeat under the same name does nothing.
@@ -73,7 +72,7 @@ class Functions(Caller):
         Arguments:
             stream: key of the stream (default `ST:TRACKER::::`).
             limit: most entries of this call.
-            now: clock of the call, in place of the server's.
+            now: clock of the call instead of the server's.
             once_for: how long the reply is kept for repeats, ms (default 600000).
             once: names this call, by default at random; a repeat under the same name does nothing.
 
@@ -136,7 +135,7 @@ class Functions(Caller):
             to: position after it.
             hold: ms that rotation waits for the next chunk before it takes up unfinished windows; 0
                 with the last one.
-            now: clock of the call, in place of the server's.
+            now: clock of the call instead of the server's.
             once_for: how long the reply is kept for repeats, ms (default 600000).
             events: events as JSON objects, as `track_events` takes them.
             once: names this call, by default at random; a repeat under the same name does nothing.
@@ -216,7 +215,7 @@ class Functions(Caller):
             tier: the tier to make; all tiers, finest first, if it is left out.
             dimension: one dimension; all if it is left out.
             limit: most records (id and window) to merge.
-            now: clock of the call, in place of the server's.
+            now: clock of the call instead of the server's.
             once_for: how long the reply is kept for repeats, ms (default 600000).
             once: names this call, by default at random; a repeat under the same name does nothing.
 
@@ -271,7 +270,7 @@ class Functions(Caller):
             tier: the tier to make; all tiers, finest first, if it is left out.
             dimension: one dimension; all if it is left out.
             limit: most records (id and window) to merge.
-            now: clock of the call, in place of the server's.
+            now: clock of the call instead of the server's.
             once_for: how long the reply is kept for repeats, ms (default 600000).
             once: names this call, by default at random; a repeat under the same name does nothing.
 
@@ -349,7 +348,7 @@ class Functions(Caller):
             tier: length of the window.
             window: start of the window.
             devices: the HyperLogLog, as `get_carry` answered it.
-            now: clock of the call, in place of the server's.
+            now: clock of the call instead of the server's.
             once_for: how long the reply is kept for repeats, ms (default 600000).
             once: names this call, by default at random; a repeat under the same name does nothing.
 
@@ -415,7 +414,7 @@ class Functions(Caller):
             id: id of the record.
             from_: start of the time in question, included.
             to: end of the time in question, not included.
-            now: clock of the call, in place of the server's.
+            now: clock of the call instead of the server's.
 
         Raises:
             BadArgumentError: an argument is missing, unknown, given twice or malformed; nothing was
@@ -449,7 +448,7 @@ class Functions(Caller):
             id: id of the record.
             from_: start of the time in question, included.
             to: end of the time in question, not included.
-            now: clock of the call, in place of the server's.
+            now: clock of the call instead of the server's.
 
         Raises:
             BadArgumentError: an argument is missing, unknown, given twice or malformed; nothing was
@@ -485,7 +484,7 @@ class Functions(Caller):
             id: id of the record.
             from_: start of the time in question, included.
             to: end of the time in question, not included.
-            now: clock of the call, in place of the server's.
+            now: clock of the call instead of the server's.
 
         Raises:
             BadArgumentError: an argument is missing, unknown, given twice or malformed; nothing was
@@ -525,7 +524,7 @@ class Functions(Caller):
             website: id of a website: only its sections or pages.
             section: id of a section, in place of WEBSITE: only its pages.
             count: how many to list; up to 200 are answered in full in the middle of windows as well.
-            now: clock of the call, in place of the server's.
+            now: clock of the call instead of the server's.
 
         At most one of website, section.
 
@@ -733,7 +732,7 @@ class Functions(Caller):
             dimension: page.
             id: id of the page, as it was announced.
             metadata: JSON object with title, kicker and display_date.
-            now: clock of the call, in place of the server's.
+            now: clock of the call instead of the server's.
             once_for: how long the reply is kept for repeats, ms (default 600000).
             once: names this call, by default at random; a repeat under the same name does nothing.
 
@@ -771,7 +770,7 @@ class Functions(Caller):
             dimension: page.
             id: id of the page, as it was announced.
             reason: why, in a word.
-            now: clock of the call, in place of the server's.
+            now: clock of the call instead of the server's.
             once_for: how long the reply is kept for repeats, ms (default 600000).
             once: names this call, by default at random; a repeat under the same name does nothing.
 
@@ -807,7 +806,7 @@ class Functions(Caller):
 
         Arguments:
             limit: most pages to look at.
-            now: clock of the call, in place of the server's.
+            now: clock of the call instead of the server's.
             once_for: how long the reply is kept for repeats, ms (default 600000).
             once: names this call, by default at random; a repeat under the same name does nothing.
 
@@ -857,7 +856,7 @@ class Functions(Caller):
 
         Arguments:
             limit: most documents to remove.
-            now: clock of the call, in place of the server's.
+            now: clock of the call instead of the server's.
             once_for: how long the reply is kept for repeats, ms (default 600000).
             once: names this call, by default at random; a repeat under the same name does nothing.
 
@@ -994,7 +993,7 @@ class Functions(Caller):
         """Lag of streams and tiers, what was refused and why, and how much there is.
 
         Arguments:
-            now: clock of the call, in place of the server's.
+            now: clock of the call instead of the server's.
 
         Raises:
             BadArgumentError: an argument is missing, unknown, given twice or malformed; nothing was
@@ -1011,7 +1010,7 @@ class Functions(Caller):
         called as often as they should be, whatever late events come.
 
         Arguments:
-            now: clock of the call, in place of the server's.
+            now: clock of the call instead of the server's.
 
         Raises:
             BadArgumentError: an argument is missing, unknown, given twice or malformed; nothing was
@@ -1040,7 +1039,7 @@ class Functions(Caller):
             part: what to measure.
             dimension: what the tier or the documents are of; streams are of all.
             samples: about how many keys of each sort to look at.
-            now: clock of the call, in place of the server's.
+            now: clock of the call instead of the server's.
 
         Raises:
             BadArgumentError: an argument is missing, unknown, given twice or malformed; nothing was
@@ -1072,7 +1071,7 @@ class Functions(Caller):
             slot: the time for which the tick was scheduled.
             worker: who asks; the same in every call of one host.
             lease: how long the lead lasts, ms.
-            now: clock of the call, in place of the server's.
+            now: clock of the call instead of the server's.
             once_for: how long the reply is kept for repeats, ms (default 600000).
             once: names this call, by default at random; a repeat under the same name does nothing.
 
@@ -1148,7 +1147,7 @@ class Functions(Caller):
             subject: who is to be notified.
             item: what was scanned.
             id: by which the scan is known when it comes again.
-            now: clock of the call, in place of the server's.
+            now: clock of the call instead of the server's.
             once_for: how long the reply is kept for repeats, ms (default 600000).
             once: names this call, by default at random; a repeat under the same name does nothing.
 
@@ -1187,7 +1186,7 @@ class Functions(Caller):
         Arguments:
             topic: name of the topic.
             limit: most entries of this call.
-            now: clock of the call, in place of the server's.
+            now: clock of the call instead of the server's.
             once_for: how long the reply is kept for repeats, ms (default 600000).
             once: names this call, by default at random; a repeat under the same name does nothing.
 
@@ -1247,7 +1246,7 @@ class Functions(Caller):
             topic: name of the topic.
             count: most notifications of this call.
             worker: who asks; shown in lists.
-            now: clock of the call, in place of the server's.
+            now: clock of the call instead of the server's.
             once_for: how long the reply is kept for repeats, ms (default 600000).
             once: names this call, by default at random; a repeat under the same name does nothing.
 
@@ -1283,7 +1282,7 @@ class Functions(Caller):
             topic: name of the topic.
             id: id of the notification.
             token: token of the lease, from the claim.
-            now: clock of the call, in place of the server's.
+            now: clock of the call instead of the server's.
             once_for: how long the reply is kept for repeats, ms (default 600000).
             once: names this call, by default at random; a repeat under the same name does nothing.
 
@@ -1324,7 +1323,7 @@ class Functions(Caller):
             id: id of the notification.
             token: token of the lease, from the claim.
             reason: what went wrong; shown in lists.
-            now: clock of the call, in place of the server's.
+            now: clock of the call instead of the server's.
             once_for: how long the reply is kept for repeats, ms (default 600000).
             once: names this call, by default at random; a repeat under the same name does nothing.
 
@@ -1411,7 +1410,7 @@ class Functions(Caller):
         Arguments:
             topic: name of the topic.
             id: id of the notification.
-            now: clock of the call, in place of the server's.
+            now: clock of the call instead of the server's.
             once_for: how long the reply is kept for repeats, ms (default 600000).
             once: names this call, by default at random; a repeat under the same name does nothing.
 
@@ -1517,7 +1516,7 @@ class Functions(Caller):
 
         Arguments:
             topic: name of the topic.
-            now: clock of the call, in place of the server's.
+            now: clock of the call instead of the server's.
 
         Raises:
             BadArgumentError: an argument is missing, unknown, given twice or malformed; nothing was
@@ -1566,7 +1565,7 @@ class Functions(Caller):
         Arguments:
             db: name of the database.
             table: name of the table.
-            now: clock of the call, in place of the server's.
+            now: clock of the call instead of the server's.
             once_for: how long the reply is kept for repeats, ms (default 600000).
             entries: entries as JSON objects.
             once: names this call, by default at random; a repeat under the same name does nothing.
@@ -1613,7 +1612,7 @@ class Functions(Caller):
             iteration: iteration of the files to merge, from 1.
             layer: name of the layer.
             writer: id of the writer whose files they are.
-            now: clock of the call, in place of the server's.
+            now: clock of the call instead of the server's.
             once_for: how long the reply is kept for repeats, ms (default 600000).
             once: names this call, by default at random; a repeat under the same name does nothing.
 
@@ -1688,7 +1687,7 @@ class Functions(Caller):
             table: name of the table.
             layer: name of the layer.
             writer: id of the writer whose files they are.
-            now: clock of the call, in place of the server's.
+            now: clock of the call instead of the server's.
             once_for: how long the reply is kept for repeats, ms (default 600000).
             once: names this call, by default at random; a repeat under the same name does nothing.
 
@@ -1761,7 +1760,7 @@ class Functions(Caller):
             table: name of the table.
             layer: name of the layer.
             writer: id of the writer whose files they are.
-            now: clock of the call, in place of the server's.
+            now: clock of the call instead of the server's.
             once_for: how long the reply is kept for repeats, ms (default 600000).
             once: names this call, by default at random; a repeat under the same name does nothing.
 
@@ -1999,7 +1998,7 @@ class Functions(Caller):
         Arguments:
             db: name of the database.
             table: name of the table.
-            now: clock of the call, in place of the server's.
+            now: clock of the call instead of the server's.
 
         Raises:
             BadArgumentError: an argument is missing, unknown, given twice or malformed; nothing was
@@ -2131,7 +2130,7 @@ class Functions(Caller):
         Arguments:
             vendor: name of the vendor: letters, digits, `.`, `_` and `-`.
             product: the product.
-            now: clock of the call, in place of the server's.
+            now: clock of the call instead of the server's.
             once_for: how long the reply is kept for repeats, ms (default 600000).
             once: names this call, by default at random; a repeat under the same name does nothing.
 
@@ -2181,7 +2180,7 @@ class Functions(Caller):
 
         Arguments:
             id: id of the product: SHA-1 of `vendor/sku`.
-            now: clock of the call, in place of the server's.
+            now: clock of the call instead of the server's.
             once_for: how long the reply is kept for repeats, ms (default 600000).
             once: names this call, by default at random; a repeat under the same name does nothing.
 
@@ -2402,7 +2401,7 @@ class Functions(Caller):
             links: address to name, at most 1,000.
             more: 1: more parts of the same run follow.
             run: number of the run that this part belongs to.
-            now: clock of the call, in place of the server's.
+            now: clock of the call instead of the server's.
             once_for: how long the reply is kept for repeats, ms (default 600000).
             once: names this call, by default at random; a repeat under the same name does nothing.
 
@@ -2452,7 +2451,7 @@ class Functions(Caller):
             modified: its Last-Modified, as the vendor wrote it.
             product: id of the product that the page shows.
             reason: what went wrong.
-            now: clock of the call, in place of the server's.
+            now: clock of the call instead of the server's.
             once_for: how long the reply is kept for repeats, ms (default 600000).
             once: names this call, by default at random; a repeat under the same name does nothing.
 
@@ -2515,7 +2514,7 @@ class Functions(Caller):
             stale: only links at which nobody has looked for so many ms, or ever.
             offset: how many to pass over.
             count: how many to answer at most.
-            now: clock of the call, in place of the server's.
+            now: clock of the call instead of the server's.
 
         Returns: links.
 
@@ -2617,7 +2616,7 @@ class Functions(Caller):
         Arguments:
             vendor: only what is of this vendor.
             stale: ms without a look after which a link is stale.
-            now: clock of the call, in place of the server's.
+            now: clock of the call instead of the server's.
 
         Raises:
             BadArgumentError: an argument is missing, unknown, given twice or malformed; nothing was
@@ -2660,7 +2659,7 @@ class Functions(Caller):
             delay: ms before it, or its first PRE hook, may go out.
             parent: id of the task whose child it is.
             unless: when a task with that ID is left as it is.
-            now: clock of the call, in place of the server's.
+            now: clock of the call instead of the server's.
             once_for: how long the reply is kept for repeats, ms (default 600000).
             once: names this call, by default at random; a repeat under the same name does nothing.
 
@@ -2698,7 +2697,7 @@ class Functions(Caller):
             queue: name of the queue.
             worker: who asks; shown in lists.
             lease: ms until it comes back, in place of those of its type.
-            now: clock of the call, in place of the server's.
+            now: clock of the call instead of the server's.
             once_for: how long the reply is kept for repeats, ms (default 600000).
             once: names this call, by default at random; a repeat under the same name does nothing.
 
@@ -2732,7 +2731,7 @@ class Functions(Caller):
             id: id of the task.
             token: token of the lease, from the claim.
             lease: ms from now, in place of those of its type.
-            now: clock of the call, in place of the server's.
+            now: clock of the call instead of the server's.
             once_for: how long the reply is kept for repeats, ms (default 600000).
             once: names this call, by default at random; a repeat under the same name does nothing.
 
@@ -2769,7 +2768,7 @@ class Functions(Caller):
             id: id of the task.
             token: token of the lease, from the claim.
             result: what came of it; shown by get_task, and given to POST hooks.
-            now: clock of the call, in place of the server's.
+            now: clock of the call instead of the server's.
             once_for: how long the reply is kept for repeats, ms (default 600000).
             once: names this call, by default at random; a repeat under the same name does nothing.
 
@@ -2806,7 +2805,7 @@ class Functions(Caller):
             token: token of the lease, from the claim.
             reason: what went wrong; shown in lists.
             final: 1: trying again is of no use.
-            now: clock of the call, in place of the server's.
+            now: clock of the call instead of the server's.
             once_for: how long the reply is kept for repeats, ms (default 600000).
             once: names this call, by default at random; a repeat under the same name does nothing.
 
@@ -2838,7 +2837,7 @@ class Functions(Caller):
         Arguments:
             id: id of the task.
             token: token of the lease, from the claim.
-            now: clock of the call, in place of the server's.
+            now: clock of the call instead of the server's.
             once_for: how long the reply is kept for repeats, ms (default 600000).
             once: names this call, by default at random; a repeat under the same name does nothing.
 
@@ -2875,7 +2874,7 @@ class Functions(Caller):
         Arguments:
             id: id of the task.
             token: token of the lease, from the claim.
-            now: clock of the call, in place of the server's.
+            now: clock of the call instead of the server's.
             once_for: how long the reply is kept for repeats, ms (default 600000).
             once: names this call, by default at random; a repeat under the same name does nothing.
 
@@ -2907,7 +2906,7 @@ class Functions(Caller):
 
         Arguments:
             id: id of the task.
-            now: clock of the call, in place of the server's.
+            now: clock of the call instead of the server's.
             once_for: how long the reply is kept for repeats, ms (default 600000).
             once: names this call, by default at random; a repeat under the same name does nothing.
 
@@ -3012,7 +3011,7 @@ class Functions(Caller):
 
         Arguments:
             queue: name of the queue.
-            now: clock of the call, in place of the server's.
+            now: clock of the call instead of the server's.
 
         Raises:
             BadArgumentError: an argument is missing, unknown, given twice or malformed; nothing was

@@ -6,12 +6,9 @@ export const schemasOf = ({ schemas }: Manifest): Schemas => schemas;
 export const functionsOf = ({ libraries }: Manifest): ManifestFunction[] => libraries.flatMap((each) => each.functions);
 export const nameOf = ({ $ref }: Schema): string => $ref!.replace("#/schemas/", "");
 
-/** `track_events`, `FROM` and `lag_ms` as `TrackEvents`, `From` and `LagMs`. */
-export const pascal = (name: string): string =>
-  name.toLowerCase().replace(/(?:^|_)(\w)/g, (_, letter: string) => letter.toUpperCase());
-
-/** What may come any number of times, by the name of one. */
-export const plural = (name: string): string => name.replace(/y?$/, (end) => (end === "" ? "s" : "ies"));
+/** Whether the pages of a function are told from what they hold: a list is what it holds. */
+export const holdsItems = ({ paging, reply }: ManifestFunction): boolean =>
+  (paging?.kind === "cursor" || paging?.kind === "offset") && reply.kind !== "list";
 
 /** A field of many, as the name of one: `errors` as `error`. */
 export const singular = (name: string): string => name.replace(/ies$/, "y").replace(/s$/, "");
