@@ -76,6 +76,8 @@ interface LedJob<Summary> {
   job: string;
   /** A cron pattern, in UTC. */
   pattern: string;
+  /** As of a {@link ScheduledJob}. */
+  delayMs?: number;
   functions: LeadFunctions;
   /** How long the others wait for a sign of life, in milliseconds, at least 1000. */
   leaseMs: number;
@@ -93,7 +95,7 @@ interface LedJob<Summary> {
  */
 export function ledJob<Summary extends { finished: boolean }>(
   { host, signal }: Pick<Service, "host" | "signal">,
-  { name, job, pattern, functions, leaseMs, nothing, work, onEnd }: LedJob<Summary>,
+  { name, job, pattern, delayMs = 0, functions, leaseMs, nothing, work, onEnd }: LedJob<Summary>,
 ): ScheduledJob {
   const tick = async (slot: number): Promise<{ outcome: TickOutcome; summary: Summary }> => {
     const lead = await Lead.take(functions, { job, slot, worker: host.worker, leaseMs });
@@ -117,5 +119,5 @@ export function ledJob<Summary extends { finished: boolean }>(
     onEnd({ slot, outcome, summary, ms: Math.round(performance.now() - startedAt) });
     return outcome;
   };
-  return { name, pattern: parsePattern(pattern), run };
+  return { name, pattern: parsePattern(pattern), delayMs, run };
 }

@@ -15,6 +15,8 @@ export type TickOutcome = "done" | "elsewhere" | "stopped";
 export interface ScheduledJob {
   name: string;
   pattern: Pattern;
+  /** How long after the other jobs of its slot it starts, in milliseconds. Default 0. */
+  delayMs?: number;
   /** @param slot the time for which the tick was scheduled, in unix milliseconds */
   run(slot: number): Promise<TickOutcome>;
 }
@@ -50,7 +52,7 @@ export class Schedule {
     for (const { job, doneSlot, notBeforeMs } of this.#states) {
       // A clock that was set back leaves a time far ahead behind; it must not silence the job.
       const waits = nowMs < notBeforeMs && notBeforeMs - nowMs <= this.options.retryMs;
-      const slot = waits ? undefined : job.pattern.latest(nowMs - this.options.settleMs);
+      const slot = waits ? undefined : job.pattern.latest(nowMs - this.#settleMs(job));
       if (slot !== undefined && slot > doneSlot) return { job, slot };
     }
     return undefined;
@@ -63,13 +65,18 @@ export class Schedule {
     else state.notBeforeMs = nowMs + this.options.retryMs;
   }
 
+  #settleMs({ delayMs = 0 }: ScheduledJob): number {
+    return this.options.settleMs + delayMs;
+  }
+
   /** How long nothing can become due, in milliseconds. */
   idleMs(nowMs: number): number {
     const times = this.#states.map(({ job, notBeforeMs, doneSlot }) => {
-      const next = job.pattern.next(nowMs - this.options.settleMs);
-      const latest = job.pattern.latest(nowMs - this.options.settleMs);
+      const settleMs = this.#settleMs(job);
+      const next = job.pattern.next(nowMs - settleMs);
+      const latest = job.pattern.latest(nowMs - settleMs);
       const again = latest !== undefined && latest > doneSlot ? Math.max(notBeforeMs, nowMs) : Infinity;
-      return Math.min(again, next === undefined ? Infinity : next + this.options.settleMs);
+      return Math.min(again, next === undefined ? Infinity : next + settleMs);
     });
     return Math.max(0, Math.min(...times) - nowMs);
   }

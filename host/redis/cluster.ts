@@ -65,12 +65,18 @@ export class Cluster {
   /** To the first that is there: what has no key, each can answer. */
   async #sendToAny(args: readonly Argument[], options: SendOptions): Promise<unknown> {
     if (this.#ranges.length === 0) await this.refresh();
+    const isUnsent = (error: unknown): boolean => error instanceof UnavailableError && !error.maybeExecuted;
+    return this.#firstOf((endpoint) => this.#sendTo(endpoint, args, false, options), isUnsent);
+  }
+
+  /** What the first node answers; the next one is asked where `goesOn` says so of an error. */
+  async #firstOf<T>(ask: (endpoint: Endpoint) => Promise<T>, goesOn: (error: unknown) => boolean): Promise<T> {
     const problems: string[] = [];
     for (const endpoint of this.#endpoints()) {
       try {
-        return await this.#sendTo(endpoint, args, false, options);
+        return await ask(endpoint);
       } catch (error) {
-        if (!(error instanceof UnavailableError) || error.maybeExecuted) throw error;
+        if (!goesOn(error)) throw error;
         problems.push(describeError(error));
       }
     }
@@ -112,11 +118,13 @@ export class Cluster {
 
   /** The link to the first primary that is there. */
   async anyPrimary(): Promise<Link> {
-    await this.#sendToAny(["PING"], {});
-    const links = await Promise.allSettled(this.#endpoints().map((endpoint) => this.#link(endpoint)));
-    const there = links.find((each) => each.status === "fulfilled");
-    if (there === undefined) throw new UnavailableError("no node of the cluster answers", false);
-    return there.value;
+    if (this.#ranges.length === 0) await this.refresh();
+    const linkTo = async (endpoint: Endpoint): Promise<Link> => {
+      const link = await this.#link(endpoint);
+      await link.send(["PING"]);
+      return link;
+    };
+    return this.#firstOf(linkTo, (error) => error instanceof UnavailableError);
   }
 
   /**
@@ -207,17 +215,13 @@ export class Cluster {
   async #slotOf(routingKey: string): Promise<number> {
     const known = this.#slots.get(routingKey);
     if (known !== undefined) return known;
-    const problems: string[] = [];
-    for (const endpoint of this.#endpoints()) {
-      try {
-        const slot = (await this.#sendTo(endpoint, ["CLUSTER", "KEYSLOT", routingKey], false, {})) as number;
-        this.#slots.set(routingKey, slot);
-        return slot;
-      } catch (error) {
-        problems.push(describeError(error));
-      }
-    }
-    throw new UnavailableError(`no node of the cluster answers: ${problems.join("; ")}`, false);
+    const ask = ["CLUSTER", "KEYSLOT", routingKey];
+    const slot = (await this.#firstOf(
+      (endpoint) => this.#sendTo(endpoint, ask, false, {}),
+      () => true,
+    )) as number;
+    this.#slots.set(routingKey, slot);
+    return slot;
   }
 
   async #sendTo(

@@ -60,8 +60,11 @@ export function createFunctions(send: Send, options: FunctionsOptions = {}): Hot
   const nameCall = newTexts();
   for (const [name, specification] of Object.entries(SPECIFICATIONS)) {
     const isNamed = writes(specification) && (options.once?.(specification) ?? false);
+    const sendOne: Send = holdsBytes(specification.reply)
+      ? (args, routing) => send(args, { ...routing, asBuffers: true })
+      : send;
     methods[name] = (args = {}) =>
-      call(send, options, specification, isNamed && args[ONCE] === undefined ? { ...args, once: nameCall() } : args);
+      call(sendOne, options, specification, isNamed && args[ONCE] === undefined ? { ...args, once: nameCall() } : args);
   }
   return methods as unknown as HotpathFunctions;
 }
@@ -86,13 +89,12 @@ async function call(
 ): Promise<unknown> {
   const { routingKey, heal } = options;
   const command = encodeCall(spec, args, routingKey);
-  const isBytes = holdsBytes(spec.reply);
-  const sent = { ...(routingKey !== undefined && { routingKey }), ...(isBytes && { asBuffers: true }) };
+  const routing = routingKey === undefined ? {} : { routingKey };
   const isRepeatable = args[ONCE] !== undefined;
   try {
     return decodeReply(
       spec.reply,
-      await healing(() => sending(() => send(command, sent), spec, isRepeatable), spec, heal),
+      await healing(() => sending(() => send(command, routing), spec, isRepeatable), spec, heal),
     );
   } catch (error) {
     if (error instanceof ReplyError) throw new HotpathError(error.code, error.sentence, spec.name);

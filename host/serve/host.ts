@@ -23,6 +23,8 @@ export class Host implements NotifierHost {
   readonly #warned = new Set<string>();
   #connection: Connection | undefined;
   #opening: Promise<Connection> | undefined;
+  /** Servers that are just being prepared, by address. */
+  readonly #preparing = new Map<string, Promise<void>>();
 
   constructor(
     private readonly config: Config,
@@ -72,19 +74,31 @@ export class Host implements NotifierHost {
     return this.#opening;
   }
 
-  async #prepareServer(primary: Primary): Promise<void> {
+  /** Once for all places of a server that ask for it at the same time. */
+  #prepareServer(primary: Primary): Promise<void> {
+    const { address } = primary;
+    const known = this.#preparing.get(address);
+    if (known) return known;
+    const preparing = this.#checkAndHeal(primary).finally(() => this.#preparing.delete(address));
+    this.#preparing.set(address, preparing);
+    return preparing;
+  }
+
+  async #checkAndHeal(primary: Primary): Promise<void> {
     await primary.send(["PING"]);
     await checkServer(primary);
     await checkPrimary(primary);
-    await this.#heal(primary);
     const loaded = await listLoaded(
       primary,
       this.#bundle.map(({ name }) => name),
     );
+    let isWhole = true;
     for (const library of this.#bundle) {
       const present = loaded.find(({ name }) => name === library.name);
-      if (present?.own?.code !== library.code) this.#warnOnce(primary.address, library.name);
+      if (!present) isWhole = false;
+      else if (present.own?.code !== library.code) this.#warnOnce(primary.address, library.name);
     }
+    if (!isWhole) await this.#heal(primary);
   }
 
   async #configure(place: string | null): Promise<void> {

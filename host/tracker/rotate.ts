@@ -117,6 +117,7 @@ export async function serveRotation(
       job,
       functions,
       pattern: config.schedule[tier],
+      delayMs: isShared && tier !== MADE_TIERS[0] ? CARRY_MS : 0,
       leaseMs: leaseSeconds * 1000,
       nothing: NOTHING_ROTATED,
       work: (mayGoOn) => rotateUpTo(functions, tier, config.rotation, mayGoOn),
@@ -130,10 +131,5 @@ export async function serveRotation(
       },
     });
   });
-  const [finest, ...coarser] = jobs;
-  const [settleMs, retryMs] = [settleSeconds * 1000, leaseSeconds * 1000];
-  await Promise.all([
-    serveSchedule(service, "schedule", [finest!], { settleMs, retryMs }),
-    serveSchedule(service, "schedule", coarser, { settleMs: settleMs + (isShared ? CARRY_MS : 0), retryMs }),
-  ]);
+  await serveSchedule(service, "schedule", jobs, { settleMs: settleSeconds * 1000, retryMs: leaseSeconds * 1000 });
 }
